@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "control/documents.h"
+#include "server/server.h"
+
+#ifndef XENGT_VERSION
+#define XENGT_VERSION "unknown"
+#endif
+
+/* Counts up when a field changes its meaning or goes. New fields do not change it. */
+#define CONTROL_PROTOCOL 1
+
+#define NESTING_MAX 4
+#define ERROR_MAX   256
+
+typedef struct json_object json;
+
+/* A command gives its result, or NULL and why not. domain is NULL where none was given. */
+typedef json *command_fn(struct server *server, const char *domain, char *error);
+
+/* --- the commands ------------------------------------------------------------------------- */
+
+static json *cmd_attach(struct server *server, const char *domain, char *error)
+{
+    struct server_vgpu_info info;
+
+    if (server_attach(server, domain, &info, error, ERROR_MAX))
+        return NULL;
+    return document_guest(&info);
+}
+
+/* The result is the guest as it was last. */
+static json *cmd_detach(struct server *server, const char *domain, char *error)
+{
+    struct server_vgpu_info info;
+    json *last;
+
+    if (server_info(server, domain, &info, error, ERROR_MAX))
+        return NULL;
+    last = document_guest(&info);
+    if (!server_detach(server, domain, error, ERROR_MAX))
+        return last;
+    json_object_put(last);
+    return NULL;
+}
+
+static json *set_paused(struct server *server, const char *domain, bool paused, char *error)
+{
+    struct server_vgpu_info info;
+
+    if (server_pause(server, domain, paused, error, ERROR_MAX) ||
+        server_info(server, domain, &info, error, ERROR_MAX))
+        return NULL;
+    return document_guest(&info);
+}
+
+static json *cmd_pause(struct server *server, const char *domain, char *error)
+{
+    return set_paused(server, domain, true, error);
+}
+
+static json *cmd_resume(struct server *server, const char *domain, char *error)
+{
+    return set_paused(server, domain, false, error);
+}
+
+static json *guest_array(struct server *server, json *describe(const struct server_vgpu_info *))
+{
+    json *guests = json_object_new_array();
+    struct server_vgpu_info info;
+
+    for (unsigned i = 0; server_list(server, i, &info); i++)
+        json_object_array_add(guests, describe(&info));
+    return guests;
+}
+
+static json *cmd_list(struct server *server, const char *domain, char *error)
+{
+    json *result = json_object_new_object();
+
+    (void)domain;
+    (void)error;
+    json_object_object_add(result, "guests", guest_array(server, document_guest));
+    return result;
+}
+
+static json *cmd_stats(struct server *server, const char *domain, char *error)
+{
+    struct gpu *gpu = server_gpu(server);
+    struct server_vgpu_info info;
+    struct gpu_stats stats;
+    json *result, *guests;
+
+    if (domain && server_info(server, domain, &info, error, ERROR_MAX))
+        return NULL;
+    if (domain) {
+        guests = json_object_new_array();
+        json_object_array_add(guests, document_guest_stats(&info));
+    } else {
+        guests = guest_array(server, document_guest_stats);
+    }
+    gpu->ops->get_stats(gpu, &stats);
+    result = json_object_new_object();
+    json_object_object_add(result, "backend", document_backend(server));
+    json_object_object_add(result, "library", document_library(server));
+    json_object_object_add(result, "gpu", document_gpu(&stats));
+    json_object_object_add(result, "guests", guests);
+    return result;
+}
+
+static json *cmd_verify(struct server *server, const char *domain, char *error)
+{
+    int violations = server_verify(server, domain, error, ERROR_MAX);
+    json *result;
+
+    if (violations < 0)
+        return NULL;
+    result = json_object_new_object();
+    json_object_object_add(result, "violations", json_object_new_int(violations));
+    json_object_object_add(result, "first", violations ? json_object_new_string(error) : NULL);
+    return result;
+}
+
+static void add_mapping(void *arg, const struct server_mapping *mapping)
+{
+    json_object_array_add(arg, document_mapping(mapping));
+}
+
+static json *cmd_mappings(struct server *server, const char *domain, char *error)
+{
+    json *mappings = json_object_new_array();
+    json *result;
+
+    if (server_mappings(server, domain, add_mapping, mappings, error, ERROR_MAX)) {
+        json_object_put(mappings);
+        return NULL;
+    }
+    result = json_object_new_object();
+    json_object_object_add(result, "mappings", mappings);
+    return result;
+}
+
+static json *cmd_version(struct server *server, const char *domain, char *error)
+{
+    json *result = json_object_new_object();
+
+    (void)domain;
+    (void)error;
+    json_object_object_add(result, "version", json_object_new_string(XENGT_VERSION));
+    json_object_object_add(result, "protocol", json_object_new_int(CONTROL_PROTOCOL));
+    json_object_object_add(result, "backend", document_backend(server));
+    return result;
+}
+
+/* --- the protocol ------------------------------------------------------------------------- */
+
+static const struct command {
+    const char *name;
+    command_fn *run;
+    enum { DOMAIN_NONE, DOMAIN_OPTIONAL, DOMAIN_REQUIRED } domain;
+} commands[] = {
+    {"attach", cmd_attach, DOMAIN_REQUIRED}, {"detach", cmd_detach, DOMAIN_REQUIRED},
+    {"list", cmd_list, DOMAIN_NONE},         {"mappings", cmd_mappings, DOMAIN_REQUIRED},
+    {"pause", cmd_pause, DOMAIN_REQUIRED},   {"resume", cmd_resume, DOMAIN_REQUIRED},
+    {"stats", cmd_stats, DOMAIN_OPTIONAL},   {"verify", cmd_verify, DOMAIN_REQUIRED},
+    {"version", cmd_version, DOMAIN_NONE},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+/* A member that must be a string if it is there at all. *text is NULL when it is not. */
+static bool get_text(json *request, const char *key, const char **text)
+{
+    json *value;
+
+    *text = NULL;
+    if (!json_object_object_get_ex(request, key, &value))
+        return true;
+    if (!json_object_is_type(value, json_type_string))
+        return false;
+    *text = json_object_get_string(value);
+    return strlen(*text) == (size_t)json_object_get_string_len(value);
+}
+
+/* A member nobody reads is a mistake the client should hear of. */
+static bool check_members(json *request, const struct command *command, char *error)
+{
+    json_object_object_foreach(request, key, value)
+    {
+        (void)value;
+        if (!strcmp(key, "command") || (command->domain != DOMAIN_NONE && !strcmp(key, "domain")))
+            continue;
+        snprintf(error, ERROR_MAX, "%s: unknown field \"%.64s\"", command->name, key);
+        return false;
+    }
+    return true;
+}
+
+static json *run_request(struct server *server, json *request, char *error)
+{
+    const struct command *command;
+    const char *name, *domain;
+
+    if (!get_text(request, "command", &name) || !name) {
+        snprintf(error, ERROR_MAX, "the field \"command\" is missing or not a string");
+        return NULL;
+    }
+    command = find_command(name);
+    if (!command) {
+        snprintf(error, ERROR_MAX, "unknown command \"%.64s\"", name);
+        return NULL;
+    }
+    if (!check_members(request, command, error))
+        return NULL;
+    if (!get_text(request, "domain", &domain) || (command->domain == DOMAIN_REQUIRED && !domain)) {
+        snprintf(error, ERROR_MAX, "%s: the field \"domain\" is missing or not a string", name);
+        return NULL;
+    }
+    return command->run(server, domain, error);
+}
+
+static json *parse(const char *line, size_t len)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(NESTING_MAX);
+    json *request = NULL;
+
+    if (!tokener)
+        return NULL;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    request = json_tokener_parse_ex(tokener, line, (int)len);
+    if (json_tokener_get_error(tokener) != json_tokener_success ||
+        json_tokener_get_parse_end(tokener) != len) {
+        json_object_put(request);
+        request = NULL;
+    }
+    json_tokener_free(tokener);
+    return request;
+}
+
+json *control_refusal(const char *text)
+{
+    json *answer = json_object_new_object();
+
+    json_object_object_add(answer, "ok", json_object_new_boolean(false));
+    json_object_object_add(answer, "error", json_object_new_string(text));
+    return answer;
+}
+
+json *control_command(struct server *server, const char *line, size_t len, bool *garbage)
+{
+    char error[ERROR_MAX] = "";
+    json *request = parse(line, len);
+    json *result, *answer;
+
+    *garbage = !json_object_is_type(request, json_type_object);
+    if (*garbage) {
+        json_object_put(request);
+        return control_refusal("not a JSON object on one line");
+    }
+    result = run_request(server, request, error);
+    json_object_put(request);
+    if (!result)
+        return control_refusal(error);
+    answer = json_object_new_object();
+    json_object_object_add(answer, "ok", json_object_new_boolean(true));
+    json_object_object_add(answer, "result", result);
+    return answer;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The control socket: an administrator's commands, one JSON object per line in, one out; see
+ * docs/control.md. A client can be anything that connects: what it sends is bounded and checked,
+ * and what it does not read never blocks the daemon.
+ */
+#ifndef XENGT_CONTROL_CONTROL_H
+#define XENGT_CONTROL_CONTROL_H
+
+#include <stddef.h>
+
+struct control;
+struct event_base;
+struct server;
+
+#define CONTROL_CLIENTS_MAX 16u
+#define CONTROL_LINE_MAX    (64u << 10) /* bytes of a command, the newline included */
+#define CONTROL_IDLE_S      60          /* a client that says nothing for so long is closed */
+
+/* All of it stays the caller's and outlives the control socket. */
+struct control_config {
+    struct event_base *base;
+    struct server *server;
+    const char *path; /* of the socket; its folder is made if absent */
+    unsigned idle_s;  /* 0: CONTROL_IDLE_S */
+};
+
+/*
+ * -EADDRINUSE: a daemon answers on the socket already. A socket nobody answers on is replaced.
+ * error gets one line.
+ */
+int control_open(const struct control_config *config, struct control **out, char *error,
+                 size_t error_size);
+
+/* Closes all clients and removes the socket. NULL is allowed. */
+void control_close(struct control *control);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the daemon knows, as JSON. The fields are described in docs/control.md. */
+#ifndef XENGT_CONTROL_DOCUMENTS_H
+#define XENGT_CONTROL_DOCUMENTS_H
+
+#include "server/server.h"
+
+struct json_object;
+
+/* A guest in a list, and with all its counters. */
+struct json_object *document_guest(const struct server_vgpu_info *info);
+struct json_object *document_guest_stats(const struct server_vgpu_info *info);
+
+struct json_object *document_mapping(const struct server_mapping *mapping);
+
+/* The back end, the library's counters and the GPU's: what all guests share. */
+struct json_object *document_backend(struct server *server);
+struct json_object *document_library(struct server *server);
+struct json_object *document_gpu(const struct gpu_stats *stats);
+
+#endif

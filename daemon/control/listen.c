@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/listen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int fail(char *error, size_t error_size, int err, const char *path, const char *what)
+{
+    snprintf(error, error_size, "%s: %s", path, what ? what : strerror(-err));
+    return err;
+}
+
+static int address_of(const char *path, struct sockaddr_un *address)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(address->sun_path))
+        return -ENAMETOOLONG;
+    memcpy(address->sun_path, path, strlen(path));
+    return 0;
+}
+
+static int new_socket(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* The folder only; what is above it is the system's. */
+static int make_folder(const char *path)
+{
+    char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    const char *slash = strrchr(path, '/');
+
+    if (!slash || slash == path)
+        return 0;
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    return mkdir(folder, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+/*
+ * Makes way for a new socket. Only a refused connection proves that nobody listens: a daemon
+ * that is busy lets us wait (EAGAIN), and one of another user does not let us in (EACCES).
+ */
+static int remove_stale(const struct sockaddr_un *address, char *error, size_t error_size)
+{
+    const char *path = address->sun_path;
+    struct stat st;
+    int fd, rc;
+
+    if (lstat(path, &st))
+        return errno == ENOENT ? 0 : fail(error, error_size, -errno, path, NULL);
+    if (!S_ISSOCK(st.st_mode))
+        return fail(error, error_size, -EEXIST, path, "is in the way, and not a socket");
+    fd = new_socket();
+    if (fd < 0)
+        return fail(error, error_size, fd, path, NULL);
+    rc = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+    close(fd);
+    if (rc == 0 || rc == -EAGAIN)
+        return fail(error, error_size, -EADDRINUSE, path, "xengtd is already running");
+    if (rc != -ECONNREFUSED)
+        return fail(error, error_size, rc, path, NULL);
+    return unlink(path) ? fail(error, error_size, -errno, path, NULL) : 0;
+}
+
+/* The mode is right from the first moment: changing it later would leave a gap. */
+static int bind_private(int fd, const struct sockaddr_un *address)
+{
+    mode_t mask = umask(0177);
+    int rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+
+    umask(mask);
+    return rc;
+}
+
+int control_listen(const char *path, char *error, size_t error_size)
+{
+    struct sockaddr_un address;
+    int fd, rc;
+
+    rc = address_of(path, &address);
+    if (!rc)
+        rc = make_folder(path);
+    if (rc)
+        return fail(error, error_size, rc, path, NULL);
+    rc = remove_stale(&address, error, error_size);
+    if (rc)
+        return rc;
+    fd = new_socket();
+    if (fd < 0)
+        return fail(error, error_size, fd, path, NULL);
+    rc = bind_private(fd, &address);
+    if (!rc && listen(fd, SOMAXCONN))
+        rc = -errno;
+    if (rc) {
+        close(fd);
+        return fail(error, error_size, rc, path, NULL);
+    }
+    return fd;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef XENGT_CONTROL_LISTEN_H
+#define XENGT_CONTROL_LISTEN_H
+
+#include <stddef.h>
+
+/*
+ * A unix socket that listens, not blocking, for its owner only (mode 0600). A socket at path
+ * that nobody answers on is replaced; anything else there is left alone. Returns the descriptor
+ * or a negative errno value, and then one line in error.
+ */
+int control_listen(const char *path, char *error, size_t error_size);
+
+#endif

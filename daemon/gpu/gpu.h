@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The GPU behind all vGPUs: a small table of operations. It holds one global GTT, shared out in
+ * windows, and runs what its clients (one per vGPU) submit. It knows bus addresses and PTEs;
+ * guest frame numbers do not exist here.
+ *
+ * Work is asynchronous: submit() queues, run() works for a bounded time. The owner of the GPU
+ * calls run() from its event loop as long as it answers that there is more to do.
+ */
+#ifndef XENGT_GPU_GPU_H
+#define XENGT_GPU_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gpu;
+struct gpu_client;
+
+enum gpu_engine {
+    GPU_RCS,
+    GPU_BCS,
+    GPU_VCS0,
+    GPU_VECS,
+    GPU_ENGINES,
+};
+
+/* A range of the global GTT, in entries of one page. */
+struct gpu_range {
+    uint32_t first;
+    uint32_t count;
+};
+#define GPU_RANGES 2 /* mappable and unmappable window */
+
+/* A ring: addresses and sizes in bytes, start in the global GTT, head and tail offsets in it. */
+struct gpu_ring {
+    uint32_t start;
+    uint32_t size;
+    uint32_t head;
+    uint32_t tail;
+};
+
+/* Where an engine stands. */
+struct gpu_engine_state {
+    uint32_t head;            /* ring offset of the next command */
+    bool idle;                /* nothing to do, or stopped by an error */
+    bool error;               /* stopped by a command it could not execute */
+    uint32_t ipehr;           /* header of the last command */
+    char reason[96];          /* with error: why, for people */
+    uint32_t user_interrupts; /* MI_USER_INTERRUPTs so far; counts on over a reset and may wrap */
+};
+
+/* Of the whole GPU, or of a client; what concerns the GTT is counted for the GPU only. */
+struct gpu_stats {
+    uint64_t commands;
+    uint64_t submissions;
+    uint64_t invalidates;
+    uint64_t ptes_written;
+    uint64_t dma_reads; /* a copy is a read and a write */
+    uint64_t dma_writes;
+    uint64_t dma_bytes;  /* read and written */
+    uint64_t dma_faults; /* transfers that failed */
+};
+
+struct gpu_ops {
+    const char *name;
+
+    /*
+     * A client may use the entries of its ranges and no others. Its entries hold the scratch
+     * PTE at first. A range of count 0 is none. -ENOSPC: they overlap each other or another
+     * client's, or exceed the GTT; -ENOMEM.
+     */
+    int (*client_open)(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES],
+                       struct gpu_client **out);
+    /* The client's engines are stopped and its entries are back to scratch before this. */
+    void (*client_close)(struct gpu_client *client);
+
+    /*
+     * Writes n PTEs of the global GTT. They may be used by the GPU from that moment on. An
+     * index beyond the GTT is skipped.
+     */
+    void (*write_ptes)(struct gpu *gpu, const uint32_t *index, const uint64_t *pte, size_t n);
+
+    /* What the global GTT holds now, for checks. */
+    uint64_t (*read_pte)(const struct gpu *gpu, uint32_t index);
+
+    /* When it returns the GPU uses no translation that was written over before the call. */
+    void (*invalidate)(struct gpu *gpu);
+
+    /*
+     * Hands an engine its ring: it executes from where it stands to tail. With another start or
+     * size than before it drops what it was doing and begins at head. A ring that makes no sense
+     * is an engine error; an engine with an error ignores everything until its reset.
+     */
+    void (*submit)(struct gpu_client *client, enum gpu_engine engine, const struct gpu_ring *ring);
+
+    void (*engine_state)(struct gpu_client *client, enum gpu_engine engine,
+                         struct gpu_engine_state *state);
+
+    /* A paused client keeps its work and is not run. */
+    void (*pause)(struct gpu_client *client, bool paused);
+
+    /* Stops the engine and forgets its work; clears an error. */
+    void (*reset)(struct gpu_client *client, enum gpu_engine engine);
+
+    /*
+     * Works through at most budget steps: a command, or one transfer of a blit (a row, a page
+     * at most). Clients take turns. True: there is more to do.
+     */
+    bool (*run)(struct gpu *gpu, unsigned budget);
+
+    /* Does the GPU hold this frame, in a PTE or its TLB? For checks, not for speed. */
+    bool (*holds)(struct gpu *gpu, uint64_t frame);
+
+    void (*get_stats)(const struct gpu *gpu, struct gpu_stats *stats);
+    void (*client_stats)(const struct gpu_client *client, struct gpu_stats *stats);
+    void (*close)(struct gpu *gpu);
+};
+
+/* Implementations embed these as their first members. */
+struct gpu {
+    const struct gpu_ops *ops;
+    uint32_t gtt_entries;
+    uint64_t scratch_pte; /* what an entry holds that maps nothing: present, harmless */
+};
+
+struct gpu_client {
+    struct gpu *gpu;
+};
+
+/* gen8 PTE: the format of Intel's Broadwell PRM, vol. 5, "Page Table Entry". */
+#define GPU_PTE_PRESENT   UINT64_C(1)
+#define GPU_PTE_ADDR_MASK UINT64_C(0x00003ffffffff000) /* bits 45:12 */
+
+/*
+ * soft: a gen8 command streamer in software. The port becomes the GPU's and is closed with it,
+ * also when this fails.
+ */
+struct dma_port;
+struct gpu_soft_options {
+    uint32_t gtt_entries; /* a power of two, up to 1 << 20 */
+    bool eager_tlb;       /* refill translations at once after an invalidate, as hardware may:
+                             makes an order mistake visible instead of lucky */
+};
+int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options, struct gpu **out);
+
+#endif

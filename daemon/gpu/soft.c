@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The software GPU: the object, its clients, and whose turn it is. */
+
+#include "gpu/soft.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define GTT_ENTRIES_MAX (1u << 20)
+
+static struct soft_gpu *to_soft(struct gpu *gpu)
+{
+    return (struct soft_gpu *)gpu;
+}
+
+static struct soft_client *to_client(struct gpu_client *client)
+{
+    return (struct soft_client *)client;
+}
+
+/* --- clients -------------------------------------------------------------------------------- */
+
+static bool overlap(const struct gpu_range *a, const struct gpu_range *b)
+{
+    /* Both lie within the GTT: no sum wraps. */
+    return a->first < b->first + b->count && b->first < a->first + a->count && a->count && b->count;
+}
+
+static bool ranges_are_free(const struct soft_gpu *soft, const struct gpu_range *ranges)
+{
+    for (unsigned i = 0; i < GPU_RANGES; i++) {
+        if ((uint64_t)ranges[i].first + ranges[i].count > soft->ggtt.entries)
+            return false;
+        for (unsigned j = 0; j < i; j++) {
+            if (overlap(&ranges[i], &ranges[j]))
+                return false;
+        }
+        for (const struct soft_client *c = soft->clients; c; c = c->next) {
+            for (unsigned j = 0; j < GPU_RANGES; j++) {
+                if (overlap(&ranges[i], &c->ranges[j]))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES],
+                            struct gpu_client **out)
+{
+    struct soft_gpu *soft = to_soft(gpu);
+    struct soft_client *client;
+
+    if (!ranges_are_free(soft, ranges))
+        return -ENOSPC;
+    client = calloc(1, sizeof(*client));
+    if (!client)
+        return -ENOMEM;
+    client->base.gpu = gpu;
+    client->gpu = soft;
+    for (unsigned i = 0; i < GPU_ENGINES; i++)
+        cs_init(&client->engines[i], client, (enum gpu_engine)i);
+    for (unsigned i = 0; i < GPU_RANGES; i++) {
+        client->ranges[i] = ranges[i];
+        for (uint32_t n = 0; n < ranges[i].count; n++)
+            ggtt_write(&soft->ggtt, ranges[i].first + n, gpu->scratch_pte);
+    }
+    ggtt_invalidate(&soft->ggtt); /* nothing of the entries' last owner may be left */
+    client->next = soft->clients;
+    soft->clients = client;
+    *out = &client->base;
+    return 0;
+}
+
+static void soft_client_close(struct gpu_client *gpu_client)
+{
+    struct soft_client *client = to_client(gpu_client);
+    struct soft_client **link = &client->gpu->clients;
+
+    while (*link != client)
+        link = &(*link)->next;
+    *link = client->next;
+    if (client->gpu->turn == client)
+        client->gpu->turn = client->next;
+    free(client);
+}
+
+/* --- the GTT -------------------------------------------------------------------------------- */
+
+static void soft_write_ptes(struct gpu *gpu, const uint32_t *index, const uint64_t *pte, size_t n)
+{
+    struct soft_gpu *soft = to_soft(gpu);
+
+    for (size_t i = 0; i < n; i++)
+        ggtt_write(&soft->ggtt, index[i], pte[i]);
+    soft->stats.ptes_written += n;
+}
+
+static uint64_t soft_read_pte(const struct gpu *gpu, uint32_t index)
+{
+    const struct soft_gpu *soft = (const struct soft_gpu *)gpu;
+
+    return index < soft->ggtt.entries ? soft->ggtt.pte[index] : 0;
+}
+
+static void soft_invalidate(struct gpu *gpu)
+{
+    struct soft_gpu *soft = to_soft(gpu);
+
+    ggtt_invalidate(&soft->ggtt);
+    for (struct soft_client *client = soft->clients; client; client = client->next) {
+        for (unsigned i = 0; i < GPU_ENGINES; i++)
+            cs_drop_prefetch(&client->engines[i]);
+    }
+    soft->stats.invalidates++;
+}
+
+static bool soft_holds(struct gpu *gpu, uint64_t frame)
+{
+    return ggtt_holds(&to_soft(gpu)->ggtt, frame);
+}
+
+/* --- engines -------------------------------------------------------------------------------- */
+
+static void soft_submit(struct gpu_client *gpu_client, enum gpu_engine engine,
+                        const struct gpu_ring *ring)
+{
+    struct soft_client *client = to_client(gpu_client);
+
+    cs_submit(&client->engines[engine], ring);
+    client->stats.submissions++;
+    client->gpu->stats.submissions++;
+}
+
+static void soft_engine_state(struct gpu_client *client, enum gpu_engine engine,
+                              struct gpu_engine_state *state)
+{
+    cs_get_state(&to_client(client)->engines[engine], state);
+}
+
+static void soft_pause(struct gpu_client *client, bool paused)
+{
+    to_client(client)->paused = paused;
+}
+
+static void soft_reset(struct gpu_client *client, enum gpu_engine engine)
+{
+    cs_reset(&to_client(client)->engines[engine]);
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static struct cs_engine *client_next(struct soft_client *client)
+{
+    if (client->paused)
+        return NULL;
+    for (unsigned i = 0; i < GPU_ENGINES; i++) {
+        unsigned n = (client->turn + i) % GPU_ENGINES;
+
+        if (cs_has_work(&client->engines[n]))
+            return &client->engines[n];
+    }
+    return NULL;
+}
+
+/* The engine whose turn it is: clients take turns, and within a client its engines. */
+static struct cs_engine *next_engine(struct soft_gpu *soft)
+{
+    struct soft_client *first = soft->turn ? soft->turn : soft->clients;
+    struct soft_client *client = first;
+
+    if (!client)
+        return NULL;
+    do {
+        struct cs_engine *engine = client_next(client);
+
+        if (engine)
+            return engine;
+        client = client->next ? client->next : soft->clients;
+    } while (client != first);
+    return NULL;
+}
+
+static bool soft_run(struct gpu *gpu, unsigned budget)
+{
+    struct soft_gpu *soft = to_soft(gpu);
+    struct cs_engine *engine = next_engine(soft);
+
+    while (engine && budget > 0) {
+        cs_step(engine);
+        engine->client->turn = ((unsigned)engine->id + 1) % GPU_ENGINES;
+        soft->turn = engine->client->next;
+        budget--;
+        engine = next_engine(soft);
+    }
+    return engine != NULL;
+}
+
+/* --- the object ----------------------------------------------------------------------------- */
+
+static void soft_get_stats(const struct gpu *gpu, struct gpu_stats *stats)
+{
+    *stats = ((const struct soft_gpu *)gpu)->stats;
+}
+
+static void soft_client_stats(const struct gpu_client *client, struct gpu_stats *stats)
+{
+    *stats = ((const struct soft_client *)client)->stats;
+}
+
+static void soft_close(struct gpu *gpu)
+{
+    struct soft_gpu *soft = to_soft(gpu);
+    struct soft_client *client = soft->clients;
+
+    while (client) {
+        struct soft_client *next = client->next;
+
+        free(client);
+        client = next;
+    }
+    ggtt_free(&soft->ggtt);
+    dma_close(soft->port);
+    free(soft);
+}
+
+static const struct gpu_ops soft_ops = {
+    .name = "soft",
+    .client_open = soft_client_open,
+    .client_close = soft_client_close,
+    .write_ptes = soft_write_ptes,
+    .read_pte = soft_read_pte,
+    .invalidate = soft_invalidate,
+    .submit = soft_submit,
+    .engine_state = soft_engine_state,
+    .pause = soft_pause,
+    .reset = soft_reset,
+    .run = soft_run,
+    .holds = soft_holds,
+    .get_stats = soft_get_stats,
+    .client_stats = soft_client_stats,
+    .close = soft_close,
+};
+
+int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options, struct gpu **out)
+{
+    uint32_t entries = options->gtt_entries;
+    struct soft_gpu *soft;
+    int ret = -EINVAL;
+
+    if (entries == 0 || entries > GTT_ENTRIES_MAX || (entries & (entries - 1)) ||
+        (port->scratch & ~GPU_PTE_ADDR_MASK))
+        goto fail;
+    ret = -ENOMEM;
+    soft = calloc(1, sizeof(*soft));
+    if (!soft)
+        goto fail;
+    soft->base.ops = &soft_ops;
+    soft->base.gtt_entries = entries;
+    soft->base.scratch_pte = port->scratch | GPU_PTE_PRESENT;
+    soft->port = port;
+    ret = ggtt_init(&soft->ggtt, entries, soft->base.scratch_pte, options->eager_tlb);
+    if (ret) {
+        free(soft);
+        goto fail;
+    }
+    *out = &soft->base;
+    return 0;
+
+fail:
+    dma_close(port);
+    return ret;
+}

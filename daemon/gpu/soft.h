@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to the software GPU: its objects, and how its engines reach memory. */
+#ifndef XENGT_GPU_SOFT_H
+#define XENGT_GPU_SOFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gpu/cs.h"
+#include "gpu/dma.h"
+#include "gpu/ggtt.h"
+#include "gpu/gpu.h"
+
+struct soft_client {
+    struct gpu_client base;
+    struct soft_gpu *gpu;
+    struct soft_client *next;
+    struct gpu_range ranges[GPU_RANGES];
+    bool paused;
+    unsigned turn; /* the engine to look at first */
+    struct cs_engine engines[GPU_ENGINES];
+    struct gpu_stats stats;
+};
+
+struct soft_gpu {
+    struct gpu base;
+    struct dma_port *port;
+    struct ggtt ggtt;
+    struct soft_client *clients;
+    struct soft_client *turn; /* the client to look at first; NULL: the first of the list */
+    struct gpu_stats stats;
+};
+
+/*
+ * Memory as an engine sees it: GGTT addresses, checked against its client's windows. All stop
+ * the engine with a reason when they fail.
+ */
+
+/* Within a page. */
+int mem_read(struct cs_engine *engine, uint64_t addr, void *buf, uint32_t len);
+int mem_copy(struct cs_engine *engine, uint64_t dst, uint64_t src, uint32_t len);
+/* Across pages too. */
+int mem_write(struct cs_engine *engine, uint64_t addr, const void *buf, uint32_t len);
+
+/* How many bytes there are from an address to the end of its page, or back to its start. */
+static inline uint32_t mem_to_page_end(uint64_t addr)
+{
+    return DMA_PAGE_SIZE - (uint32_t)(addr % DMA_PAGE_SIZE);
+}
+
+static inline uint32_t mem_to_page_start(uint64_t end)
+{
+    return (uint32_t)((end - 1) % DMA_PAGE_SIZE) + 1;
+}
+
+#endif

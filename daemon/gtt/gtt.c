@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gtt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+#include "pte.h"
+
+#define ENTRY_SIZE 8u
+#define NO_ENTRY   UINT32_MAX
+
+/* The place of a GTT index in our arrays. */
+static uint32_t find_entry(const struct gtt *gtt, uint64_t index)
+{
+    const struct gtt_config *c = &gtt->cfg;
+    if (index - c->mappable.first < c->mappable.count) {
+        return index - c->mappable.first;
+    }
+    if (index - c->unmappable.first < c->unmappable.count) {
+        return c->mappable.count + (index - c->unmappable.first);
+    }
+    return NO_ENTRY;
+}
+
+/* One half of an entry. Until the other half has come as well, it is no entry and maps nothing. */
+static void write_half(struct gtt *gtt, uint32_t entry, bool high, uint32_t value)
+{
+    unsigned shift = high ? 32 : 0;
+    uint64_t mask = (uint64_t)UINT32_MAX << shift;
+    gtt->guest[entry] = (gtt->guest[entry] & ~mask) | (uint64_t)value << shift;
+    gtt->flags[entry] |= high ? GTT_HIGH : GTT_LOW;
+    if ((gtt->flags[entry] & GTT_HALF) == GTT_HALF) {
+        gtt->flags[entry] &= ~GTT_HALF;
+    }
+}
+
+int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
+{
+    if ((size != 4 && size != 8) || offset % size) {
+        return -EINVAL;
+    }
+    gtt->stats.writes++;
+    uint32_t entry = find_entry(gtt, offset / ENTRY_SIZE);
+    if (entry == NO_ENTRY) {
+        gtt->stats.dropped++;
+        return 0;
+    }
+    if (size == 4) {
+        write_half(gtt, entry, offset % ENTRY_SIZE != 0, value);
+    } else {
+        gtt->guest[entry] = value;
+        gtt->flags[entry] &= ~GTT_HALF;
+    }
+    gtt_mark_pending(gtt, entry);
+    return 0;
+}
+
+uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size)
+{
+    uint32_t entry = find_entry(gtt, offset / ENTRY_SIZE);
+    unsigned shift = offset % ENTRY_SIZE;
+    if (entry == NO_ENTRY || size == 0 || size > ENTRY_SIZE - shift) {
+        return 0;
+    }
+    uint64_t value = gtt->guest[entry] >> (shift * 8);
+    return size == ENTRY_SIZE ? value : value & ((UINT64_C(1) << size * 8) - 1);
+}
+
+void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state)
+{
+    gtt->cfg.gpu->ops->engine_state(gtt->client, engine, state);
+}
+
+void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine)
+{
+    gtt->cfg.gpu->ops->reset(gtt->client, engine);
+}
+
+void gtt_pause(struct gtt *gtt, bool paused)
+{
+    gtt->cfg.gpu->ops->pause(gtt->client, paused);
+}
+
+void gtt_guest_layout_changed(struct gtt *gtt)
+{
+    xengt_space_invalidate(gtt->cfg.space);
+}
+
+/* The guest takes back everything it wrote, and that is committed as any other store. */
+void gtt_reset(struct gtt *gtt)
+{
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        gtt_engine_reset(gtt, e);
+    }
+    for (uint32_t entry = 0; entry < gtt->entries; entry++) {
+        gtt->guest[entry] = 0;
+        gtt->flags[entry] &= ~GTT_HALF;
+        if (gtt_is_mapped(gtt, entry) || gtt->flags[entry] & GTT_FAILED) {
+            gtt_mark_pending(gtt, entry);
+        }
+    }
+    gtt_commit(gtt);
+}
+
+int gtt_create(const struct gtt_config *config, struct gtt **out)
+{
+    *out = NULL;
+    uint32_t entries = config->mappable.count + config->unmappable.count;
+    if (!entries) {
+        return -EINVAL;
+    }
+    struct gtt *gtt = calloc(1, sizeof(*gtt));
+    if (!gtt) {
+        return -ENOMEM;
+    }
+    gtt->cfg = *config;
+    gtt->entries = entries;
+    gtt->guest = calloc(entries, sizeof(*gtt->guest));
+    gtt->shadow = malloc(entries * sizeof(*gtt->shadow));
+    gtt->flags = calloc(entries, sizeof(*gtt->flags));
+    int ret = -ENOMEM;
+    if (gtt->guest && gtt->shadow && gtt->flags) {
+        for (uint32_t entry = 0; entry < entries; entry++) {
+            gtt->shadow[entry] = config->gpu->scratch_pte;
+        }
+        const struct gpu_range ranges[GPU_RANGES] = {config->mappable, config->unmappable};
+        ret = config->gpu->ops->client_open(config->gpu, ranges, &gtt->client);
+    }
+    if (ret) {
+        gtt_destroy(gtt);
+        return ret;
+    }
+    *out = gtt;
+    return 0;
+}
+
+void gtt_destroy(struct gtt *gtt)
+{
+    if (!gtt) {
+        return;
+    }
+    if (gtt->client) {
+        gtt_reset(gtt);
+        gtt->cfg.gpu->ops->client_close(gtt->client);
+    }
+    free(gtt->guest);
+    free(gtt->shadow);
+    free(gtt->flags);
+    free(gtt);
+}
+
+void gtt_get_stats(const struct gtt *gtt, struct gtt_stats *stats)
+{
+    *stats = gtt->stats;
+    stats->pending = gtt->pending_count;
+}
+
+void gtt_get_gpu_stats(const struct gtt *gtt, struct gpu_stats *stats)
+{
+    gtt->cfg.gpu->ops->client_stats(gtt->client, stats);
+}
+
+/* The first entry at or behind a GTT index. */
+static uint32_t entry_from(const struct gtt *gtt, uint32_t index)
+{
+    const struct gpu_range *low = &gtt->cfg.mappable;
+    const struct gpu_range *high = &gtt->cfg.unmappable;
+    if (index < low->first + low->count) {
+        return index > low->first ? index - low->first : 0;
+    }
+    return low->count + (index > high->first ? index - high->first : 0);
+}
+
+bool gtt_next_mapping(const struct gtt *gtt, uint32_t *index, uint64_t *gfn, uint64_t *bfn)
+{
+    for (uint32_t entry = entry_from(gtt, *index); entry < gtt->entries; entry++) {
+        if (gtt_is_mapped(gtt, entry)) {
+            *index = gtt_index(gtt, entry);
+            *gfn = pte_gfn(gtt->guest[entry]).v;
+            *bfn = pte_bfn(gtt->shadow[entry]).v;
+            return true;
+        }
+    }
+    return false;
+}

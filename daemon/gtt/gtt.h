@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The shadow GTT of one vGPU: takes what the guest writes into its page table (guest frame
+ * numbers), has the frames mapped by libxengt, and gives the GPU entries it may use (bus frame
+ * numbers, or scratch). It stands between the guest's side, which never sees a BFN, and the
+ * GPU's, which never sees a GFN.
+ *
+ * Guest stores are only recorded. They become real at a commit: see gtt_commit().
+ */
+#ifndef XENGT_GTT_GTT_H
+#define XENGT_GTT_GTT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gpu/gpu.h"
+
+struct gtt;
+struct xengt_space;
+
+/* The two parts of the global GTT that the guest may use, in entries. count 0: none. */
+struct gtt_config {
+    struct xengt_space *space; /* of the guest; stays the caller's, outlives the gtt */
+    struct gpu *gpu;           /* likewise */
+    struct gpu_range mappable;
+    struct gpu_range unmappable;
+};
+
+/* An access that lets the GPU use what the guest wrote. */
+enum gtt_access_kind {
+    GTT_ACCESS_SUBMIT, /* an engine gets a ring */
+    GTT_ACCESS_FLUSH,  /* the guest invalidates the GPU's TLB: nothing but the commit */
+};
+
+struct gtt_access {
+    enum gtt_access_kind kind;
+    enum gpu_engine engine;
+    struct gpu_ring ring;
+};
+
+struct gtt_stats {
+    uint64_t writes;         /* guest stores into the table */
+    uint64_t dropped;        /* of these: outside the windows */
+    uint64_t commits;        /* that had something to do */
+    uint64_t ptes;           /* GPU PTEs written */
+    uint64_t map_failures;   /* entries that became scratch because Xen refused the frame */
+    uint32_t present;        /* entries that point to a guest page now */
+    uint32_t scratch;        /* entries the guest made present that are scratch now */
+    uint32_t pending;        /* stores recorded, not committed */
+};
+
+/* -ENOSPC: the windows overlap another vGPU's; -EINVAL; -ENOMEM. */
+int gtt_create(const struct gtt_config *config, struct gtt **out);
+
+/* Everything to scratch, the TLB invalidated, every frame released. NULL is allowed. */
+void gtt_destroy(struct gtt *gtt);
+
+/*
+ * A guest store of 4 or 8 bytes, aligned, at a byte offset in the table of 8-byte entries.
+ * Stores outside the windows are dropped, as guests clear more than is theirs. -EINVAL: another
+ * size or alignment.
+ */
+int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size);
+
+/* The guest's view of 1 to 8 bytes of the table: what it wrote, 0 outside the windows. */
+uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size);
+
+/* Makes all recorded stores real. Cannot fail: a frame that cannot be mapped becomes scratch. */
+void gtt_commit(struct gtt *gtt);
+
+/* Commits, then lets the GPU have the access. */
+void gtt_forward(struct gtt *gtt, const struct gtt_access *access);
+
+/* What the vGPU asks of the GPU besides. */
+void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state);
+void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine);
+void gtt_pause(struct gtt *gtt, bool paused);
+
+/* The guest's memory layout changed: frames mapped from now on are asked for anew. */
+void gtt_guest_layout_changed(struct gtt *gtt);
+
+/* All entries to scratch, the guest's view to 0, engines reset: a reset of the vGPU. */
+void gtt_reset(struct gtt *gtt);
+
+/*
+ * Proves that each entry holds scratch or a live mapping of this guest, that the GPU's copy
+ * agrees, and that the counts do. Returns how many do not; the first is described.
+ */
+unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size);
+
+void gtt_get_stats(const struct gtt *gtt, struct gtt_stats *stats);
+void gtt_get_gpu_stats(const struct gtt *gtt, struct gpu_stats *stats);
+
+/*
+ * For reports: the first mapped entry at or behind *index, which gets its GTT index. False: there
+ * is none. gfn is what the guest wrote, right after a commit.
+ */
+bool gtt_next_mapping(const struct gtt *gtt, uint32_t *index, uint64_t *gfn, uint64_t *bfn);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef XENGT_LOG_H
+#define XENGT_LOG_H
+
+#include <stdbool.h>
+
+/* Lines on stderr: for people on a terminal, with syslog's <level> for systemd otherwise. */
+struct log {
+    int level; /* of syslog; lines above it are not written */
+    bool terminal;
+};
+
+void log_init(struct log *log, int level);
+
+/* Fits the log callbacks of all layers; arg is a struct log. */
+void log_line(void *arg, int level, const char *line);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xengtd: puts the parts together, in the order they need each other, and takes them apart. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <event2/event.h>
+
+#include <xengt/map.h>
+#include <xengt/sim.h>
+#include <xengt/xengt.h>
+
+#include "control/control.h"
+#include "gpu/dma.h"
+#include "gpu/gpu.h"
+#include "log.h"
+#include "notify.h"
+#include "options.h"
+#include "server/host.h"
+#include "server/server.h"
+
+/* 4 GiB of GPU addresses: what GTTMMADR has room for. */
+#define GTT_ENTRIES   (1u << 20)
+#define PAGES_PER_MIB ((1u << 20) / XENGT_PAGE_SIZE)
+
+/* Everything that lives as long as the daemon, in the order it is made. */
+struct daemon {
+    struct options options;
+    struct log log;
+    struct event_base *base;
+    struct event *signals[2];
+    struct xengt_sim *sim; /* with --backend sim */
+    struct xengt *xengt;
+    struct gpu *gpu;
+    struct host *host;
+    struct server *server;
+    struct control *control;
+    char error[256]; /* why it could not be made */
+};
+
+static int out_of_memory(struct daemon *d)
+{
+    snprintf(d->error, sizeof(d->error), "out of memory");
+    return -ENOMEM;
+}
+
+/* --- the parts ---------------------------------------------------------------------------- */
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)number;
+    (void)what;
+    log_line(&d->log, LOG_INFO, "shutting down");
+    event_base_loopbreak(d->base);
+}
+
+static int open_events(struct daemon *d)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+
+    signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of its socket */
+    d->base = event_base_new();
+    if (!d->base)
+        return out_of_memory(d);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d);
+        if (!d->signals[i] || event_add(d->signals[i], NULL))
+            return out_of_memory(d);
+    }
+    return 0;
+}
+
+static int open_sim(struct daemon *d)
+{
+    if (d->options.backend != XENGT_BACKEND_SIM)
+        return 0;
+    d->sim = xengt_sim_new();
+    if (!d->sim)
+        return out_of_memory(d);
+    for (unsigned i = 0; i < d->options.sim_domains_n; i++) {
+        const struct options_sim_domain *domain = &d->options.sim_domains[i];
+        const struct xengt_sim_domain config = {.name = domain->name, .pages = domain->pages};
+        uint32_t domid;
+        int rc = xengt_sim_domain_create(d->sim, &config, &domid);
+
+        if (rc) {
+            snprintf(d->error, sizeof(d->error), "sim-domain '%s': %s", domain->name,
+                     strerror(-rc));
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int open_xengt(struct daemon *d)
+{
+    const struct xengt_options options = {
+        .backend = d->options.backend,
+        .window_base = d->options.window_base,
+        .window_pages = d->options.window_pages,
+        .batch = d->options.batch,
+        .state_dir = d->sim ? NULL : d->options.state_dir,
+        .log = log_line,
+        .log_arg = &d->log,
+        .sim = d->sim,
+    };
+
+    return xengt_open(&d->xengt, &options, d->error, sizeof(d->error));
+}
+
+static int view(void *arg, uint64_t frame, void **page)
+{
+    struct daemon *d = arg;
+
+    return xengt_view(d->xengt, (struct xengt_bfn){frame}, page);
+}
+
+static int open_dma(struct daemon *d, struct dma_port **port)
+{
+    enum options_dma dma = d->options.dma;
+
+    if (dma == OPTIONS_DMA_AUTO)
+        dma = d->sim ? OPTIONS_DMA_SIM : OPTIONS_DMA_CPU;
+    switch (dma) {
+    case OPTIONS_DMA_SIM:
+        if (d->sim)
+            return dma_sim_open(d->sim, port);
+        snprintf(d->error, sizeof(d->error), "--dma sim needs --backend sim");
+        return -EINVAL;
+    case OPTIONS_DMA_EDU:
+        return dma_edu_open(NULL, port, d->error, sizeof(d->error));
+    default:
+        return dma_cpu_open(view, d, port);
+    }
+}
+
+/* The simulator asks at each unmap: a page the GPU still reaches is a breach it counts. */
+static bool gpu_holds(void *arg, struct xengt_bfn bfn)
+{
+    struct gpu *gpu = arg;
+
+    return gpu->ops->holds(gpu, bfn.v);
+}
+
+static int open_gpu(struct daemon *d)
+{
+    const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager_tlb = !!d->sim};
+    struct dma_port *port;
+    int rc = open_dma(d, &port);
+
+    if (!rc)
+        rc = gpu_soft_open(port, &options, &d->gpu);
+    if (rc && !d->error[0])
+        snprintf(d->error, sizeof(d->error), "the GPU cannot be opened: %s", strerror(-rc));
+    if (!rc && d->sim)
+        xengt_sim_on_unmap(d->sim, gpu_holds, d->gpu);
+    return rc;
+}
+
+static int open_host(struct daemon *d)
+{
+    const struct host_xen_config config = {
+        .base = d->base,
+        .state_dir = d->options.state_dir,
+        .log = log_line,
+        .log_arg = &d->log,
+    };
+
+    if (!d->sim)
+        return host_xen_open(&config, &d->host, d->error, sizeof(d->error));
+    return host_sim_open(d->sim, &d->host) ? out_of_memory(d) : 0;
+}
+
+static int open_server(struct daemon *d)
+{
+    const struct server_config config = {
+        .base = d->base,
+        .xengt = d->xengt,
+        .gpu = d->gpu,
+        .host = d->host,
+        .mmio_base = d->options.mmio_base,
+        .mappable_pages = d->options.mappable_mib * PAGES_PER_MIB,
+        .unmappable_pages = d->options.unmappable_mib * PAGES_PER_MIB,
+        .space =
+            {
+                .quota = d->options.quota,
+                .defer_pages = d->options.defer_pages,
+                .defer_ms = d->options.defer_ms,
+            },
+        .log = log_line,
+        .log_arg = &d->log,
+    };
+    int rc = server_create(&config, &d->server);
+
+    if (rc == -EINVAL)
+        snprintf(d->error, sizeof(d->error),
+                 "mappable-mib and unmappable-mib together exceed the GPU's %u MiB",
+                 GTT_ENTRIES / PAGES_PER_MIB);
+    else if (rc)
+        out_of_memory(d);
+    return rc;
+}
+
+static int open_control(struct daemon *d)
+{
+    const struct control_config config = {
+        .base = d->base,
+        .server = d->server,
+        .path = d->options.socket,
+    };
+
+    return control_open(&config, &d->control, d->error, sizeof(d->error));
+}
+
+/* --- together ----------------------------------------------------------------------------- */
+
+/* Nobody asks any more, then every guest is detached, and then nothing needs the rest. */
+static void close_all(struct daemon *d)
+{
+    control_close(d->control);
+    server_destroy(d->server);
+    if (d->host)
+        d->host->ops->close(d->host);
+    if (d->sim)
+        xengt_sim_on_unmap(d->sim, NULL, NULL);
+    if (d->gpu)
+        d->gpu->ops->close(d->gpu);
+    xengt_close(d->xengt);
+    if (d->sim)
+        xengt_sim_free(d->sim);
+    for (size_t i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
+        if (d->signals[i])
+            event_free(d->signals[i]);
+    if (d->base)
+        event_base_free(d->base);
+}
+
+static int open_all(struct daemon *d)
+{
+    static int (*const parts[])(struct daemon * d) = {
+        open_events, open_sim, open_xengt, open_gpu, open_host, open_server, open_control,
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        int rc = parts[i](d);
+
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon d = {0};
+    int status = 1;
+
+    switch (options_read(&d.options, argc, argv, d.error, sizeof(d.error))) {
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_WRONG:
+        fprintf(stderr, "xengtd: %s\n", d.error);
+        return 1;
+    case OPTIONS_RUN:
+        break;
+    }
+    log_init(&d.log, d.options.log_level);
+    if (open_all(&d)) {
+        log_line(&d.log, LOG_ERR, d.error);
+        goto out;
+    }
+    log_line(&d.log, LOG_INFO, "ready");
+    notify_systemd("READY=1");
+    status = event_base_dispatch(d.base) < 0;
+    notify_systemd("STOPPING=1");
+out:
+    close_all(&d);
+    return status;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xengtd's options: from the command line and from a file, checked alike. */
+#ifndef XENGT_OPTIONS_H
+#define XENGT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xengt/xengt.h>
+
+#define OPTIONS_SIM_DOMAINS_MAX 16u
+
+enum options_dma {
+    OPTIONS_DMA_AUTO, /* what fits the back end */
+    OPTIONS_DMA_CPU,
+    OPTIONS_DMA_EDU,
+    OPTIONS_DMA_SIM,
+};
+
+struct options_sim_domain {
+    char name[64];
+    uint32_t pages;
+};
+
+struct options {
+    enum xengt_backend backend;
+    enum options_dma dma;
+    uint64_t window_base; /* GFN; 0: xengtd looks for one */
+    uint32_t window_pages;
+    uint64_t mmio_base;
+    char state_dir[256];
+    char socket[108];
+    uint32_t mappable_mib;
+    uint32_t unmappable_mib;
+    uint32_t defer_pages;
+    uint32_t defer_ms;
+    uint32_t quota;
+    uint32_t batch;
+    int log_level;
+    char config[256];
+    struct options_sim_domain sim_domains[OPTIONS_SIM_DOMAINS_MAX];
+    unsigned sim_domains_n;
+};
+
+enum options_result {
+    OPTIONS_RUN,
+    OPTIONS_DONE,  /* --help or --version: printed, nothing else to do */
+    OPTIONS_WRONG, /* error has one line */
+};
+
+/* What the command line says wins over what the file says. */
+enum options_result options_read(struct options *options, int argc, char **argv, char *error,
+                                 size_t error_size);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the server share; for nobody else. */
+#ifndef XENGT_SERVER_INTERNAL_H
+#define XENGT_SERVER_INTERNAL_H
+
+#include "server/server.h"
+
+/* One attached guest: everything its vGPU consists of. */
+struct server_guest {
+    struct server *server;
+    uint32_t domid;
+    unsigned slot; /* of the GTT: which windows it has */
+    char name[64];
+    bool dead; /* the domain is gone; detached in the next turn */
+
+    struct xengt_space *space;
+    struct vgpu *vgpu; /* owns the GTT */
+    struct host_guest *host;
+};
+
+/* When the server has something to do, and whether it has. */
+struct server_turns {
+    struct event *timer;    /* NULL without an event base */
+    unsigned budget;        /* for one call of the GPU's run() */
+    uint64_t commands_seen; /* the GPU's count when the vGPUs last looked */
+    uint64_t settle_at_ms;  /* 0: no guest has recorded anything lately */
+    uint64_t expire_at_ms;  /* 0: nothing is kept for later */
+};
+
+struct server {
+    struct server_config config;
+    unsigned slots; /* windows that fit into the GPU's GTT */
+
+    /* In the order they came; the first `guests_n` are valid. */
+    struct server_guest *guests[SERVER_VGPUS_MAX];
+    unsigned guests_n;
+
+    struct server_turns turns;
+};
+
+/* By name or decimal domid; NULL: not attached. */
+struct server_guest *server_find_guest(struct server *server, const char *domain);
+
+/* As server_find_guest(), but describes in error that there is none. */
+struct server_guest *server_need_guest(struct server *server, const char *domain, char *error,
+                                       size_t error_size);
+
+void server_guest_windows(const struct server_guest *guest, struct gpu_range *mappable,
+                          struct gpu_range *unmappable);
+void server_fill_info(struct server_guest *guest, struct server_vgpu_info *info);
+void server_remove_guest(struct server_guest *guest);
+
+__attribute__((format(printf, 3, 4))) void server_log(struct server *server, int level,
+                                                      const char *format, ...);
+
+/* Writes one line for people: what would break the line is replaced. Returns err. */
+__attribute__((format(printf, 4, 5))) int server_error(char *error, size_t size, int err,
+                                                       const char *format, ...);
+
+int server_turns_init(struct server *server);
+void server_turns_fini(struct server *server);
+
+/* A guest may have recorded something that nothing makes due. */
+void server_settle_later(struct server *server);
+
+/* There is something to do: a turn follows soon. */
+void server_kick(struct server *server);
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Attaching and detaching: the order of things, which is what makes them safe. */
+#include "server/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <xengt/target.h>
+#include <xengt/xengt.h>
+
+#include "server/internal.h"
+#include "server/windows.h"
+
+/* Fence registers of a vGPU; what GVT-g gives. */
+#define FENCES_PER_VGPU 4u
+
+static struct windows windows_of(const struct server_config *config)
+{
+    return (struct windows){
+        .gtt_entries = config->gpu->gtt_entries,
+        .mappable = config->mappable_pages,
+        .unmappable = config->unmappable_pages,
+    };
+}
+
+void server_guest_windows(const struct server_guest *guest, struct gpu_range *mappable,
+                          struct gpu_range *unmappable)
+{
+    const struct windows windows = windows_of(&guest->server->config);
+
+    windows_of_slot(&windows, guest->server->slots, guest->slot, mappable, unmappable);
+}
+
+int server_create(const struct server_config *config, struct server **out)
+{
+    const struct windows windows = windows_of(config);
+    struct server *server;
+    int rc;
+
+    *out = NULL;
+    if (!windows_slots(&windows, SERVER_VGPUS_MAX))
+        return -EINVAL;
+    server = calloc(1, sizeof(*server));
+    if (!server)
+        return -ENOMEM;
+
+    server->config = *config;
+    server->slots = windows_slots(&windows, SERVER_VGPUS_MAX);
+    rc = server_turns_init(server);
+    if (rc) {
+        free(server);
+        return rc;
+    }
+    *out = server;
+    return 0;
+}
+
+void server_destroy(struct server *server)
+{
+    if (!server)
+        return;
+    while (server->guests_n)
+        server_remove_guest(server->guests[server->guests_n - 1]);
+    server_turns_fini(server);
+    free(server);
+}
+
+struct xengt *server_xengt(struct server *server)
+{
+    return server->config.xengt;
+}
+
+struct gpu *server_gpu(struct server *server)
+{
+    return server->config.gpu;
+}
+
+/* --- what a guest does -------------------------------------------------------------------- */
+
+static uint64_t guest_mmio_read(void *arg, uint64_t offset, unsigned size)
+{
+    struct server_guest *guest = arg;
+
+    return vgpu_mmio_read(guest->vgpu, offset, size);
+}
+
+/* It may have been a submission: the GPU starts on it now, not at the end of the guest's turn. */
+static void guest_mmio_write(void *arg, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct server_guest *guest = arg;
+
+    vgpu_mmio_write(guest->vgpu, offset, value, size);
+    server_kick(guest->server);
+}
+
+static void guest_layout_changed(void *arg)
+{
+    struct server_guest *guest = arg;
+
+    vgpu_guest_layout_changed(guest->vgpu);
+}
+
+static void guest_end_of_turn(void *arg)
+{
+    struct server_guest *guest = arg;
+
+    server_settle_later(guest->server);
+    server_kick(guest->server);
+}
+
+/* The host is in the middle of its own work now: the guest is detached in the next turn. */
+static void guest_died(void *arg)
+{
+    struct server_guest *guest = arg;
+
+    guest->dead = true;
+    server_kick(guest->server);
+}
+
+static const struct host_guest_ops guest_ops = {
+    .mmio_read = guest_mmio_read,
+    .mmio_write = guest_mmio_write,
+    .layout_changed = guest_layout_changed,
+    .end_of_turn = guest_end_of_turn,
+    .died = guest_died,
+};
+
+static void log_vgpu_line(void *arg, int level, const char *line)
+{
+    struct server_guest *guest = arg;
+
+    server_log(guest->server, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
+}
+
+/* --- attach and detach -------------------------------------------------------------------- */
+
+/* First fit: the lowest slot no guest has; `slots` when all are taken. */
+static unsigned free_slot(const struct server *server)
+{
+    uint32_t taken = 0;
+    unsigned slot;
+
+    for (unsigned i = 0; i < server->guests_n; i++)
+        taken |= 1u << server->guests[i]->slot;
+    for (slot = 0; slot < server->slots; slot++)
+        if (!(taken & 1u << slot))
+            break;
+    return slot;
+}
+
+static int create_vgpu(struct server_guest *guest)
+{
+    const struct server_config *config = &guest->server->config;
+    struct gtt_config gtt = {.space = guest->space, .gpu = config->gpu};
+    struct vgpu_config vgpu = {
+        .id = guest->slot + 1,
+        .fences = FENCES_PER_VGPU,
+        .log = log_vgpu_line,
+        .log_arg = guest,
+    };
+    int rc;
+
+    server_guest_windows(guest, &gtt.mappable, &gtt.unmappable);
+    vgpu.mappable = gtt.mappable;
+    vgpu.unmappable = gtt.unmappable;
+    rc = gtt_create(&gtt, &vgpu.gtt);
+    if (rc)
+        return rc;
+    return vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
+}
+
+/*
+ * The steps of an attach. What was done when one fails stays recorded in the guest, and
+ * server_remove_guest() undoes exactly that.
+ */
+static int build_guest(struct server_guest *guest, char *error, size_t error_size)
+{
+    const struct server_config *config = &guest->server->config;
+    const struct host_guest_config host = {
+        .domid = guest->domid,
+        .mmio_base = config->mmio_base,
+        .mmio_size = VGPU_MMIO_SIZE,
+        .ops = &guest_ops,
+        .arg = guest,
+    };
+    char reason[160] = "";
+    int rc;
+
+    rc = xengt_space_open(config->xengt, guest->domid, &config->space, &guest->space);
+    if (rc)
+        return server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name,
+                            guest->domid, xengt_last_error(config->xengt));
+    rc = create_vgpu(guest);
+    if (rc)
+        return server_error(error, error_size, rc, "domain '%s' (%u): no vGPU could be made: %s",
+                            guest->name, guest->domid, strerror(-rc));
+    rc = config->host->ops->attach(config->host, &host, &guest->host, reason, sizeof(reason));
+    if (rc)
+        return server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name,
+                            guest->domid, reason[0] ? reason : strerror(-rc));
+    return 0;
+}
+
+static void forget_guest(struct server_guest *guest)
+{
+    struct server *server = guest->server;
+    unsigned i;
+
+    for (i = 0; i < server->guests_n && server->guests[i] != guest; i++)
+        ;
+    if (i == server->guests_n)
+        return;
+    server->guests_n--;
+    memmove(&server->guests[i], &server->guests[i + 1],
+            (server->guests_n - i) * sizeof(server->guests[0]));
+}
+
+/*
+ * In the reverse order of the attach: no access comes in any more, then the GPU loses the pages
+ * (entries to scratch, TLB), then Xen's references go, then the permission.
+ */
+void server_remove_guest(struct server_guest *guest)
+{
+    struct server *server = guest->server;
+    int rc;
+
+    if (guest->host)
+        server->config.host->ops->detach(guest->host);
+    vgpu_destroy(guest->vgpu);
+    xengt_space_close(guest->space);
+    rc = xengt_target_remove(server->config.xengt, guest->domid);
+    if (rc)
+        server_log(server, LOG_ERR, "domain '%s' (%u): stays on the target list: %s", guest->name,
+                   guest->domid, xengt_last_error(server->config.xengt));
+    forget_guest(guest);
+    free(guest);
+}
+
+/* The domain to attach, and that nothing speaks against it here. */
+static int check_attach(struct server *server, const char *domain, struct server_guest *guest,
+                        char *error, size_t error_size)
+{
+    struct host *host = server->config.host;
+    int rc = host->ops->find(host, domain, &guest->domid, guest->name, sizeof(guest->name));
+
+    if (rc == -ENOENT)
+        return server_error(error, error_size, rc, "domain '%s': no such domain", domain);
+    if (rc)
+        return server_error(error, error_size, rc, "domain '%s': %s", domain, strerror(-rc));
+    for (unsigned i = 0; i < server->guests_n; i++)
+        if (server->guests[i]->domid == guest->domid)
+            return server_error(error, error_size, -EEXIST, "domain '%s' (%u): has a vGPU already",
+                                guest->name, guest->domid);
+    guest->slot = free_slot(server);
+    if (guest->slot == server->slots)
+        return server_error(error, error_size, -ENOSPC,
+                            "domain '%s' (%u): all %u vGPUs are in use; detach a guest first",
+                            guest->name, guest->domid, server->slots);
+    return 0;
+}
+
+int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
+                  char *error, size_t error_size)
+{
+    struct xengt *xg = server->config.xengt;
+    struct server_guest *guest = calloc(1, sizeof(*guest));
+    int rc;
+
+    if (!guest)
+        return server_error(error, error_size, -ENOMEM, "domain '%s': out of memory", domain);
+    guest->server = server;
+    rc = check_attach(server, domain, guest, error, error_size);
+    if (rc)
+        goto out_free;
+    rc = xengt_target_add(xg, guest->domid);
+    if (rc) {
+        server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name, guest->domid,
+                     xengt_last_error(xg));
+        goto out_free;
+    }
+
+    server->guests[server->guests_n++] = guest;
+    rc = build_guest(guest, error, error_size);
+    if (rc) {
+        server_remove_guest(guest);
+        return rc;
+    }
+    server_log(server, LOG_INFO, "domain '%s' (%u): vGPU %u attached", guest->name, guest->domid,
+               guest->slot + 1);
+    if (info)
+        server_fill_info(guest, info);
+    return 0;
+
+out_free:
+    free(guest);
+    return rc;
+}
+
+int server_detach(struct server *server, const char *domain, char *error, size_t error_size)
+{
+    struct server_guest *guest = server_need_guest(server, domain, error, error_size);
+
+    if (!guest)
+        return -ENOENT;
+    server_log(server, LOG_INFO, "domain '%s' (%u): vGPU %u detached", guest->name, guest->domid,
+               guest->slot + 1);
+    server_remove_guest(guest);
+    return 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The server's turns: the GPU works in small portions between the guests' requests, mappings
+ * kept for later expire, and guests that died are detached.
+ */
+#include <errno.h>
+#include <syslog.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "server/internal.h"
+
+/* How long one turn of the GPU should take; guests wait as long for an answer, at most. */
+#define TURN_NS      UINT64_C(1000000)
+#define BUDGET_MIN   1u
+#define BUDGET_MAX   4096u
+#define BUDGET_FIRST 64u
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t now_ms(void)
+{
+    return now_ns() / 1000000u;
+}
+
+/* --- the parts of a turn ------------------------------------------------------------------ */
+
+static void remove_dead_guests(struct server *server)
+{
+    unsigned i = 0;
+
+    while (i < server->guests_n) {
+        struct server_guest *guest = server->guests[i];
+
+        if (!guest->dead) {
+            i++;
+            continue;
+        }
+        server_log(server, LOG_NOTICE, "domain '%s' (%u): is gone; vGPU %u detached", guest->name,
+                   guest->domid, guest->slot + 1);
+        server_remove_guest(guest);
+    }
+}
+
+/*
+ * What a command costs depends on what is behind the GPU: memory, or a device that takes 100 ms
+ * for a transfer. The budget follows what was measured.
+ */
+static bool run_gpu(struct server *server)
+{
+    struct server_turns *turns = &server->turns;
+    struct gpu *gpu = server->config.gpu;
+    uint64_t start = now_ns();
+    bool more = gpu->ops->run(gpu, turns->budget);
+    uint64_t took = now_ns() - start;
+
+    if (took > TURN_NS && turns->budget > BUDGET_MIN)
+        turns->budget /= 2;
+    else if (more && took < TURN_NS / 4 && turns->budget < BUDGET_MAX)
+        turns->budget *= 2;
+    return more;
+}
+
+/* The vGPUs look at their engines after the GPU worked. */
+static bool work(struct server *server)
+{
+    struct gpu *gpu = server->config.gpu;
+    struct gpu_stats stats;
+    bool more = run_gpu(server);
+
+    gpu->ops->get_stats(gpu, &stats);
+    if (!more && stats.commands == server->turns.commands_seen)
+        return false;
+    server->turns.commands_seen = stats.commands;
+    for (unsigned i = 0; i < server->guests_n; i++)
+        vgpu_check(server->guests[i]->vgpu);
+    return more;
+}
+
+/*
+ * A guest with one vCPU makes one request a turn, so the end of a turn says nothing: committing
+ * there would mean a hypercall for each entry it writes. What no access made due is committed
+ * when this long has passed since it was recorded.
+ */
+#define SETTLE_MS 10u
+
+static void settle_guests(struct server *server)
+{
+    struct server_turns *turns = &server->turns;
+
+    if (!turns->settle_at_ms || now_ms() < turns->settle_at_ms)
+        return;
+    for (unsigned i = 0; i < server->guests_n; i++)
+        vgpu_settle(server->guests[i]->vgpu);
+    turns->settle_at_ms = 0;
+}
+
+void server_settle_later(struct server *server)
+{
+    if (!server->turns.settle_at_ms)
+        server->turns.settle_at_ms = now_ms() + SETTLE_MS;
+}
+
+static unsigned defer_ms(const struct server *server)
+{
+    unsigned ms = server->config.space.defer_ms;
+
+    return ms ? ms : XENGT_DEFER_MS_DEFAULT;
+}
+
+static bool anything_deferred(const struct server *server)
+{
+    struct xengt_space_stats stats;
+
+    for (unsigned i = 0; i < server->guests_n; i++) {
+        xengt_space_get_stats(server->guests[i]->space, &stats);
+        if (stats.deferred)
+            return true;
+    }
+    return false;
+}
+
+/* The clock runs only while something is kept. */
+static void expire_mappings(struct server *server)
+{
+    struct server_turns *turns = &server->turns;
+    uint64_t now = now_ms();
+
+    if (turns->expire_at_ms && now >= turns->expire_at_ms) {
+        for (unsigned i = 0; i < server->guests_n; i++)
+            xengt_space_expire(server->guests[i]->space);
+        turns->expire_at_ms = 0;
+    }
+    if (!anything_deferred(server))
+        turns->expire_at_ms = 0;
+    else if (!turns->expire_at_ms)
+        turns->expire_at_ms = now + defer_ms(server);
+}
+
+bool server_turn(struct server *server)
+{
+    bool more;
+
+    remove_dead_guests(server);
+    more = work(server);
+    settle_guests(server);
+    expire_mappings(server);
+    return more;
+}
+
+/* --- the event loop ----------------------------------------------------------------------- */
+
+/*
+ * A timer, also when it is due at once: the loop looks at all descriptors before it comes back
+ * to it, so that a busy GPU does not starve the guests' requests.
+ */
+static void arm(struct server *server, uint64_t ms)
+{
+    const struct timeval tv = {
+        .tv_sec = (time_t)(ms / 1000),
+        .tv_usec = (suseconds_t)(ms % 1000 * 1000),
+    };
+
+    if (server->turns.timer)
+        event_add(server->turns.timer, &tv);
+}
+
+/* When there is something to do next; 0: not before somebody asks. */
+static uint64_t next_date(const struct server_turns *turns)
+{
+    if (!turns->settle_at_ms || !turns->expire_at_ms)
+        return turns->settle_at_ms + turns->expire_at_ms;
+    return turns->settle_at_ms < turns->expire_at_ms ? turns->settle_at_ms : turns->expire_at_ms;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct server *server = arg;
+    uint64_t at, now;
+
+    (void)fd;
+    (void)what;
+    if (server_turn(server)) {
+        arm(server, 0);
+        return;
+    }
+    at = next_date(&server->turns);
+    now = now_ms();
+    if (at)
+        arm(server, at > now ? at - now : 0);
+}
+
+void server_kick(struct server *server)
+{
+    arm(server, 0);
+}
+
+int server_turns_init(struct server *server)
+{
+    server->turns.budget = BUDGET_FIRST;
+    if (!server->config.base)
+        return 0;
+    server->turns.timer = evtimer_new(server->config.base, on_timer, server);
+    return server->turns.timer ? 0 : -ENOMEM;
+}
+
+void server_turns_fini(struct server *server)
+{
+    if (server->turns.timer)
+        event_free(server->turns.timer);
+}

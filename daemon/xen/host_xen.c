@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Xen's domains as guests. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <syslog.h>
+
+#include <xendevicemodel.h>
+#include <xenforeignmemory.h>
+
+#include "server/host.h"
+#include "xen/domains.h"
+#include "xen/host_check.h"
+#include "xen/ioreq_record.h"
+#include "xen/ioreq_server.h"
+
+struct host_guest {
+    LIST_ENTRY(host_guest) link;
+    struct host_guest_config config;
+    struct domain_info domain;
+    struct ioreq_server *ioreq;
+    struct host_guest_stats stats;
+    bool dead; /* died() was called */
+};
+
+struct host_xen {
+    struct host base;
+    struct host_xen_config config;
+    struct domains *domains;
+    xendevicemodel_handle *dmod;
+    xenforeignmemory_handle *fmem;
+    LIST_HEAD(, host_guest) guests;
+};
+
+static struct host_xen *to_xen(struct host *host)
+{
+    return (struct host_xen *)host;
+}
+
+__attribute__((format(printf, 3, 4))) static void say(struct host_xen *host, int level,
+                                                      const char *format, ...)
+{
+    char line[256];
+    va_list args;
+
+    if (!host->config.log)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    host->config.log(host->config.log_arg, level, line);
+}
+
+static struct ioreq_server_config server_config(struct host_xen *host)
+{
+    return (struct ioreq_server_config){
+        .base = host->config.base,
+        .dmod = host->dmod,
+        .fmem = host->fmem,
+        .state_dir = host->config.state_dir,
+    };
+}
+
+/* --- guests ------------------------------------------------------------------------------- */
+
+static int xen_find(struct host *base, const char *domain, uint32_t *domid, char *name, size_t size)
+{
+    return domains_find(to_xen(base)->domains, domain, domid, name, size);
+}
+
+static int xen_attach(struct host *base, const struct host_guest_config *config,
+                      struct host_guest **out, char *error, size_t error_size)
+{
+    struct host_xen *host = to_xen(base);
+    struct ioreq_server_config server = server_config(host);
+    struct host_guest *guest = calloc(1, sizeof(*guest));
+    int rc;
+
+    if (!guest)
+        return -ENOMEM;
+    guest->config = *config;
+    rc = domains_info(host->domains, config->domid, &guest->domain);
+    if (!rc && guest->domain.dying) {
+        snprintf(error, error_size, "is being destroyed");
+        rc = -ESRCH;
+    }
+    if (rc)
+        goto out_free;
+
+    server.domain = guest->domain;
+    server.guest = guest->config;
+    server.stats = &guest->stats;
+    rc = ioreq_server_open(&server, &guest->ioreq, error, error_size);
+    if (rc)
+        goto out_free;
+    LIST_INSERT_HEAD(&host->guests, guest, link);
+    *out = guest;
+    return 0;
+
+out_free:
+    free(guest);
+    return rc;
+}
+
+static void xen_detach(struct host_guest *guest)
+{
+    LIST_REMOVE(guest, link);
+    ioreq_server_close(guest->ioreq);
+    free(guest);
+}
+
+static void xen_guest_stats(const struct host_guest *guest, struct host_guest_stats *stats)
+{
+    *stats = guest->stats;
+}
+
+/* Some domain went. died() may detach its guest at once, so the next one is known before. */
+static void domains_changed(void *arg)
+{
+    struct host_xen *host = arg;
+    struct host_guest *guest, *next;
+
+    for (guest = LIST_FIRST(&host->guests); guest; guest = next) {
+        next = LIST_NEXT(guest, link);
+        if (guest->dead || domains_alive(host->domains, guest->domain.domid, &guest->domain.uuid))
+            continue;
+        guest->dead = true;
+        ioreq_server_silence(guest->ioreq);
+        guest->config.ops->died(guest->config.arg);
+    }
+}
+
+/* --- opening and closing ------------------------------------------------------------------ */
+
+/* A predecessor was killed; its guest may have a vCPU that waits for an answer. */
+static void release_leftover(void *arg, const struct ioreq_record *record)
+{
+    struct host_xen *host = arg;
+    struct ioreq_server_config server = server_config(host);
+    int rc;
+
+    if (!domains_alive(host->domains, record->domid, &record->uuid) ||
+        domains_info(host->domains, record->domid, &server.domain)) {
+        ioreq_record_remove(host->config.state_dir, record->domid);
+        return;
+    }
+    rc = ioreq_server_release(&server, record);
+    if (rc)
+        say(host, LOG_ERR, "domain %u: the ioreq server %u of a killed xengtd stays: %s",
+            record->domid, record->id, strerror(-rc));
+    else
+        say(host, LOG_NOTICE, "domain %u: the ioreq server %u of a killed xengtd is released",
+            record->domid, record->id);
+}
+
+static void xen_close(struct host *base)
+{
+    struct host_xen *host = to_xen(base);
+
+    domains_close(host->domains);
+    if (host->dmod)
+        xendevicemodel_close(host->dmod);
+    if (host->fmem)
+        xenforeignmemory_close(host->fmem);
+    free(host);
+}
+
+static const struct host_ops host_xen_ops = {
+    .find = xen_find,
+    .attach = xen_attach,
+    .detach = xen_detach,
+    .guest_stats = xen_guest_stats,
+    .close = xen_close,
+};
+
+static int open_libraries(struct host_xen *host, char *error, size_t error_size)
+{
+    int rc;
+
+    host->dmod = xendevicemodel_open(NULL, 0);
+    if (host->dmod)
+        host->fmem = xenforeignmemory_open(NULL, 0);
+    if (!host->fmem) {
+        rc = -errno;
+        snprintf(error, error_size, "Xen's device model interface cannot be opened: %s",
+                 strerror(-rc));
+        return rc;
+    }
+    return domains_open(host->config.base, domains_changed, host, &host->domains, error,
+                        error_size);
+}
+
+int host_xen_open(const struct host_xen_config *config, struct host **out, char *error,
+                  size_t error_size)
+{
+    struct host_xen *host;
+    int rc;
+
+    *out = NULL;
+    rc = host_check(error, error_size);
+    if (rc)
+        return rc;
+    host = calloc(1, sizeof(*host));
+    if (!host) {
+        snprintf(error, error_size, "out of memory");
+        return -ENOMEM;
+    }
+    host->base.ops = &host_xen_ops;
+    host->config = *config;
+    LIST_INIT(&host->guests);
+    rc = open_libraries(host, error, error_size);
+    if (rc) {
+        xen_close(&host->base);
+        return rc;
+    }
+    rc = ioreq_record_each(config->state_dir, release_leftover, host);
+    if (rc)
+        say(host, LOG_WARNING, "%s cannot be read: %s", config->state_dir, strerror(-rc));
+    *out = &host->base;
+    return 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What an ioreq means, without Xen's libraries: the slot protocol of the shared page, and a
+ * request carried out against a guest's handlers. Nothing a request holds is trusted; whatever
+ * it holds, it has an answer.
+ */
+#ifndef XENGT_XEN_IOREQ_DECODE_H
+#define XENGT_XEN_IOREQ_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xen/hvm/ioreq.h>
+
+#include "server/host.h"
+
+/* --- the slot ----------------------------------------------------------------------------- */
+
+/*
+ * Takes the request out of a slot of the shared page, if one is ready: a private copy, made
+ * once; the slot is then in process. False: nothing to do.
+ */
+bool ioreq_take(struct ioreq *slot, struct ioreq *copy);
+
+/* Puts the answer into the slot. The vCPU runs on once it is notified. */
+void ioreq_answer(struct ioreq *slot, uint64_t data);
+
+/*
+ * Answers with all-ones a request that nobody will carry out, also one that a predecessor took
+ * and never answered. True: there was one, and its vCPU must be notified.
+ */
+bool ioreq_abandon(struct ioreq *slot);
+
+/* --- the request -------------------------------------------------------------------------- */
+
+/* Moves len bytes between guest physical memory and buf; 0 or a negative errno value. */
+typedef int ioreq_copy_fn(void *arg, uint64_t gpa, void *buf, size_t len, bool write);
+
+/* Bytes one request can move: Xen ends a repetition at the page. */
+#define IOREQ_BYTES_MAX 4096u
+
+struct ioreq_device {
+    uint64_t base; /* the MMIO range claimed */
+    uint64_t size;
+    const struct host_guest_ops *ops;
+    void *arg;
+    ioreq_copy_fn *copy_guest;
+    void *copy_arg;
+    struct host_guest_stats *stats;
+};
+
+/* Carries a request out and returns the data to answer with. */
+uint64_t ioreq_perform(const struct ioreq_device *device, const struct ioreq *req);
+
+#endif

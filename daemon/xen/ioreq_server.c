@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* First: it makes Xen's public headers show what is for tools only. */
+#include <xenctrl.h>
+
+#include "xen/ioreq_server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <event2/event.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/memory.h>
+#include <xenevtchn.h>
+
+#include "xen/guest_memory.h"
+#include "xen/ioreq_decode.h"
+
+/* Requests served before other guests get their chance. */
+#define REQUESTS_PER_WAKE 64u
+
+/*
+ * A turn is a burst of requests at most this long. A vCPU waits for each of its accesses, so a
+ * wake-up rarely finds more than one: ending the turn with it would make batches of one.
+ */
+#define TURN_MS 2
+
+/* What Xen knows of the server; closing undoes from there on. */
+enum stage {
+    STAGE_NONE,
+    STAGE_CREATED,
+    STAGE_ENABLED,
+    STAGE_CLAIMED,
+};
+
+struct ioreq_server {
+    struct ioreq_server_config config;
+    enum stage stage;
+    ioservid_t id;
+
+    xenforeignmemory_resource_handle *resource;
+    struct ioreq *slots; /* the shared page: one slot per vCPU */
+
+    xenevtchn_handle *evtchn;
+    evtchn_port_t ports[IOREQ_VCPUS_MAX]; /* of the vCPUs; the first `bound` are */
+    unsigned bound;
+
+    struct event *wake;
+    struct event *turn_end;
+    struct guest_memory memory;
+    struct ioreq_device device;
+};
+
+/* --- serving ------------------------------------------------------------------------------ */
+
+/* A port is a vCPU's own; others do not exist on this handle. */
+static struct ioreq *slot_of_port(struct ioreq_server *server, evtchn_port_t port)
+{
+    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++)
+        if (server->ports[vcpu] == port)
+            return &server->slots[vcpu];
+    return NULL;
+}
+
+static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
+{
+    struct ioreq *slot = slot_of_port(server, port);
+    struct ioreq req;
+
+    if (!slot || !ioreq_take(slot, &req))
+        return false;
+    ioreq_answer(slot, ioreq_perform(&server->device, &req));
+    xenevtchn_notify(server->evtchn, port);
+    return true;
+}
+
+static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+{
+    struct ioreq_server *server = arg;
+
+    (void)fd;
+    (void)what;
+    server->config.stats->turns++;
+    server->device.ops->end_of_turn(server->device.arg);
+}
+
+/* Ports left over when the budget is used up keep the descriptor readable. */
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    const struct timeval turn = {.tv_usec = TURN_MS * 1000};
+    struct ioreq_server *server = arg;
+    bool found = false;
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < REQUESTS_PER_WAKE; i++) {
+        xenevtchn_port_or_error_t port = xenevtchn_pending(server->evtchn);
+
+        if (port < 0)
+            break;
+        xenevtchn_unmask(server->evtchn, (evtchn_port_t)port);
+        found |= serve_port(server, (evtchn_port_t)port);
+    }
+    if (found && !evtimer_pending(server->turn_end, NULL))
+        evtimer_add(server->turn_end, &turn);
+}
+
+/* --- opening, step by step ---------------------------------------------------------------- */
+
+static int create(struct ioreq_server *server)
+{
+    const struct ioreq_server_config *config = &server->config;
+    struct ioreq_record record = {.domid = config->domain.domid, .uuid = config->domain.uuid};
+
+    if (xendevicemodel_create_ioreq_server(config->dmod, (domid_t)record.domid,
+                                           HVM_IOREQSRV_BUFIOREQ_OFF, &server->id))
+        return -errno;
+    server->stage = STAGE_CREATED;
+    record.id = server->id;
+    return ioreq_record_save(config->state_dir, &record);
+}
+
+static int map_page(struct ioreq_server *server)
+{
+    const struct ioreq_server_config *config = &server->config;
+    void *page = NULL;
+
+    server->resource = xenforeignmemory_map_resource(
+        config->fmem, (domid_t)config->domain.domid, XENMEM_resource_ioreq_server, server->id,
+        XENMEM_resource_ioreq_server_frame_ioreq(0), 1, &page, PROT_READ | PROT_WRITE, 0);
+    if (!server->resource)
+        return -errno;
+    server->slots = page;
+    return 0;
+}
+
+/* Xen makes the event channels now; before this the slots do not hold them. */
+static int enable(struct ioreq_server *server)
+{
+    const struct ioreq_server_config *config = &server->config;
+
+    if (xendevicemodel_set_ioreq_server_state(config->dmod, (domid_t)config->domain.domid,
+                                              server->id, 1))
+        return -errno;
+    server->stage = STAGE_ENABLED;
+    return 0;
+}
+
+/* A request that came before its port was bound is not lost: binding makes the port pending. */
+static int bind_ports(struct ioreq_server *server)
+{
+    uint32_t domid = server->config.domain.domid;
+
+    server->evtchn = xenevtchn_open(NULL, 0);
+    if (!server->evtchn)
+        return -errno;
+    if (fcntl(xenevtchn_fd(server->evtchn), F_SETFL, O_NONBLOCK))
+        return -errno;
+    for (unsigned vcpu = 0; vcpu < server->config.domain.vcpus; vcpu++) {
+        evtchn_port_t theirs = __atomic_load_n(&server->slots[vcpu].vp_eport, __ATOMIC_RELAXED);
+        xenevtchn_port_or_error_t port;
+
+        port = xenevtchn_bind_interdomain(server->evtchn, domid, theirs);
+        if (port < 0)
+            return -errno;
+        server->ports[server->bound++] = (evtchn_port_t)port;
+    }
+    return 0;
+}
+
+static int listen_events(struct ioreq_server *server)
+{
+    struct event_base *base = server->config.base;
+
+    server->turn_end = evtimer_new(base, on_turn_end, server);
+    server->wake =
+        event_new(base, xenevtchn_fd(server->evtchn), EV_READ | EV_PERSIST, on_wake, server);
+    if (!server->turn_end || !server->wake || event_add(server->wake, NULL))
+        return -ENOMEM;
+    return 0;
+}
+
+/* From here on the guest's accesses come. */
+static int claim_range(struct ioreq_server *server)
+{
+    const struct ioreq_server_config *config = &server->config;
+    uint64_t first = config->guest.mmio_base;
+
+    if (xendevicemodel_map_io_range_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
+                                                    server->id, 1, first,
+                                                    first + config->guest.mmio_size - 1))
+        return -errno;
+    server->stage = STAGE_CLAIMED;
+    return 0;
+}
+
+static struct ioreq_server *new_server(const struct ioreq_server_config *config)
+{
+    struct ioreq_server *server = calloc(1, sizeof(*server));
+
+    if (!server)
+        return NULL;
+    server->config = *config;
+    server->memory = (struct guest_memory){.fmem = config->fmem, .domid = config->domain.domid};
+    server->device = (struct ioreq_device){
+        .base = config->guest.mmio_base,
+        .size = config->guest.mmio_size,
+        .ops = config->guest.ops,
+        .arg = config->guest.arg,
+        .copy_guest = guest_memory_copy,
+        .copy_arg = &server->memory,
+        .stats = config->stats,
+    };
+    return server;
+}
+
+int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_server **out,
+                      char *error, size_t error_size)
+{
+    static const struct {
+        int (*run)(struct ioreq_server *server);
+        const char *failed;
+    } steps[] = {
+        {create, "Xen gives it no ioreq server"},
+        {map_page, "its ioreq page cannot be mapped"},
+        {enable, "its ioreq server cannot be enabled"},
+        {bind_ports, "the event channels of its vCPUs cannot be bound"},
+        {listen_events, "its event channels cannot be listened to"},
+        {claim_range, "the MMIO range cannot be claimed"},
+    };
+    struct ioreq_server *server;
+
+    *out = NULL;
+    if (config->domain.vcpus == 0 || config->domain.vcpus > IOREQ_VCPUS_MAX) {
+        snprintf(error, error_size, "has %u virtual CPUs; 1 to %u are supported",
+                 config->domain.vcpus, IOREQ_VCPUS_MAX);
+        return -EOPNOTSUPP;
+    }
+    server = new_server(config);
+    if (!server)
+        return -ENOMEM;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        int rc = steps[i].run(server);
+
+        if (!rc)
+            continue;
+        snprintf(error, error_size, "%s: %s", steps[i].failed, strerror(-rc));
+        ioreq_server_close(server);
+        return rc;
+    }
+    *out = server;
+    return 0;
+}
+
+/* --- closing ------------------------------------------------------------------------------ */
+
+void ioreq_server_silence(struct ioreq_server *server)
+{
+    event_del(server->wake);
+    evtimer_del(server->turn_end);
+}
+
+/* Once Xen sends nothing new, what is in the slots is all that waits. */
+static void abandon_requests(struct ioreq_server *server)
+{
+    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++)
+        if (ioreq_abandon(&server->slots[vcpu]))
+            xenevtchn_notify(server->evtchn, server->ports[vcpu]);
+}
+
+/*
+ * Destroying a server wakes no vCPU that waits for it. So first no request comes any more, then
+ * those that are there are answered, and only then the way to answer is given up. The calls to
+ * Xen fail when the domain is gone already, and nothing needs them then.
+ */
+void ioreq_server_close(struct ioreq_server *server)
+{
+    const struct ioreq_server_config *config;
+    domid_t domid;
+
+    if (!server)
+        return;
+    config = &server->config;
+    domid = (domid_t)config->domain.domid;
+
+    if (server->stage >= STAGE_CLAIMED)
+        xendevicemodel_unmap_io_range_from_ioreq_server(
+            config->dmod, domid, server->id, 1, config->guest.mmio_base,
+            config->guest.mmio_base + config->guest.mmio_size - 1);
+    if (server->stage >= STAGE_ENABLED)
+        xendevicemodel_set_ioreq_server_state(config->dmod, domid, server->id, 0);
+    if (server->wake)
+        event_free(server->wake);
+    if (server->turn_end)
+        event_free(server->turn_end);
+    abandon_requests(server);
+    if (server->evtchn)
+        xenevtchn_close(server->evtchn); /* unbinds the ports */
+    if (server->resource)
+        xenforeignmemory_unmap_resource(config->fmem, server->resource);
+    if (server->stage >= STAGE_CREATED) {
+        /* Disabled, it does no harm: a note that outlives it could name another's server. */
+        ioreq_record_remove(config->state_dir, domid);
+        xendevicemodel_destroy_ioreq_server(config->dmod, domid, server->id);
+    }
+    free(server);
+}
+
+/* Takes over as far as it needs to answer, then closes as its maker would have. */
+int ioreq_server_release(const struct ioreq_server_config *config,
+                         const struct ioreq_record *record)
+{
+    struct ioreq_server *server;
+    int rc;
+
+    if (config->domain.vcpus > IOREQ_VCPUS_MAX)
+        return -EOPNOTSUPP;
+    server = new_server(config);
+    if (!server)
+        return -ENOMEM;
+    server->id = (ioservid_t)record->id;
+    server->stage = STAGE_CREATED;
+    rc = map_page(server);
+    if (!rc)
+        rc = enable(server);
+    if (!rc)
+        rc = bind_ports(server);
+    ioreq_server_close(server);
+    return rc;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One ioreq server: Xen's side of the MMIO accesses of one guest. Between open and close every
+ * access of a vCPU to the range arrives at the handlers, and every one is answered.
+ */
+#ifndef XENGT_XEN_IOREQ_SERVER_H
+#define XENGT_XEN_IOREQ_SERVER_H
+
+#include <xendevicemodel.h>
+#include <xenforeignmemory.h>
+
+#include "server/host.h"
+#include "xen/domains.h"
+#include "xen/ioreq_record.h"
+
+struct event_base;
+struct ioreq_server;
+
+/* vCPUs that have a slot in the one ioreq page; also Xen's limit for guests of this kind. */
+#define IOREQ_VCPUS_MAX 128u
+
+/* Handles and strings stay the caller's and outlive the server. */
+struct ioreq_server_config {
+    struct event_base *base;
+    xendevicemodel_handle *dmod;
+    xenforeignmemory_handle *fmem;
+    const char *state_dir;
+    struct domain_info domain;
+    struct host_guest_config guest; /* the range and the handlers */
+    struct host_guest_stats *stats;
+};
+
+/*
+ * -ENOSPC: Xen has no more ioreq servers for this domain; -EOPNOTSUPP: too many vCPUs; others as
+ * Xen gives them. error gets one line.
+ */
+int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_server **out,
+                      char *error, size_t error_size);
+
+/* Every request that waits is answered, then Xen forgets the server. NULL is allowed. */
+void ioreq_server_close(struct ioreq_server *server);
+
+/* Calls the handlers no more. The server is still to be closed. */
+void ioreq_server_silence(struct ioreq_server *server);
+
+/*
+ * Closes the server of a process that died, so that the vCPUs that wait for it run on. Of config,
+ * the handles, state_dir and domain are used.
+ */
+int ioreq_server_release(const struct ioreq_server_config *config,
+                         const struct ioreq_record *record);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Map and unmap, one mapping per call entry: the plain form. Every entry of xengt_map() is a
+ * mapping of its own with a BFN of its own, also when the same gfn is named twice. Users that
+ * want counting, caching and deferral want <xengt/space.h> instead, which is built on this.
+ */
+#ifndef XENGT_MAP_H
+#define XENGT_MAP_H
+
+#include <xengt/xengt.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XENGT_PROT_READ  1u
+#define XENGT_PROT_WRITE 2u
+#define XENGT_PROT_RW    (XENGT_PROT_READ | XENGT_PROT_WRITE)
+
+/*
+ * Maps n frames of a target for DMA, in as few hypercalls as the batch size allows. bfn[i]
+ * belongs to the caller until it is given to xengt_unmap(); XENGT_BFN_INVALID where it failed.
+ * n = 0 is allowed and does nothing.
+ * The call:
+ *   -EPERM       domid is not a target
+ *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW
+ *   -EOPNOTSUPP  XENGT_PROT_READ alone, and the back end cannot enforce it
+ * An entry (the call, when err is NULL):
+ *   -EINVAL      the gfn is not RAM of the target: a hole, MMIO, beyond its memory, ballooned
+ *                out, paged out or shared; or above XENGT_GFN_MAX
+ *   -ENOSPC      the window is full
+ *   -ENOMEM      Xen has no memory for page tables of the window
+ *   -ESRCH       the target is gone
+ */
+int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn,
+              struct xengt_bfn *bfn, int *err, size_t n, unsigned prot);
+
+/*
+ * Undoes mappings, in as few hypercalls as possible. No device may use the BFNs any more: their
+ * entries are out of the device's page tables and its TLB. All entries are tried, also when err
+ * is NULL; then the return value is the first failure.
+ * An entry:
+ *   -ENOENT  not a BFN of a mapping made by xengt_map() (also: unmapped before)
+ *   other    Xen refused: the page stays referenced and the BFN is leaked: never used again
+ */
+int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t n);
+
+/*
+ * A CPU pointer to the page behind a BFN of this handle, for a device model that plays the
+ * device itself. Made at the first call for a BFN, kept until the mapping is undone; the caller
+ * never unmaps it. Page-aligned, readable and writeable.
+ *   -ENOENT  not a BFN of a mapping
+ *   other    the page cannot be mapped now (its owner ballooned it out, say)
+ */
+int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A space: all mappings of one target, counted, cached and released late.
+ *
+ * Users of the same gfn share one mapping. The last release does not unmap at once: the mapping
+ * is kept for a while, and a user who comes back finds it without a hypercall. How long is
+ * bounded in pages and in time, because a kept mapping keeps the guest's page.
+ */
+#ifndef XENGT_SPACE_H
+#define XENGT_SPACE_H
+
+#include <xengt/map.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct xengt_space;
+
+/* Zero is the default of every member. */
+struct xengt_space_options {
+    uint32_t quota;          /* mappings at a time; 0: as many as the window has */
+    uint32_t defer_pages;    /* mappings kept after their last release; 0: the default */
+    unsigned defer_ms;       /* time they are kept, at least, twice that at most; 0: default */
+    bool no_defer;           /* unmap at the last release: for tests */
+};
+
+#define XENGT_DEFER_PAGES_DEFAULT 1024u
+#define XENGT_DEFER_MS_DEFAULT    100u
+
+struct xengt_space_stats {
+    uint32_t mapped;     /* mappings that exist now */
+    uint32_t in_use;     /* of these: with at least one user */
+    uint32_t deferred;   /* of these: kept for a user who may come back */
+    uint32_t high_water; /* most mappings at a time so far */
+    uint64_t gets;
+    uint64_t hits;       /* gets served without a hypercall */
+    uint64_t failures;   /* gets refused */
+    uint64_t map_calls;  /* hypercalls made to map */
+    uint64_t unmap_calls;
+};
+
+/*
+ * Opens the space of a target: one per target and handle.
+ *   -EPERM  not a target
+ *   -EBUSY  its space is open already
+ *   -ENOMEM
+ */
+int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_options *options,
+                     struct xengt_space **out);
+
+/*
+ * Releases every mapping of the space, counted or not, and closes it. No device may use its BFNs
+ * any more. NULL is allowed.
+ */
+void xengt_space_close(struct xengt_space *space);
+
+/*
+ * One user more for each of n frames. The mappings that do not exist yet are made in as few
+ * hypercalls as the batch size allows. A gfn may stand in the array more than once; each entry
+ * is a user of its own. Errors as xengt_map(), and
+ *   -EDQUOT  (entry) the quota of the space is reached
+ */
+int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
+                    int *err, size_t n);
+
+/*
+ * One user less for each of n BFNs. A device may not use a BFN any more for the user that gives
+ * it back. Unknown BFNs and BFNs without users are refused (-ENOENT) and counted; all others in
+ * the array are released all the same.
+ */
+int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n);
+
+/* How many users the mapping behind a BFN has; 0: none, or not of this space. */
+uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn);
+
+/*
+ * The guest's memory layout changed (Xen sends IOREQ_TYPE_INVALIDATE): a gfn may now mean
+ * another page. Mappings in use stay as they are and stay safe; from now on a get maps anew.
+ */
+void xengt_space_invalidate(struct xengt_space *space);
+
+/* Unmaps everything that is kept only for a user who may come back. */
+void xengt_space_flush(struct xengt_space *space);
+
+/*
+ * Unmaps what was kept long enough. To be called every defer_ms milliseconds (the library has no
+ * clock). Returns whether something is still kept, so that there is reason to call again.
+ */
+bool xengt_space_expire(struct xengt_space *space);
+
+void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxengt: safe, batched mappings of guest memory for DMA on Xen.
+ *
+ * A device model names (domid, gfn); Xen takes a reference on the page and the library answers
+ * with the bus frame number (BFN) the device must use. Until the mapping is undone the page
+ * cannot go to another domain, whatever its owner does.
+ *
+ * Conventions of the whole library
+ *   Errors    Functions return 0 or a negative errno value. xengt_last_error() gives the last
+ *             failure on a handle as one line of text for people.
+ *   Arrays    A function with an err[] array follows libxenforeignmemory's contract: with err
+ *             NULL the call is all or nothing; with err given, entries succeed or fail each by
+ *             itself, err[i] is 0 or a negative errno value, and the return value is 0 unless
+ *             the call as a whole could not be made.
+ *   Threads   A handle and everything made from it may be used by one thread at a time. Handles
+ *             are independent of each other; there is no global state.
+ *   Processes A handle does not survive fork() in the child: the child must not touch it.
+ */
+#ifndef XENGT_XENGT_H
+#define XENGT_XENGT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xengt/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct xengt;
+struct xengt_sim;
+
+/* How the hypervisor is asked. XENGT_BACKEND_AUTO chooses by what the running Xen offers. */
+enum xengt_backend {
+    XENGT_BACKEND_AUTO,
+    XENGT_BACKEND_PHYSMAP, /* PVH or HVM backend domain: foreign frames in its own p2m */
+    XENGT_BACKEND_SIM,     /* a model of Xen inside the process; see <xengt/sim.h> */
+};
+
+/* Levels are syslog's: LOG_ERR 3, LOG_WARNING 4, LOG_INFO 6, LOG_DEBUG 7. One line, no '\n'. */
+typedef void xengt_log_fn(void *arg, int level, const char *line);
+
+/* Zero is the default of every member. Strings are copied. */
+struct xengt_options {
+    enum xengt_backend backend;
+
+    /*
+     * The window: the range of the backend domain's own frame numbers that mappings are put
+     * into. window_pages 0 means a size fit for the machine; window_base 0 lets the library
+     * look for a range that nothing else in the domain uses, or fail with the remedy.
+     */
+    uint64_t window_base;
+    uint32_t window_pages;
+
+    /* Entries per hypercall, 1..XENGT_BATCH_MAX; 0 means XENGT_BATCH_DEFAULT. */
+    unsigned batch;
+
+    /*
+     * Directory of the lock file and the journal; made if absent. It must vanish at a reboot of
+     * the host, as the mappings do: a tmpfs. NULL means XENGT_STATE_DIR. The simulator uses
+     * none unless it is given one.
+     */
+    const char *state_dir;
+
+    xengt_log_fn *log; /* NULL: silent */
+    void *log_arg;
+
+    struct xengt_sim *sim; /* required by XENGT_BACKEND_SIM; stays the caller's */
+};
+
+#define XENGT_STATE_DIR     "/run/xengt"
+#define XENGT_BATCH_DEFAULT 256u
+#define XENGT_BATCH_MAX     4096u
+
+/* What an open handle can do. */
+struct xengt_caps {
+    enum xengt_backend backend;
+    const char *backend_name;
+    const char *explanation; /* why this back end, in one line */
+    uint64_t window_base;    /* first BFN of the window */
+    uint32_t window_pages;   /* mappings that can exist at a time, all targets together */
+    unsigned batch;          /* entries per hypercall */
+    bool read_only;          /* XENGT_PROT_READ alone is enforced by the IOMMU */
+};
+
+/* Counters since the handle was opened, except the first four, which are the present state. */
+struct xengt_stats {
+    uint64_t mapped;         /* mappings that exist, deferred ones included */
+    uint64_t deferred;       /* of these: released by their users, not yet unmapped */
+    uint64_t leaked;         /* slots never used again because their unmap failed */
+    uint64_t reclaimed;      /* mappings of a predecessor that were released at open */
+    uint64_t map_calls;      /* hypercalls that map */
+    uint64_t map_pages;      /* pages mapped by them */
+    uint64_t map_failures;   /* entries refused by Xen */
+    uint64_t unmap_calls;    /* hypercalls (or multicalls) that unmap */
+    uint64_t unmap_pages;    /* pages unmapped by them */
+    uint64_t unmap_failures; /* entries whose unmap failed: each is a leaked slot */
+    uint64_t hits;           /* uses of a gfn served without a hypercall */
+};
+
+/*
+ * Opens a handle. What a predecessor that used the same state directory left mapped, because it
+ * was killed, is unmapped first.
+ *   -EBUSY   another process owns the state directory
+ *   -ENODEV  no Xen here, or not a domain that can be a backend
+ *   -EPERM, -EACCES  Xen's interfaces need privilege
+ *   -EINVAL  an option makes no sense, or the window is not safe to use
+ *   -ENOMEM
+ * On failure *out is NULL and, if error is not NULL, one line of at most error_size bytes is
+ * put there that names what is missing and the remedy.
+ */
+int xengt_open(struct xengt **out, const struct xengt_options *options, char *error,
+               size_t error_size);
+
+/*
+ * Closes a handle: every mapping made through it is unmapped. The caller has made sure that no
+ * device uses a BFN of it any more. NULL is allowed.
+ */
+void xengt_close(struct xengt *xg);
+
+/* Valid until xengt_close(). */
+const struct xengt_caps *xengt_get_caps(const struct xengt *xg);
+
+void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats);
+
+/* The last failure on this handle, one line; valid until the next call. Never NULL. */
+const char *xengt_last_error(const struct xengt *xg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Spaces. A mapping of a space is in one of three places:
+ *   in use      users > 0
+ *   deferred    users == 0, in the queue, until it is unmapped or taken back
+ *   on its way  SLOT_RESERVED, inside one call of xengt_space_get() only
+ * A hash finds it by gfn as long as it is fresh: mapped after the last invalidate. A stale one
+ * is found by its BFN only, and is unmapped when its last user goes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+/* First-in first-out, linked through the slots; also left from the middle. */
+struct queue {
+    uint32_t head;
+    uint32_t tail;
+    uint32_t count;
+};
+
+struct xengt_space {
+    struct xengt *xg;
+    uint32_t domid;
+    uint8_t generation; /* 1..255; a slot of another one is stale */
+    bool no_defer;
+    uint32_t quota;
+    uint32_t defer_pages;
+    uint32_t mapped;
+    uint32_t high_water;
+    struct queue young; /* deferred since the last expiry */
+    struct queue old;   /* deferred before it: the next expiry unmaps them */
+    uint32_t *hash;
+    uint32_t hash_size; /* a power of two */
+    uint64_t gets;
+    uint64_t hits;
+    uint64_t failures;
+    uint64_t map_calls;
+    uint64_t unmap_calls;
+};
+
+#define HASH_MIN 1024u
+
+/* --- the queue of deferred mappings ------------------------------------------------------- */
+
+static void queue_push(struct slot *slot, struct queue *q, uint32_t s)
+{
+    slot[s].prev = q->tail;
+    slot[s].next = SLOT_NONE;
+    if (q->tail == SLOT_NONE) {
+        q->head = s;
+    } else {
+        slot[q->tail].next = s;
+    }
+    q->tail = s;
+    q->count++;
+}
+
+static void queue_remove(struct slot *slot, struct queue *q, uint32_t s)
+{
+    if (slot[s].prev == SLOT_NONE) {
+        q->head = slot[s].next;
+    } else {
+        slot[slot[s].prev].next = slot[s].next;
+    }
+    if (slot[s].next == SLOT_NONE) {
+        q->tail = slot[s].prev;
+    } else {
+        slot[slot[s].next].prev = slot[s].prev;
+    }
+    q->count--;
+}
+
+static struct queue *queue_of(struct xengt_space *space, uint32_t s)
+{
+    return space->xg->slots.slot[s].old ? &space->old : &space->young;
+}
+
+/* --- the hash ----------------------------------------------------------------------------- */
+
+static uint32_t hash_bucket(const struct xengt_space *space, struct xengt_gfn gfn)
+{
+    return (gfn.v * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (space->hash_size - 1);
+}
+
+static void hash_insert(struct xengt_space *space, uint32_t s)
+{
+    uint32_t *head = &space->hash[hash_bucket(space, slots_gfn(&space->xg->slots, s))];
+    space->xg->slots.slot[s].hash_next = *head;
+    *head = s;
+}
+
+/* Harmless for a slot that is not in it. */
+static void hash_remove(struct xengt_space *space, uint32_t s)
+{
+    struct slot *slot = space->xg->slots.slot;
+    uint32_t *link = &space->hash[hash_bucket(space, slots_gfn(&space->xg->slots, s))];
+    while (*link != SLOT_NONE && *link != s) {
+        link = &slot[*link].hash_next;
+    }
+    if (*link == s) {
+        *link = slot[s].hash_next;
+    }
+}
+
+/* The fresh mapping of a gfn. A stale one that is met on the way leaves the hash. */
+static uint32_t hash_find(struct xengt_space *space, struct xengt_gfn gfn)
+{
+    struct slots *slots = &space->xg->slots;
+    uint32_t *link = &space->hash[hash_bucket(space, gfn)];
+    while (*link != SLOT_NONE) {
+        uint32_t s = *link;
+        if (slots_gfn(slots, s).v == gfn.v) {
+            if (slots->slot[s].generation == space->generation) {
+                return s;
+            }
+            *link = slots->slot[s].hash_next;
+            continue;
+        }
+        link = &slots->slot[s].hash_next;
+    }
+    return SLOT_NONE;
+}
+
+/* Grows with the mappings. Without memory for it the chains get longer, and that is all. */
+static void hash_grow(struct xengt_space *space)
+{
+    uint32_t size = space->hash_size * 2;
+    uint32_t *hash = malloc(size * sizeof(*hash));
+    if (!hash) {
+        return;
+    }
+    memset(hash, 0xff, size * sizeof(*hash));
+    uint32_t *old = space->hash;
+    uint32_t old_size = space->hash_size;
+    space->hash = hash;
+    space->hash_size = size;
+    for (uint32_t b = 0; b < old_size; b++) {
+        for (uint32_t s = old[b]; s != SLOT_NONE;) {
+            uint32_t next = space->xg->slots.slot[s].hash_next;
+            hash_insert(space, s);
+            s = next;
+        }
+    }
+    free(old);
+}
+
+/* --- unmapping ---------------------------------------------------------------------------- */
+
+/* Unmaps up to max mappings from the head of a queue, in batches. */
+static void unmap_from(struct xengt_space *space, struct queue *q, uint32_t max)
+{
+    struct xengt *xg = space->xg;
+    /* Not xg->batch: a get in the middle of its batch comes here for room. */
+    uint32_t slot[64];
+    int err[64];
+    uint32_t limit = xg->hv->batch < 64 ? xg->hv->batch : 64;
+    while (max && q->count) {
+        uint32_t n = 0;
+        for (; n < limit && n < max && q->count; n++) {
+            slot[n] = q->head;
+            queue_remove(xg->slots.slot, q, slot[n]);
+            hash_remove(space, slot[n]);
+        }
+        engine_unmap(xg, slot, err, n);
+        space->unmap_calls++;
+        space->mapped -= n;
+        max -= n;
+    }
+}
+
+void xengt_space_flush(struct xengt_space *space)
+{
+    unmap_from(space, &space->old, UINT32_MAX);
+    unmap_from(space, &space->young, UINT32_MAX);
+}
+
+void spaces_flush(struct xengt *xg)
+{
+    for (size_t i = 0; i < xg->targets_count; i++) {
+        if (xg->targets[i].space) {
+            xengt_space_flush(xg->targets[i].space);
+        }
+    }
+}
+
+bool xengt_space_expire(struct xengt_space *space)
+{
+    unmap_from(space, &space->old, UINT32_MAX);
+    space->old = space->young;
+    space->young = (struct queue){SLOT_NONE, SLOT_NONE, 0};
+    struct slot *slot = space->xg->slots.slot;
+    for (uint32_t s = space->old.head; s != SLOT_NONE; s = slot[s].next) {
+        slot[s].old = 1;
+    }
+    return space->old.count > 0;
+}
+
+/* The last user of a mapping is gone. */
+static void defer(struct xengt_space *space, uint32_t s)
+{
+    space->xg->slots.slot[s].old = 0;
+    queue_push(space->xg->slots.slot, &space->young, s);
+    uint32_t waiting = space->young.count + space->old.count;
+    if (waiting > space->defer_pages) {
+        /* A batch at a time: the price of an unmap is in the call, not in the page. */
+        uint32_t excess = waiting - space->defer_pages;
+        uint32_t n = excess > space->xg->hv->batch / 4 ? excess : space->xg->hv->batch / 4;
+        uint32_t from_old = n < space->old.count ? n : space->old.count;
+        unmap_from(space, &space->old, from_old);
+        unmap_from(space, &space->young, n - from_old);
+    }
+}
+
+/* --- using -------------------------------------------------------------------------------- */
+
+/* Counts a user of a mapping that exists or is on its way. */
+static int use(struct xengt_space *space, uint32_t s)
+{
+    struct slot *slot = &space->xg->slots.slot[s];
+    if (slot->users == SLOT_USERS_MAX) {
+        return -EDQUOT;
+    }
+    if (slot->users == 0) {
+        queue_remove(space->xg->slots.slot, queue_of(space, s), s);
+    }
+    slot->users++;
+    return 0;
+}
+
+/* A slot for a gfn that is not mapped, or a negative errno value in *err. */
+static uint32_t reserve(struct xengt_space *space, struct xengt_gfn gfn, int *err)
+{
+    struct xengt *xg = space->xg;
+    if (gfn.v > XENGT_GFN_MAX) {
+        *err = -EINVAL;
+        return SLOT_NONE;
+    }
+    if (space->mapped >= space->quota) {
+        xengt_space_flush(space);
+    }
+    if (space->mapped >= space->quota) {
+        *err = -EDQUOT;
+        return SLOT_NONE;
+    }
+    uint32_t s = slots_reserve(&xg->slots, space->domid, gfn);
+    if (s == SLOT_NONE) {
+        spaces_flush(xg);
+        s = slots_reserve(&xg->slots, space->domid, gfn);
+    }
+    if (s == SLOT_NONE) {
+        *err = -ENOSPC;
+        return SLOT_NONE;
+    }
+    xg->slots.slot[s].generation = space->generation;
+    xg->slots.slot[s].users = 1;
+    space->mapped++;
+    if (space->mapped > space->high_water) {
+        space->high_water = space->mapped;
+    }
+    if (space->mapped > space->hash_size) {
+        hash_grow(space);
+    }
+    hash_insert(space, s);
+    return s;
+}
+
+/*
+ * One batch. While the call is on its way, prev of a reserved slot says which of the misses it
+ * is, so that a gfn that stands twice shares the answer.
+ */
+static void get_batch(struct xengt_space *space, const struct xengt_gfn *gfn,
+                      struct xengt_bfn *bfn, int *err, size_t n)
+{
+    struct xengt *xg = space->xg;
+    struct batch *b = &xg->batch;
+    struct slot *slot = xg->slots.slot;
+    size_t misses = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = hash_find(space, gfn[i]);
+        err[i] = 0;
+        if (s != SLOT_NONE) {
+            err[i] = use(space, s);
+            space->hits += !err[i];
+            xg->stats.hits += !err[i];
+        } else {
+            s = reserve(space, gfn[i], &err[i]);
+            if (s != SLOT_NONE) {
+                slot[s].prev = misses;
+                b->slot[misses] = s;
+                b->gfn[misses++] = gfn[i];
+            }
+        }
+        b->entry[i] = s;
+    }
+    engine_map(xg, space->domid, b->slot, b->gfn, b->err, misses, XENGT_PROT_RW);
+    space->map_calls += misses > 0;
+    space->gets += n;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = b->entry[i];
+        if (!err[i] && slots_state(&xg->slots, s) == SLOT_RESERVED) {
+            err[i] = b->err[slot[s].prev];
+        }
+        bfn[i] = err[i] ? XENGT_BFN_INVALID : engine_bfn(xg, s);
+        space->failures += err[i] != 0;
+    }
+    for (size_t k = 0; k < misses; k++) {
+        if (b->err[k]) {
+            hash_remove(space, b->slot[k]);
+            slots_free(&xg->slots, b->slot[k]);
+            space->mapped--;
+        }
+    }
+}
+
+int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
+                    int *err, size_t n)
+{
+    struct xengt *xg = space->xg;
+    for (size_t done = 0; done < n;) {
+        size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
+        int *chunk_err = err ? err + done : xg->batch.entry_err;
+        get_batch(space, gfn + done, bfn + done, chunk_err, chunk);
+        done += chunk;
+        for (size_t i = 0; !err && i < chunk; i++) {
+            int ret = chunk_err[i];
+            if (ret) {
+                for (size_t k = 0; k < done; k++) {
+                    if (bfn[k].v != XENGT_BFN_INVALID.v) {
+                        xengt_space_put(space, &bfn[k], 1);
+                        bfn[k] = XENGT_BFN_INVALID;
+                    }
+                }
+                return xengt_fail(xg, ret, "domain %u: a frame cannot be mapped: %s",
+                                  space->domid, strerror(-ret));
+            }
+        }
+    }
+    return 0;
+}
+
+/* The slot of a BFN of this space, or SLOT_NONE. */
+static uint32_t own_slot(const struct xengt_space *space, struct xengt_bfn bfn)
+{
+    const struct slots *slots = &space->xg->slots;
+    uint32_t s = engine_slot(space->xg, bfn);
+    if (s == SLOT_NONE || slots->slot[s].raw || slots_domid(slots, s) != space->domid) {
+        return SLOT_NONE;
+    }
+    return s;
+}
+
+uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn)
+{
+    uint32_t s = own_slot(space, bfn);
+    return s == SLOT_NONE ? 0 : space->xg->slots.slot[s].users;
+}
+
+int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
+{
+    size_t unknown = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = own_slot(space, bfn[i]);
+        if (s == SLOT_NONE || space->xg->slots.slot[s].users == 0) {
+            unknown++;
+            continue;
+        }
+        if (--space->xg->slots.slot[s].users == 0) {
+            defer(space, s);
+        }
+    }
+    if (space->no_defer) {
+        xengt_space_flush(space);
+    }
+    return unknown ? xengt_fail(space->xg, -ENOENT, "%zu of %zu BFNs were not in use", unknown, n)
+                   : 0;
+}
+
+/*
+ * Slots are stale when their generation is not the space's. One byte of it wraps: then all that
+ * exists is marked stale the long way, once in 255 times.
+ */
+void xengt_space_invalidate(struct xengt_space *space)
+{
+    if (++space->generation) {
+        return;
+    }
+    space->generation = 1;
+    struct slots *slots = &space->xg->slots;
+    for (uint32_t s = 0; s < slots->fresh; s++) {
+        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->domid) {
+            slots->slot[s].generation = 0;
+        }
+    }
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_options *options,
+                     struct xengt_space **out)
+{
+    static const struct xengt_space_options defaults = {0};
+    if (!options) {
+        options = &defaults;
+    }
+    *out = NULL;
+    struct target *t = target_find(xg, domid);
+    if (!t) {
+        return xengt_fail(xg, -EPERM, "domain %u is not a target", domid);
+    }
+    if (t->space) {
+        return xengt_fail(xg, -EBUSY, "domain %u: its space is open already", domid);
+    }
+    struct xengt_space *space = calloc(1, sizeof(*space));
+    uint32_t *hash = malloc(HASH_MIN * sizeof(*hash));
+    if (!space || !hash) {
+        free(space);
+        free(hash);
+        return xengt_fail(xg, -ENOMEM, "out of memory");
+    }
+    memset(hash, 0xff, HASH_MIN * sizeof(*hash));
+    *space = (struct xengt_space){
+        .xg = xg,
+        .domid = domid,
+        .generation = 1,
+        .no_defer = options->no_defer,
+        .quota = options->quota ? options->quota : UINT32_MAX,
+        .defer_pages = options->defer_pages ? options->defer_pages : XENGT_DEFER_PAGES_DEFAULT,
+        .young = {SLOT_NONE, SLOT_NONE, 0},
+        .old = {SLOT_NONE, SLOT_NONE, 0},
+        .hash = hash,
+        .hash_size = HASH_MIN,
+    };
+    t->space = space;
+    *out = space;
+    return 0;
+}
+
+void xengt_space_close(struct xengt_space *space)
+{
+    if (!space) {
+        return;
+    }
+    struct slots *slots = &space->xg->slots;
+    for (uint32_t s = 0; space->mapped && s < slots->fresh; s++) {
+        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->domid &&
+            !slots->slot[s].raw && slots->slot[s].users) {
+            slots->slot[s].users = 0;
+            slots->slot[s].old = 0;
+            queue_push(slots->slot, &space->young, s);
+        }
+    }
+    xengt_space_flush(space);
+    struct target *t = target_find(space->xg, space->domid);
+    if (t) {
+        t->space = NULL;
+    }
+    free(space->hash);
+    free(space);
+}
+
+void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats)
+{
+    uint32_t deferred = space->young.count + space->old.count;
+    *stats = (struct xengt_space_stats){
+        .mapped = space->mapped,
+        .in_use = space->mapped - deferred,
+        .deferred = deferred,
+        .high_water = space->high_water,
+        .gets = space->gets,
+        .hits = space->hits,
+        .failures = space->failures,
+        .map_calls = space->map_calls,
+        .unmap_calls = space->unmap_calls,
+    };
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The handle: opening, closing, the lock, what a predecessor left. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "private.h"
+
+int xengt_fail(struct xengt *xg, int error, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(xg->error, sizeof(xg->error), format, ap);
+    va_end(ap);
+    return error;
+}
+
+void xengt_log(struct xengt *xg, int level, const char *format, ...)
+{
+    if (!xg->log) {
+        return;
+    }
+    char line[256];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(line, sizeof(line), format, ap);
+    va_end(ap);
+    xg->log(xg->log_arg, level, line);
+}
+
+void hv_error(struct hv_error *error, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(error->text, error->size, format, ap);
+    va_end(ap);
+}
+
+const char *xengt_last_error(const struct xengt *xg)
+{
+    return xg->error;
+}
+
+const struct xengt_caps *xengt_get_caps(const struct xengt *xg)
+{
+    return &xg->caps;
+}
+
+void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
+{
+    *stats = xg->stats;
+    stats->mapped = xg->slots.used - xg->slots.leaked;
+    stats->leaked = xg->slots.leaked;
+    stats->deferred = 0;
+    for (size_t i = 0; i < xg->targets_count; i++) {
+        if (xg->targets[i].space) {
+            struct xengt_space_stats space;
+            xengt_space_get_stats(xg->targets[i].space, &space);
+            stats->deferred += space.deferred;
+        }
+    }
+}
+
+/*
+ * One process owns a window. The lock lives as long as the descriptor: the kernel drops it with
+ * the process, however that ends.
+ */
+static int take_lock(struct xengt *xg, struct hv_error *error)
+{
+    if (!xg->state_dir) {
+        return 0;
+    }
+    char path[512];
+    if (snprintf(path, sizeof(path), "%s/lock", xg->state_dir) >= (int)sizeof(path)) {
+        hv_error(error, "state directory '%s': name too long", xg->state_dir);
+        return -ENAMETOOLONG;
+    }
+    if (mkdir(xg->state_dir, 0700) && errno != EEXIST) {
+        int err = -errno;
+        hv_error(error, "state directory '%s': %s", xg->state_dir, strerror(-err));
+        return err;
+    }
+    xg->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (xg->lock_fd < 0) {
+        int err = -errno;
+        hv_error(error, "lock file '%s': %s", path, strerror(-err));
+        return err;
+    }
+    if (flock(xg->lock_fd, LOCK_EX | LOCK_NB)) {
+        hv_error(error, "'%s' is locked: another process owns this window", path);
+        return -EBUSY;
+    }
+    return 0;
+}
+
+/* Unmaps the slots of a predecessor, a batch at a time. Returns how many could not be. */
+static uint32_t sweep(struct xengt *xg, const struct slots *old, uint32_t count)
+{
+    uint32_t failed = 0;
+    for (uint32_t s = 0; s < count;) {
+        size_t n = 0;
+        for (; s < count && n < xg->hv->batch; s++) {
+            if (!old || slots_state(old, s) != SLOT_FREE) {
+                xg->batch.slot[n++] = s;
+            }
+        }
+        if (!n) {
+            break;
+        }
+        xg->hv->ops->unmap(xg->hv, xg->batch.slot, xg->batch.err, n);
+        for (size_t i = 0; i < n; i++) {
+            if (xg->batch.err[i] == 0) {
+                xg->stats.reclaimed++;
+            } else if (xg->batch.err[i] != -ENOENT) {
+                failed++;
+            }
+        }
+    }
+    return failed;
+}
+
+/*
+ * Releases what a predecessor held, then starts a journal of our own. The predecessor's window
+ * may have been another one; the journal says which.
+ */
+static int take_over(struct xengt *xg, struct hv_error *error)
+{
+    struct slots_found found;
+    int ret = slots_open(&xg->slots, xg->state_dir, &found);
+    if (ret) {
+        hv_error(error, "journal in '%s': %s", xg->state_dir, strerror(-ret));
+        return ret;
+    }
+    uint64_t window_base = xg->hv->window_base;
+    uint32_t failed = 0;
+    if (found.exists && !found.damaged) {
+        xg->hv->window_base = found.window_base;
+        failed = sweep(xg, &xg->slots, found.count);
+        xg->hv->window_base = window_base;
+    } else if (found.exists) {
+        xengt_log(xg, LOG_WARNING, "journal in '%s' is damaged: sweeping the whole window",
+                  xg->state_dir);
+        failed = sweep(xg, NULL, xg->hv->slots);
+    }
+    if (failed) {
+        hv_error(error, "%u mappings of a predecessor cannot be released; see 'xl dmesg'", failed);
+        return -EIO;
+    }
+    if (xg->stats.reclaimed) {
+        xengt_log(xg, LOG_NOTICE, "released %llu mappings of a process that was killed",
+                  (unsigned long long)xg->stats.reclaimed);
+    }
+    ret = slots_begin(&xg->slots, window_base, xg->hv->slots);
+    if (ret) {
+        hv_error(error, "slot table of %u entries: %s", xg->hv->slots, strerror(-ret));
+    }
+    return ret;
+}
+
+static int open_backend(struct xengt *xg, const struct xengt_options *options,
+                        struct hv_error *error)
+{
+    switch (options->backend) {
+    case XENGT_BACKEND_AUTO:
+        if (options->sim) {
+            return hv_sim_open(options, &xg->hv, error);
+        }
+        return hv_physmap_open(options, &xg->hv, error);
+    case XENGT_BACKEND_PHYSMAP:
+        return hv_physmap_open(options, &xg->hv, error);
+    case XENGT_BACKEND_SIM:
+        return hv_sim_open(options, &xg->hv, error);
+    }
+    hv_error(error, "unknown back end %d", (int)options->backend);
+    return -EINVAL;
+}
+
+static int alloc_batch(struct xengt *xg, unsigned n)
+{
+    struct batch *b = &xg->batch;
+    b->entry = calloc(n, sizeof(*b->entry));
+    b->slot = calloc(n, sizeof(*b->slot));
+    b->gfn = calloc(n, sizeof(*b->gfn));
+    b->err = calloc(n, sizeof(*b->err));
+    b->entry_err = calloc(n, sizeof(*b->entry_err));
+    return b->entry && b->slot && b->gfn && b->err && b->entry_err ? 0 : -ENOMEM;
+}
+
+static void handle_free(struct xengt *xg)
+{
+    if (xg->hv) {
+        xg->hv->ops->close(xg->hv);
+    }
+    if (xg->views) {
+        munmap(xg->views, xg->slots.count * sizeof(void *));
+    }
+    if (xg->lock_fd >= 0) {
+        close(xg->lock_fd);
+    }
+    free(xg->batch.entry);
+    free(xg->batch.slot);
+    free(xg->batch.gfn);
+    free(xg->batch.err);
+    free(xg->batch.entry_err);
+    free(xg->state_dir);
+    free(xg);
+}
+
+static int handle_init(struct xengt *xg, const struct xengt_options *options,
+                       struct hv_error *error)
+{
+    unsigned batch = options->batch ? options->batch : XENGT_BATCH_DEFAULT;
+    if (batch > XENGT_BATCH_MAX) {
+        hv_error(error, "batch of %u entries: at most %u are possible", batch, XENGT_BATCH_MAX);
+        return -EINVAL;
+    }
+    const char *dir = options->state_dir;
+    if (!dir && options->backend != XENGT_BACKEND_SIM && !options->sim) {
+        dir = XENGT_STATE_DIR;
+    }
+    if (dir && !(xg->state_dir = strdup(dir))) {
+        return -ENOMEM;
+    }
+    int ret = open_backend(xg, options, error);
+    if (ret) {
+        return ret;
+    }
+    xg->hv->batch = batch;
+    ret = take_lock(xg, error);
+    if (ret) {
+        return ret;
+    }
+    ret = alloc_batch(xg, batch);
+    if (ret) {
+        return ret;
+    }
+    ret = take_over(xg, error);
+    if (ret) {
+        return ret;
+    }
+    xg->caps = (struct xengt_caps){
+        .backend = xg->hv->backend,
+        .backend_name = xg->hv->name,
+        .explanation = xg->hv->explanation,
+        .window_base = xg->hv->window_base,
+        .window_pages = xg->hv->slots,
+        .batch = batch,
+        .read_only = xg->hv->read_only,
+    };
+    return 0;
+}
+
+int xengt_open(struct xengt **out, const struct xengt_options *options, char *error,
+               size_t error_size)
+{
+    static const struct xengt_options defaults = {0};
+    char unused[1];
+    struct hv_error err = {error ? error : unused, error ? error_size : sizeof(unused)};
+    *out = NULL;
+    if (!options) {
+        options = &defaults;
+    }
+    if (error && error_size) {
+        error[0] = '\0';
+    }
+    struct xengt *xg = calloc(1, sizeof(*xg));
+    if (!xg) {
+        hv_error(&err, "out of memory");
+        return -ENOMEM;
+    }
+    xg->lock_fd = -1;
+    xg->slots.fd = -1;
+    xg->log = options->log;
+    xg->log_arg = options->log_arg;
+    int ret = handle_init(xg, options, &err);
+    if (ret) {
+        if (ret == -ENOMEM && error && !error[0]) {
+            hv_error(&err, "out of memory");
+        }
+        slots_close(&xg->slots, false, NULL);
+        handle_free(xg);
+        return ret;
+    }
+    xengt_log(xg, LOG_INFO, "%s: %s", xg->caps.backend_name, xg->caps.explanation);
+    *out = xg;
+    return 0;
+}
+
+/* Mappings of xengt_map() that their owner did not undo. */
+static void unmap_raw(struct xengt *xg)
+{
+    for (uint32_t s = 0; s < xg->slots.fresh;) {
+        size_t n = 0;
+        for (; s < xg->slots.fresh && n < xg->hv->batch; s++) {
+            if (slots_state(&xg->slots, s) == SLOT_MAPPED) {
+                xg->batch.slot[n++] = s;
+            }
+        }
+        engine_unmap(xg, xg->batch.slot, xg->batch.err, n);
+    }
+}
+
+void xengt_close(struct xengt *xg)
+{
+    if (!xg) {
+        return;
+    }
+    for (size_t i = 0; i < xg->targets_count; i++) {
+        xengt_space_close(xg->targets[i].space);
+    }
+    unmap_raw(xg);
+    /* Leaked slots stay in the journal, so that the next owner tries again. */
+    slots_close(&xg->slots, xg->slots.leaked == 0, xg->state_dir);
+    handle_free(xg);
+}

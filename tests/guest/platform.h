@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a guest test case may use. Cases are written against this header only, so that the same case
+ * runs in a bare PVH guest on real Xen and hosted against the simulator.
+ */
+#ifndef TESTS_GUEST_PLATFORM_H
+#define TESTS_GUEST_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  4096u
+
+/* One page of guest memory: where the case sees it, and its guest frame number. */
+struct page {
+    void *va;
+    uint64_t gfn;
+};
+
+/* One zeroed page; -1 when out of memory. */
+int page_alloc(struct page *p);
+void page_free(struct page *p);
+
+/*
+ * The vGPU's 16 MiB GTTMMADR BAR; @off is an offset within it. Each call is exactly one access of
+ * that width.
+ */
+uint32_t mmio_read32(uint32_t off);
+uint64_t mmio_read64(uint32_t off);
+void mmio_write32(uint32_t off, uint32_t v);
+void mmio_write64(uint32_t off, uint64_t v);
+
+/*
+ * Give the frame at @gfn back to Xen, and ask Xen for a (new) frame at @gfn. 0, or a negative
+ * errno value of Xen. The content is lost. Between the two the page must not be touched.
+ */
+int balloon_out(uint64_t gfn);
+int balloon_in(uint64_t gfn);
+
+/* The guest's RAM frames are the gfns 0 .. ram_pages() - 1. */
+uint64_t ram_pages(void);
+
+/* One line on the console; takes %s %c %d %u %x %lu %lx %llu %llx and %%. */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* To be called in polling loops. */
+void relax(void);
+
+/* Microseconds since an arbitrary moment; never goes back. */
+uint64_t now_us(void);
+
+/* The command line's "key=value"; @dflt when it has no such key. Numbers are decimal or 0x hex. */
+const char *arg(const char *key, const char *dflt);
+unsigned long arg_num(const char *key, unsigned long dflt);
+
+/* End the guest at once, as if powered off. */
+void halt_case(void) __attribute__((noreturn));
+
+/* The name of the case to run: the command line's first word. */
+const char *case_name(void);
+
+/* NULL when passed, else the reason it failed. */
+struct test_case {
+    const char *name;
+    const char *(*run)(void);
+};
+
+/* Ends with an entry whose name is NULL. */
+extern const struct test_case test_cases[];
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* platform.h for a bare 64-bit PVH guest of Xen. */
+
+#include "../platform.h"
+
+#include "text.h"
+
+/* Without it Xen's headers speak the dialect of Xen 3. */
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
+#include <xen/arch-x86/cpuid.h>
+#include <xen/arch-x86/hvm/start_info.h>
+#include <xen/errno.h>
+#include <xen/memory.h>
+#include <xen/sched.h>
+#include <xen/xen.h>
+
+#define GTTMMADR_BASE 0xe0000000u
+
+int main(void);
+void platform_start(const struct hvm_start_info *info) __attribute__((noreturn));
+
+extern char image_end[]; /* from guest.lds */
+
+static _Alignas(PAGE_SIZE) uint8_t hypercall_page[PAGE_SIZE];
+static uint64_t ram_end_gfn;
+static uint64_t next_fresh_gfn;
+static void *free_pages; /* a list linked through the pages' first words */
+static uint32_t tsc_khz;
+
+/* --- Xen ------------------------------------------------------------------------------------- */
+
+static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+{
+    asm volatile("cpuid"
+                 : "=a"(regs[0]), "=b"(regs[1]), "=c"(regs[2]), "=d"(regs[3])
+                 : "a"(leaf), "c"(subleaf));
+}
+
+/* The base moves up by 0x100 for each other hypervisor interface shown beside Xen's. */
+static uint32_t xen_cpuid_base(void)
+{
+    uint32_t regs[4], base;
+
+    for (base = XEN_CPUID_FIRST_LEAF; base < XEN_CPUID_FIRST_LEAF + 0x10000; base += 0x100) {
+        cpuid(base, 0, regs);
+        if (regs[1] == XEN_CPUID_SIGNATURE_EBX && regs[2] == XEN_CPUID_SIGNATURE_ECX &&
+            regs[3] == XEN_CPUID_SIGNATURE_EDX)
+            break;
+    }
+    return base;
+}
+
+static void xen_init(void)
+{
+    uint32_t base = xen_cpuid_base(), regs[4];
+    uint64_t page = (uintptr_t)hypercall_page;
+
+    /* Leaf 2: the MSR that fills a page with this CPU's way (vmcall, vmmcall) into Xen. */
+    cpuid(base + 2, 0, regs);
+    asm volatile("wrmsr"
+                 :
+                 : "c"(regs[1]), "a"((uint32_t)page), "d"((uint32_t)(page >> 32))
+                 : "memory");
+    /* Leaf 3, sub-leaf 0: ecx is the guest's TSC frequency. */
+    cpuid(base + 3, 0, regs);
+    tsc_khz = regs[2] ? regs[2] : 1000000;
+}
+
+static long hypercall2(unsigned int number, unsigned long arg1, void *arg2)
+{
+    register unsigned long rdi asm("rdi") = arg1;
+    register void *rsi asm("rsi") = arg2;
+    long result;
+
+    asm volatile("call *%[entry]"
+                 : "=a"(result), "+r"(rdi), "+r"(rsi)
+                 : [entry] "r"(hypercall_page + 32 * number)
+                 : "memory", "rcx", "r8", "r9", "r10", "r11");
+    return result;
+}
+
+void halt_case(void)
+{
+    struct sched_shutdown shutdown = {.reason = SHUTDOWN_poweroff};
+
+    for (;;)
+        hypercall2(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
+}
+
+void relax(void)
+{
+    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, NULL);
+}
+
+/* Both operations answer with the number of extents done: 1 is success. */
+static int one_page_op(unsigned int op, uint64_t gfn)
+{
+    xen_pfn_t frame = gfn;
+    struct xen_memory_reservation reservation = {
+        .nr_extents = 1,
+        .domid = DOMID_SELF,
+    };
+    long result;
+
+    set_xen_guest_handle(reservation.extent_start, &frame);
+    result = hypercall2(__HYPERVISOR_memory_op, op, &reservation);
+    if (result == 1)
+        return 0;
+    return result < 0 ? (int)result : -XEN_ENOMEM;
+}
+
+int balloon_out(uint64_t gfn)
+{
+    return one_page_op(XENMEM_decrease_reservation, gfn);
+}
+
+int balloon_in(uint64_t gfn)
+{
+    return one_page_op(XENMEM_populate_physmap, gfn);
+}
+
+uint64_t now_us(void)
+{
+    uint32_t low, high;
+
+    asm volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (((uint64_t)high << 32) | low) * 1000 / tsc_khz;
+}
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+static void memory_init(const struct hvm_start_info *info)
+{
+    const struct hvm_memmap_table_entry *map = (void *)(uintptr_t)info->memmap_paddr;
+
+    for (uint32_t i = 0; i < info->memmap_entries; i++) {
+        uint64_t end = map[i].addr + map[i].size;
+
+        /* Above the BAR nothing is RAM that this guest uses: only 4 GiB are mapped. */
+        if (map[i].type == XEN_HVM_MEMMAP_TYPE_RAM && end <= GTTMMADR_BASE &&
+            end >> PAGE_SHIFT > ram_end_gfn)
+            ram_end_gfn = end >> PAGE_SHIFT;
+    }
+    next_fresh_gfn = ((uintptr_t)image_end + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+int page_alloc(struct page *p)
+{
+    if (free_pages) {
+        p->va = free_pages;
+        free_pages = *(void **)free_pages;
+    } else if (next_fresh_gfn < ram_end_gfn) {
+        p->va = (void *)(uintptr_t)(next_fresh_gfn++ << PAGE_SHIFT);
+    } else {
+        return -1;
+    }
+    p->gfn = (uintptr_t)p->va >> PAGE_SHIFT;
+    __builtin_memset(p->va, 0, PAGE_SIZE);
+    return 0;
+}
+
+void page_free(struct page *p)
+{
+    *(void **)p->va = free_pages;
+    free_pages = p->va;
+}
+
+uint64_t ram_pages(void)
+{
+    return ram_end_gfn;
+}
+
+/* gcc calls these for copies and loops it recognises, also without a libc. */
+void *memset(void *to, int value, size_t size);
+void *memcpy(void *to, const void *from, size_t size);
+
+void *memset(void *to, int value, size_t size)
+{
+    void *at = to;
+
+    asm volatile("rep stosb" : "+D"(at), "+c"(size) : "a"(value) : "memory");
+    return to;
+}
+
+void *memcpy(void *to, const void *from, size_t size)
+{
+    void *at = to;
+
+    asm volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(size) : : "memory");
+    return to;
+}
+
+/* --- the GPU's registers --------------------------------------------------------------------- */
+
+uint32_t mmio_read32(uint32_t off)
+{
+    return *(volatile uint32_t *)(uintptr_t)(GTTMMADR_BASE + off);
+}
+
+uint64_t mmio_read64(uint32_t off)
+{
+    return *(volatile uint64_t *)(uintptr_t)(GTTMMADR_BASE + off);
+}
+
+void mmio_write32(uint32_t off, uint32_t v)
+{
+    *(volatile uint32_t *)(uintptr_t)(GTTMMADR_BASE + off) = v;
+}
+
+void mmio_write64(uint32_t off, uint64_t v)
+{
+    *(volatile uint64_t *)(uintptr_t)(GTTMMADR_BASE + off) = v;
+}
+
+void platform_start(const struct hvm_start_info *info)
+{
+    xen_init();
+    if (info->cmdline_paddr)
+        command_line_init((const char *)(uintptr_t)info->cmdline_paddr);
+    memory_init(info);
+    main();
+    halt_case();
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_GUEST_PVH_TEXT_H
+#define TESTS_GUEST_PVH_TEXT_H
+
+/* To be called once, before arg(), arg_num() or case_name(). */
+void command_line_init(const char *from);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The test guest's platform on the simulator: one guest at a time, driven in the process. */
+#ifndef TESTS_GUEST_SIM_GUEST_H
+#define TESTS_GUEST_SIM_GUEST_H
+
+#include "world.h"
+
+/* Called with each line the guest says, before it goes on: what a bystander would do then. */
+typedef void guest_line_fn(void *arg, const char *line);
+
+struct guest_run {
+    struct world *world;
+    uint32_t domid;
+    uint32_t pages;
+    const char *command_line; /* "case key=value ..." */
+    guest_line_fn *on_line;
+    void *on_line_arg;
+};
+
+/* NULL: passed; otherwise the reason. */
+const char *guest_run(const struct guest_run *run);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guest is a call: it runs on the daemon's own stack, its accesses become calls into the
+ * server, and the daemon gets its turns in relax(). The platform.h interface has no handle, so
+ * the guest that runs is the one piece of state here that no argument carries.
+ */
+#include "guest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../platform.h"
+
+static struct {
+    const struct guest_run *run;
+    uint64_t next_gfn;
+} guest;
+
+int page_alloc(struct page *p)
+{
+    if (guest.next_gfn >= guest.run->pages) {
+        return -1;
+    }
+    p->gfn = guest.next_gfn++;
+    p->va = xengt_sim_guest_page(guest.run->world->sim, guest.run->domid,
+                                 (struct xengt_gfn){p->gfn});
+    return p->va ? 0 : -1;
+}
+
+void page_free(struct page *p)
+{
+    p->va = NULL; /* a case is short: nothing is used twice */
+}
+
+static uint64_t mmio_read(uint32_t off, unsigned size)
+{
+    struct host *host = guest.run->world->host;
+    uint64_t v = host_sim_mmio_read(host, guest.run->domid, WORLD_MMIO_BASE + off, size);
+    host_sim_end_of_turn(host, guest.run->domid);
+    return v;
+}
+
+static void mmio_write(uint32_t off, uint64_t v, unsigned size)
+{
+    struct host *host = guest.run->world->host;
+    host_sim_mmio_write(host, guest.run->domid, WORLD_MMIO_BASE + off, v, size);
+    host_sim_end_of_turn(host, guest.run->domid);
+}
+
+uint32_t mmio_read32(uint32_t off)
+{
+    return mmio_read(off, 4);
+}
+
+uint64_t mmio_read64(uint32_t off)
+{
+    return mmio_read(off, 8);
+}
+
+void mmio_write32(uint32_t off, uint32_t v)
+{
+    mmio_write(off, v, 4);
+}
+
+void mmio_write64(uint32_t off, uint64_t v)
+{
+    mmio_write(off, v, 8);
+}
+
+int balloon_out(uint64_t gfn)
+{
+    return xengt_sim_balloon_out(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+}
+
+int balloon_in(uint64_t gfn)
+{
+    return xengt_sim_balloon_in(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+}
+
+uint64_t ram_pages(void)
+{
+    return guest.run->pages;
+}
+
+void say(const char *fmt, ...)
+{
+    char line[200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    if (!guest.run->world->mute) {
+        printf("# (d%u) %s\n", guest.run->domid, line);
+    }
+    if (guest.run->on_line) {
+        guest.run->on_line(guest.run->on_line_arg, line);
+    }
+}
+
+void relax(void)
+{
+    host_sim_notice_deaths(guest.run->world->host);
+    server_turn(guest.run->world->server);
+}
+
+uint64_t now_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+/* The text behind "key=" on the command line, or NULL. */
+static const char *find_value(const char *key)
+{
+    size_t length = strlen(key);
+    for (const char *word = guest.run->command_line; word; word = strchr(word, ' ')) {
+        word += *word == ' ';
+        if (strncmp(word, key, length) == 0 && word[length] == '=') {
+            return word + length + 1;
+        }
+    }
+    return NULL;
+}
+
+unsigned long arg_num(const char *key, unsigned long dflt)
+{
+    const char *value = find_value(key);
+    return value ? strtoul(value, NULL, 0) : dflt;
+}
+
+const char *guest_run(const struct guest_run *run)
+{
+    size_t length = strcspn(run->command_line, " ");
+    guest.run = run;
+    guest.next_gfn = 16; /* as on a machine: the first pages are somebody else's */
+    for (const struct test_case *c = test_cases; c->name; c++) {
+        if (strlen(c->name) == length && strncmp(c->name, run->command_line, length) == 0) {
+            return c->run();
+        }
+    }
+    return "no such case";
+}

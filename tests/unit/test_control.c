@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control socket against clients of all kinds; the server behind it is a fake. */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <json-c/json.h>
+
+#include "cmocka_all.h"
+#include "control/control.h"
+#include "server/server.h"
+
+/* --- a server with one guest, "web" (5), that can be attached and detached ----------------- */
+
+struct server {
+    bool attached;
+    bool paused;
+};
+
+static int not_there(const char *domain, char *error, size_t error_size)
+{
+    snprintf(error, error_size, "domain '%s': has no vGPU", domain);
+    return -ENOENT;
+}
+
+static bool is_web(const struct server *server, const char *domain)
+{
+    return server->attached && !strcmp(domain, "web");
+}
+
+static void fill(const struct server *server, struct server_vgpu_info *info)
+{
+    *info = (struct server_vgpu_info){.domid = 5, .id = 1, .name = "web", .paused = server->paused};
+}
+
+int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
+                  char *error, size_t error_size)
+{
+    if (strcmp(domain, "web") != 0) {
+        snprintf(error, error_size, "domain '%s': no such domain", domain);
+        return -ENOENT;
+    }
+    server->attached = true;
+    fill(server, info);
+    return 0;
+}
+
+int server_detach(struct server *server, const char *domain, char *error, size_t error_size)
+{
+    if (!is_web(server, domain))
+        return not_there(domain, error, error_size);
+    server->attached = false;
+    return 0;
+}
+
+int server_pause(struct server *server, const char *domain, bool paused, char *error,
+                 size_t error_size)
+{
+    if (!is_web(server, domain))
+        return not_there(domain, error, error_size);
+    server->paused = paused;
+    return 0;
+}
+
+int server_info(struct server *server, const char *domain, struct server_vgpu_info *info,
+                char *error, size_t error_size)
+{
+    if (!is_web(server, domain))
+        return not_there(domain, error, error_size);
+    fill(server, info);
+    return 0;
+}
+
+int server_verify(struct server *server, const char *domain, char *error, size_t error_size)
+{
+    if (!is_web(server, domain))
+        return not_there(domain, error, error_size);
+    snprintf(error, error_size, "entry 7 is another's");
+    return 2;
+}
+
+bool server_list(struct server *server, unsigned i, struct server_vgpu_info *info)
+{
+    if (i || !server->attached)
+        return false;
+    fill(server, info);
+    return true;
+}
+
+/* Many: more than a socket's buffer holds. */
+#define MAPPINGS 30000u
+
+int server_mappings(struct server *server, const char *domain,
+                    void (*fn)(void *arg, const struct server_mapping *m), void *arg, char *error,
+                    size_t error_size)
+{
+    struct server_mapping m = {.gfn = 0x1234, .bfn = 0x100000};
+
+    if (!is_web(server, domain))
+        return not_there(domain, error, error_size);
+    for (m.index = 0; m.index < MAPPINGS; m.index++)
+        fn(arg, &m);
+    return 0;
+}
+
+struct xengt *server_xengt(struct server *server)
+{
+    (void)server;
+    return NULL;
+}
+
+static void fake_gpu_stats(const struct gpu *gpu, struct gpu_stats *stats)
+{
+    (void)gpu;
+    *stats = (struct gpu_stats){.commands = 42};
+}
+
+struct gpu *server_gpu(struct server *server)
+{
+    static const struct gpu_ops ops = {.get_stats = fake_gpu_stats};
+    static struct gpu gpu = {.ops = &ops};
+
+    (void)server;
+    return &gpu;
+}
+
+const struct xengt_caps *xengt_get_caps(const struct xengt *xg)
+{
+    static const struct xengt_caps caps = {.backend_name = "fake", .explanation = "a test"};
+
+    (void)xg;
+    return &caps;
+}
+
+void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
+{
+    (void)xg;
+    *stats = (struct xengt_stats){.mapped = 3};
+}
+
+/* --- the fixture --------------------------------------------------------------------------- */
+
+struct fixture {
+    char dir[32];
+    char path[64];
+    struct event_base *base;
+    struct server server;
+    struct control *control;
+};
+
+static struct control_config config_of(struct fixture *f)
+{
+    return (struct control_config){.base = f->base, .server = &f->server, .path = f->path};
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct control_config config;
+    char error[128];
+
+    strcpy(f->dir, "/tmp/xengt-test-XXXXXX");
+    if (!mkdtemp(f->dir))
+        return -1;
+    snprintf(f->path, sizeof(f->path), "%s/sub/control", f->dir);
+    f->base = event_base_new();
+    config = config_of(f);
+    *state = f;
+    return control_open(&config, &f->control, error, sizeof(error));
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char folder[64];
+
+    control_close(f->control);
+    event_base_free(f->base);
+    snprintf(folder, sizeof(folder), "%s/sub", f->dir);
+    rmdir(folder);
+    rmdir(f->dir);
+    free(f);
+    return 0;
+}
+
+static int connect_to(const struct fixture *f)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    strcpy(address.sun_path, f->path);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void spin(struct fixture *f)
+{
+    for (int i = 0; i < 8; i++)
+        event_base_loop(f->base, EVLOOP_NONBLOCK);
+}
+
+/* Sends, turning the daemon's loop while the socket is full; false: it hung up. */
+static bool send_all(struct fixture *f, int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+        if (n < 0 && errno != EAGAIN)
+            return false;
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+        spin(f);
+    }
+    spin(f);
+    return true;
+}
+
+/* One line of the answer, the caller's; NULL: the daemon closed the connection. */
+static char *receive_line(struct fixture *f, int fd)
+{
+    size_t len = 0, size = 4u << 20;
+    char *line = malloc(size);
+
+    for (int patience = 0; patience < 3000 && len < size - 1;) {
+        ssize_t n = recv(fd, line + len, 1, 0);
+
+        if (n == 1) {
+            if (line[len++] == '\n') {
+                line[len] = '\0';
+                return line;
+            }
+        } else if (n == 0 || errno != EAGAIN) {
+            break;
+        } else {
+            spin(f);
+            usleep(1000);
+            patience++;
+        }
+    }
+    free(line);
+    return NULL;
+}
+
+/* The answer to a line, parsed. */
+static struct json_object *ask(struct fixture *f, int fd, const char *line)
+{
+    struct json_object *answer;
+    char *text;
+
+    assert_true(send_all(f, fd, line, strlen(line)));
+    text = receive_line(f, fd);
+    assert_non_null(text);
+    answer = json_tokener_parse(text);
+    assert_true(json_object_is_type(answer, json_type_object));
+    free(text);
+    return answer;
+}
+
+static struct json_object *get(struct json_object *object, const char *key)
+{
+    struct json_object *value = NULL;
+
+    assert_true(json_object_object_get_ex(object, key, &value));
+    return value;
+}
+
+static void assert_refused(struct fixture *f, int fd, const char *line, const char *part)
+{
+    struct json_object *answer = ask(f, fd, line);
+    const char *error = json_object_get_string(get(answer, "error"));
+
+    assert_false(json_object_get_boolean(get(answer, "ok")));
+    if (!strstr(error, part))
+        fail_msg("\"%s\" does not say \"%s\"", error, part);
+    json_object_put(answer);
+}
+
+static void assert_granted(struct fixture *f, int fd, const char *line)
+{
+    struct json_object *answer = ask(f, fd, line);
+
+    assert_true(json_object_get_boolean(get(answer, "ok")));
+    get(answer, "result");
+    json_object_put(answer);
+}
+
+static void assert_closed(struct fixture *f, int fd)
+{
+    assert_null(receive_line(f, fd));
+    close(fd);
+}
+
+#define ATTACH "{\"command\":\"attach\",\"domain\":\"web\"}\n"
+#define LIST   "{\"command\":\"list\"}\n"
+
+/* --- commands ------------------------------------------------------------------------------ */
+
+static void test_commands(void **state)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+    struct json_object *answer;
+
+    assert_granted(f, fd, "{\"command\":\"version\"}\n");
+    assert_granted(f, fd, LIST);
+    assert_refused(f, fd, "{\"command\":\"stats\",\"domain\":\"web\"}\n", "has no vGPU");
+    assert_granted(f, fd, ATTACH);
+    assert_granted(f, fd, "{\"command\":\"stats\"}\n");
+    assert_granted(f, fd, "{\"command\":\"stats\",\"domain\":\"web\"}\n");
+    assert_granted(f, fd, "{\"command\":\"resume\",\"domain\":\"web\"}\n");
+
+    answer = ask(f, fd, "{\"command\":\"pause\",\"domain\":\"web\"}\n");
+    assert_string_equal(json_object_get_string(get(get(answer, "result"), "state")), "paused");
+    json_object_put(answer);
+
+    answer = ask(f, fd, "{\"command\":\"verify\",\"domain\":\"web\"}\n");
+    assert_int_equal(json_object_get_int(get(get(answer, "result"), "violations")), 2);
+    assert_string_equal(json_object_get_string(get(get(answer, "result"), "first")),
+                        "entry 7 is another's");
+    json_object_put(answer);
+
+    assert_granted(f, fd, "{\"command\":\"detach\",\"domain\":\"web\"}\n");
+    assert_refused(f, fd, "{\"command\":\"detach\",\"domain\":\"web\"}\n", "domain 'web'");
+    close(fd);
+}
+
+static void test_long_answer(void **state)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+    struct json_object *answer;
+
+    assert_granted(f, fd, ATTACH);
+    answer = ask(f, fd, "{\"command\":\"mappings\",\"domain\":\"web\"}\n");
+    assert_int_equal(json_object_array_length(get(get(answer, "result"), "mappings")), MAPPINGS);
+    json_object_put(answer);
+    assert_granted(f, fd, LIST);
+    close(fd);
+}
+
+static void test_bad_requests_keep_the_connection(void **state)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+
+    assert_refused(f, fd, "{}\n", "\"command\" is missing");
+    assert_refused(f, fd, "{\"command\":7}\n", "\"command\" is missing");
+    assert_refused(f, fd, "{\"command\":\"explode\"}\n", "unknown command \"explode\"");
+    assert_refused(f, fd, "{\"command\":\"attach\"}\n", "\"domain\" is missing");
+    assert_refused(f, fd, "{\"command\":\"attach\",\"domain\":5}\n", "\"domain\" is missing");
+    assert_refused(f, fd, "{\"command\":\"attach\",\"domain\":\"a\\u0000b\"}\n", "not a string");
+    assert_refused(f, fd, "{\"command\":\"list\",\"domain\":\"web\"}\n", "unknown field");
+    assert_refused(f, fd, "{\"command\":\"list\",\"force\":true}\n", "unknown field \"force\"");
+    assert_refused(f, fd, "{\"command\":\"attach\",\"domain\":\"nope\"}\n", "no such domain");
+    assert_granted(f, fd, LIST);
+    close(fd);
+}
+
+/* --- clients that mean no good -------------------------------------------------------------- */
+
+static void test_garbage(void **state)
+{
+    static const char *const lines[] = {
+        "hello\n",
+        "\n",
+        "[]\n",
+        "null\n",
+        "\"list\"\n",
+        "{\"command\":\"list\"\n",
+        "{\"command\":\"list\"} {}\n",
+        "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}\n",
+        "{\"command\":\"\xff\xfe\"}\n",
+        "\x01\x02\x03\n",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        int fd = connect_to(f);
+
+        assert_refused(f, fd, lines[i], "not a JSON object");
+        assert_closed(f, fd);
+    }
+}
+
+static void test_zero_byte_in_a_line(void **state)
+{
+    static const char line[] = "{\"command\":\"list\"}\0{}\n";
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+    char *text;
+
+    send_all(f, fd, line, sizeof(line) - 1);
+    text = receive_line(f, fd);
+    assert_non_null(strstr(text, "not a JSON object"));
+    free(text);
+    assert_closed(f, fd);
+}
+
+static void test_line_too_long(void **state)
+{
+    struct fixture *f = *state;
+    size_t len = CONTROL_LINE_MAX * 4;
+    char *line = malloc(len);
+    int fd = connect_to(f);
+    char *text;
+
+    memset(line, ' ', len);
+    send_all(f, fd, line, CONTROL_LINE_MAX);
+    text = receive_line(f, fd);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "too long"));
+    free(text);
+    assert_closed(f, fd);
+
+    /* Also with its end in sight, and with more behind it. */
+    line[CONTROL_LINE_MAX] = '\n';
+    fd = connect_to(f);
+    while (send(fd, line, len, MSG_NOSIGNAL) > 0)
+        ;
+    text = receive_line(f, fd);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "too long"));
+    free(text);
+    close(fd);
+    free(line);
+}
+
+static void test_long_line_within_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    char *line = malloc(CONTROL_LINE_MAX);
+    struct json_object *answer;
+    int fd = connect_to(f);
+
+    memset(line, ' ', CONTROL_LINE_MAX);
+    memcpy(line + CONTROL_LINE_MAX - 1 - strlen(LIST), LIST, strlen(LIST) + 1);
+    answer = ask(f, fd, line);
+    assert_true(json_object_get_boolean(get(answer, "ok")));
+    json_object_put(answer);
+    free(line);
+    close(fd);
+}
+
+static void test_two_clients(void **state)
+{
+    struct fixture *f = *state;
+    int half = connect_to(f), whole = connect_to(f);
+
+    /* One that stops in the middle of a line does not keep the other waiting. */
+    send_all(f, half, LIST, 8);
+    assert_granted(f, whole, LIST);
+    send_all(f, half, LIST + 8, strlen(LIST) - 8);
+    free(receive_line(f, half));
+    assert_granted(f, half, LIST);
+    close(whole);
+    assert_granted(f, half, LIST);
+    close(half);
+}
+
+static void test_several_lines_at_once(void **state)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+
+    send_all(f, fd, LIST LIST LIST, 3 * strlen(LIST));
+    shutdown(fd, SHUT_WR); /* says no more, but listens */
+    for (int i = 0; i < 3; i++) {
+        char *text = receive_line(f, fd);
+
+        assert_non_null(text);
+        free(text);
+    }
+    assert_closed(f, fd);
+}
+
+/* The answers nobody takes are bounded: then its commands wait, and nobody else's do. */
+static void test_client_that_does_not_read(void **state)
+{
+    static const char mappings[] = "{\"command\":\"mappings\",\"domain\":\"web\"}\n";
+    struct fixture *f = *state;
+    int deaf = connect_to(f), other = connect_to(f);
+
+    assert_granted(f, other, ATTACH);
+    for (int i = 0; i < 100; i++)
+        if (send(deaf, mappings, sizeof(mappings) - 1, MSG_NOSIGNAL) < 0)
+            break;
+    spin(f);
+    assert_granted(f, other, LIST);
+    close(deaf);
+    spin(f);
+    assert_granted(f, other, LIST);
+    close(other);
+}
+
+static void test_too_many_clients(void **state)
+{
+    struct fixture *f = *state;
+    int fds[CONTROL_CLIENTS_MAX], extra;
+    char *text;
+
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        fds[i] = connect_to(f);
+        assert_granted(f, fds[i], LIST);
+    }
+    extra = connect_to(f);
+    text = receive_line(f, extra);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "too many clients"));
+    free(text);
+    assert_closed(f, extra);
+
+    close(fds[0]);
+    spin(f);
+    fds[0] = connect_to(f);
+    assert_granted(f, fds[0], LIST);
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        close(fds[i]);
+}
+
+static void test_idle_client(void **state)
+{
+    struct fixture *f = *state;
+    struct control_config config = config_of(f);
+    char error[128], *text;
+    int fd;
+
+    control_close(f->control);
+    config.idle_s = 1;
+    assert_int_equal(control_open(&config, &f->control, error, sizeof(error)), 0);
+    fd = connect_to(f);
+    text = receive_line(f, fd);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "too long"));
+    free(text);
+    assert_closed(f, fd);
+}
+
+/* --- the socket ---------------------------------------------------------------------------- */
+
+static void test_socket_is_private(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void test_second_daemon(void **state)
+{
+    struct fixture *f = *state;
+    struct control_config config = config_of(f);
+    struct control *second;
+    char error[128];
+    int fd;
+
+    assert_int_equal(control_open(&config, &second, error, sizeof(error)), -EADDRINUSE);
+    assert_non_null(strstr(error, "already running"));
+    fd = connect_to(f); /* the first one is still there */
+    assert_granted(f, fd, LIST);
+    close(fd);
+}
+
+static void test_stale_socket(void **state)
+{
+    struct fixture *f = *state;
+    struct control_config config = config_of(f);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char error[128];
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    control_close(f->control);
+    f->control = NULL;
+    assert_int_equal(access(f->path, F_OK), -1);
+    strcpy(address.sun_path, f->path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd); /* killed: the name stays, nobody listens */
+
+    assert_int_equal(control_open(&config, &f->control, error, sizeof(error)), 0);
+    fd = connect_to(f);
+    assert_granted(f, fd, LIST);
+    close(fd);
+}
+
+static void test_file_in_the_way(void **state)
+{
+    struct fixture *f = *state;
+    struct control_config config = config_of(f);
+    char error[128];
+    FILE *file;
+
+    control_close(f->control);
+    f->control = NULL;
+    file = fopen(f->path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(control_open(&config, &f->control, error, sizeof(error)), -EEXIST);
+    assert_int_equal(access(f->path, F_OK), 0);
+    unlink(f->path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_commands),
+        TEST(test_long_answer),
+        TEST(test_bad_requests_keep_the_connection),
+        TEST(test_garbage),
+        TEST(test_zero_byte_in_a_line),
+        TEST(test_line_too_long),
+        TEST(test_long_line_within_the_limit),
+        TEST(test_two_clients),
+        TEST(test_several_lines_at_once),
+        TEST(test_client_that_does_not_read),
+        TEST(test_too_many_clients),
+        TEST(test_idle_client),
+        TEST(test_socket_is_private),
+        TEST(test_second_daemon),
+        TEST(test_stale_socket),
+        TEST(test_file_in_the_way),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every ioreq has an answer, whatever it holds, and only what makes sense reaches the device. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+
+#include "xen/ioreq_decode.h"
+#include "xen/ioreq_record.h"
+
+#define BASE     UINT64_C(0xe0000000)
+#define SIZE     UINT64_C(0x10000)
+#define ALL_ONES (~UINT64_C(0))
+
+/* A device of bytes, and a guest's memory of bytes. */
+struct fixture {
+    uint8_t regs[SIZE];
+    uint8_t memory[8192];
+    struct host_guest_stats stats;
+    unsigned accesses;
+    uint64_t offsets[8]; /* of the first accesses, in order */
+    unsigned layout_changes;
+    bool memory_gone;
+    struct ioreq_device device;
+};
+
+static void note(struct fixture *f, uint64_t offset)
+{
+    if (f->accesses < 8)
+        f->offsets[f->accesses] = offset;
+    f->accesses++;
+}
+
+static uint64_t fake_read(void *arg, uint64_t offset, unsigned size)
+{
+    struct fixture *f = arg;
+    uint64_t value = ALL_ONES; /* what is above the size must not get through */
+
+    assert_true(offset + size <= SIZE);
+    note(f, offset);
+    memcpy(&value, f->regs + offset, size);
+    return value;
+}
+
+static void fake_write(void *arg, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct fixture *f = arg;
+
+    assert_true(offset + size <= SIZE);
+    if (size < 8)
+        assert_int_equal(value >> size * 8, 0);
+    note(f, offset);
+    memcpy(f->regs + offset, &value, size);
+}
+
+static void fake_layout_changed(void *arg)
+{
+    ((struct fixture *)arg)->layout_changes++;
+}
+
+static int fake_copy(void *arg, uint64_t gpa, void *buf, size_t len, bool write)
+{
+    struct fixture *f = arg;
+
+    if (f->memory_gone || len > sizeof(f->memory) || gpa > sizeof(f->memory) - len)
+        return -EFAULT;
+    if (write)
+        memcpy(f->memory + gpa, buf, len);
+    else
+        memcpy(buf, f->memory + gpa, len);
+    return 0;
+}
+
+static const struct host_guest_ops fake_ops = {
+    .mmio_read = fake_read,
+    .mmio_write = fake_write,
+    .layout_changed = fake_layout_changed,
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    f->device = (struct ioreq_device){
+        .base = BASE,
+        .size = SIZE,
+        .ops = &fake_ops,
+        .arg = f,
+        .copy_guest = fake_copy,
+        .copy_arg = f,
+        .stats = &f->stats,
+    };
+    for (size_t i = 0; i < sizeof(f->regs); i++)
+        f->regs[i] = (uint8_t)(i * 7 + 1);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static struct ioreq copy_req(uint64_t addr, uint32_t size, int dir)
+{
+    return (struct ioreq){
+        .addr = addr,
+        .size = size,
+        .count = 1,
+        .dir = (uint8_t)(dir & 1),
+        .type = IOREQ_TYPE_COPY,
+        .state = STATE_IOREQ_READY,
+    };
+}
+
+/* --- the slot ----------------------------------------------------------------------------- */
+
+static void test_slot_take_and_answer(void **state)
+{
+    struct ioreq slot = copy_req(BASE, 4, IOREQ_READ), copy;
+
+    (void)state;
+    slot.vp_eport = 17;
+    slot.df = 1;
+    assert_true(ioreq_take(&slot, &copy));
+    assert_int_equal(slot.state, STATE_IOREQ_INPROCESS);
+    assert_int_equal(copy.addr, BASE);
+    assert_int_equal(copy.size, 4);
+    assert_int_equal(copy.dir, IOREQ_READ);
+    assert_int_equal(copy.df, 1);
+    assert_false(ioreq_take(&slot, &copy)); /* not twice */
+
+    ioreq_answer(&slot, 0x1234);
+    assert_int_equal(slot.state, STATE_IORESP_READY);
+    assert_int_equal(slot.data, 0x1234);
+    /* Everything else is Xen's and stays as it was. */
+    assert_int_equal(slot.addr, BASE);
+    assert_int_equal(slot.vp_eport, 17);
+    assert_int_equal(slot.df, 1);
+    assert_int_equal(slot.dir, IOREQ_READ);
+}
+
+static void test_slot_nothing_ready(void **state)
+{
+    static const uint8_t states[] = {STATE_IOREQ_NONE, STATE_IOREQ_INPROCESS, STATE_IORESP_READY, 7,
+                                     15};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(states); i++) {
+        struct ioreq slot = copy_req(BASE, 4, IOREQ_READ), copy;
+
+        slot.state = states[i] & 0xf;
+        assert_false(ioreq_take(&slot, &copy));
+        assert_int_equal(slot.state, states[i]);
+    }
+}
+
+static void test_slot_abandon(void **state)
+{
+    struct ioreq slot = copy_req(BASE, 4, IOREQ_READ);
+
+    (void)state;
+    assert_true(ioreq_abandon(&slot));
+    assert_int_equal(slot.state, STATE_IORESP_READY);
+    assert_true(slot.data == ALL_ONES);
+    assert_false(ioreq_abandon(&slot)); /* answered already */
+
+    slot.state = STATE_IOREQ_INPROCESS; /* taken by a process that died */
+    slot.data = 0;
+    assert_true(ioreq_abandon(&slot));
+    assert_true(slot.data == ALL_ONES);
+
+    slot.state = STATE_IOREQ_NONE;
+    assert_false(ioreq_abandon(&slot));
+    assert_int_equal(slot.state, STATE_IOREQ_NONE);
+}
+
+/* --- single accesses ---------------------------------------------------------------------- */
+
+static void test_read_each_size(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t size = 1; size <= 8; size *= 2) {
+        struct ioreq req = copy_req(BASE + 0x100, size, IOREQ_READ);
+        uint64_t expected = 0;
+
+        memcpy(&expected, f->regs + 0x100, size);
+        assert_true(ioreq_perform(&f->device, &req) == expected);
+    }
+    assert_int_equal(f->stats.ioreqs, 4);
+    assert_int_equal(f->stats.odd, 0);
+}
+
+static void test_write_each_size(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t size = 1; size <= 8; size *= 2) {
+        struct ioreq req = copy_req(BASE + 0x200, size, IOREQ_WRITE);
+        uint8_t after = f->regs[0x200 + size];
+
+        req.data = UINT64_C(0x8877665544332211);
+        ioreq_perform(&f->device, &req);
+        assert_memory_equal(f->regs + 0x200, &req.data, size);
+        assert_int_equal(f->regs[0x200 + size], after);
+    }
+}
+
+static void assert_odd(struct fixture *f, const struct ioreq *req)
+{
+    uint64_t odd = f->stats.odd;
+    unsigned accesses = f->accesses;
+
+    assert_true(ioreq_perform(&f->device, req) == ALL_ONES);
+    assert_int_equal(f->stats.odd, odd + 1);
+    assert_int_equal(f->accesses, accesses);
+}
+
+static void test_odd_sizes(void **state)
+{
+    static const uint32_t sizes[] = {0, 3, 5, 6, 7, 9, 16, 4096, UINT32_MAX};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        for (int dir = IOREQ_WRITE; dir <= IOREQ_READ; dir++) {
+            struct ioreq req = copy_req(BASE, sizes[i], dir);
+
+            assert_odd(f, &req);
+        }
+}
+
+static void test_odd_counts(void **state)
+{
+    static const uint32_t counts[] = {0, 1025, 65536, 0x40000001, UINT32_MAX};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        for (int ptr = 0; ptr <= 1; ptr++)
+            for (int df = 0; df <= 1; df++) {
+                struct ioreq req = copy_req(BASE + 0x8000, 4, IOREQ_WRITE);
+
+                req.count = counts[i];
+                req.data_is_ptr = ptr & 1;
+                req.df = df & 1;
+                assert_odd(f, &req);
+            }
+}
+
+static void test_out_of_range(void **state)
+{
+    static const uint64_t addrs[] = {
+        0,           BASE - 1,   BASE - 4,       BASE + SIZE - 3,
+        BASE + SIZE, UINT64_MAX, UINT64_MAX - 3, BASE + (UINT64_C(1) << 32),
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(addrs) / sizeof(addrs[0]); i++) {
+        struct ioreq req = copy_req(addrs[i], 4, IOREQ_READ);
+
+        assert_odd(f, &req);
+    }
+}
+
+static void test_other_types(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned type = 0; type < 256; type++) {
+        struct ioreq req = copy_req(BASE, 4, IOREQ_READ);
+
+        if (type == IOREQ_TYPE_COPY || type == IOREQ_TYPE_INVALIDATE)
+            continue;
+        req.type = (uint8_t)type;
+        assert_odd(f, &req);
+    }
+}
+
+static void test_invalidate(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = {.type = IOREQ_TYPE_INVALIDATE, .data = ALL_ONES, .dir = IOREQ_WRITE};
+
+    ioreq_perform(&f->device, &req);
+    assert_int_equal(f->layout_changes, 1);
+    assert_int_equal(f->stats.invalidates, 1);
+    assert_int_equal(f->stats.ioreqs, 1);
+    assert_int_equal(f->stats.odd, 0);
+}
+
+/* --- repetitions -------------------------------------------------------------------------- */
+
+static void test_rep_stos(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE + 0x1000, 4, IOREQ_WRITE);
+
+    req.count = 1024;
+    req.data = 0xabcd1234;
+    ioreq_perform(&f->device, &req);
+    assert_int_equal(f->accesses, 1024);
+    for (unsigned i = 0; i < 1024; i++)
+        assert_memory_equal(f->regs + 0x1000 + 4 * i, &req.data, 4);
+}
+
+static void test_rep_stos_down(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE + 0x1008, 4, IOREQ_WRITE);
+
+    req.count = 3;
+    req.df = 1;
+    ioreq_perform(&f->device, &req);
+    assert_int_equal(f->accesses, 3);
+    assert_int_equal(f->offsets[0], 0x1008);
+    assert_int_equal(f->offsets[1], 0x1004);
+    assert_int_equal(f->offsets[2], 0x1000);
+}
+
+static void test_rep_read_keeps_last(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE + 0x10, 2, IOREQ_READ);
+    uint64_t last = 0;
+
+    req.count = 4;
+    memcpy(&last, f->regs + 0x16, 2);
+    assert_true(ioreq_perform(&f->device, &req) == last);
+}
+
+static void test_string_out(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE + 0x2000, 8, IOREQ_WRITE);
+
+    for (size_t i = 0; i < sizeof(f->memory); i++)
+        f->memory[i] = (uint8_t)(i * 3);
+    req.count = 512;
+    req.data_is_ptr = 1;
+    req.data = 0xf04; /* not aligned, across a page */
+    ioreq_perform(&f->device, &req);
+    assert_memory_equal(f->regs + 0x2000, f->memory + 0xf04, 4096);
+}
+
+static void test_string_in_down(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE + 0x300c, 4, IOREQ_READ);
+
+    req.count = 4;
+    req.data_is_ptr = 1;
+    req.df = 1;
+    req.data = 0x10c;
+    ioreq_perform(&f->device, &req);
+    /* Both sides go down together, so what lies where is as going up. */
+    assert_memory_equal(f->memory + 0x100, f->regs + 0x3000, 16);
+    assert_int_equal(f->offsets[0], 0x300c);
+    assert_int_equal(f->offsets[3], 0x3000);
+    assert_int_equal(f->memory[0xff], 0);
+    assert_int_equal(f->memory[0x110], 0);
+}
+
+static void test_string_memory_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE, 4, IOREQ_WRITE);
+
+    f->memory_gone = true;
+    req.count = 4;
+    req.data_is_ptr = 1;
+    assert_odd(f, &req);
+
+    req.dir = IOREQ_READ;
+    assert_true(ioreq_perform(&f->device, &req) == ALL_ONES);
+    assert_int_equal(f->stats.odd, 2);
+}
+
+static void test_wraps(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE, 8, IOREQ_WRITE);
+
+    req.count = 4;
+    req.df = 1; /* leaves the range at the lower end */
+    assert_odd(f, &req);
+
+    req.df = 0;
+    req.addr = BASE + SIZE - 24; /* at the upper end */
+    assert_odd(f, &req);
+
+    req.addr = 8; /* below zero */
+    req.df = 1;
+    assert_odd(f, &req);
+
+    req.addr = BASE; /* memory above the top */
+    req.df = 0;
+    req.data_is_ptr = 1;
+    req.data = UINT64_MAX - 8;
+    assert_odd(f, &req);
+
+    req.addr = BASE + 0x100; /* memory below zero */
+    req.df = 1;
+    req.data = 8;
+    assert_odd(f, &req);
+}
+
+/* --- the notes ---------------------------------------------------------------------------- */
+
+struct seen {
+    unsigned n;
+    struct ioreq_record last;
+};
+
+static void see(void *arg, const struct ioreq_record *record)
+{
+    struct seen *seen = arg;
+
+    seen->n++;
+    seen->last = *record;
+}
+
+static void test_records(void **state)
+{
+    char dir[] = "/tmp/xengt-test-XXXXXX", path[64];
+    struct ioreq_record record = {.domid = 7, .id = 3, .uuid = {{0xde, 0xad, 0, 1, 0xff}}};
+    struct seen seen = {0};
+    FILE *file;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(ioreq_record_each(dir, see, &seen), 0);
+    assert_int_equal(seen.n, 0);
+
+    assert_int_equal(ioreq_record_save(dir, &record), 0);
+    assert_int_equal(ioreq_record_each(dir, see, &seen), 0);
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.last.domid, 7);
+    assert_int_equal(seen.last.id, 3);
+    assert_memory_equal(&seen.last.uuid, &record.uuid, sizeof(record.uuid));
+
+    /* A note that makes no sense is not followed, and does not stay. */
+    snprintf(path, sizeof(path), "%s/ioreq.9", dir);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("3 beef\n", file);
+    fclose(file);
+    seen.n = 0;
+    assert_int_equal(ioreq_record_each(dir, see, &seen), 0);
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(access(path, F_OK), -1);
+
+    ioreq_record_remove(dir, 7);
+    assert_int_equal(rmdir(dir), 0);
+    assert_int_equal(ioreq_record_each(dir, see, &seen), 0); /* no folder, no notes */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_slot_take_and_answer),
+        TEST(test_slot_nothing_ready),
+        TEST(test_slot_abandon),
+        TEST(test_read_each_size),
+        TEST(test_write_each_size),
+        TEST(test_odd_sizes),
+        TEST(test_odd_counts),
+        TEST(test_out_of_range),
+        TEST(test_other_types),
+        TEST(test_invalidate),
+        TEST(test_rep_stos),
+        TEST(test_rep_stos_down),
+        TEST(test_rep_read_keeps_last),
+        TEST(test_string_out),
+        TEST(test_string_in_down),
+        TEST(test_string_memory_gone),
+        TEST(test_wraps),
+        TEST(test_records),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

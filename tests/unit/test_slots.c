@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The slot table and its journal file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+
+#include "slots.h"
+
+#define BASE UINT64_C(0x100000)
+
+static int make_dir(void **state)
+{
+    char *dir = test_malloc(64);
+    snprintf(dir, 64, "/tmp/xengt-test-XXXXXX");
+    *state = dir;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static void journal_path(const char *dir, char *path, size_t size)
+{
+    snprintf(path, size, "%s/journal", dir);
+}
+
+static int remove_dir(void **state)
+{
+    char path[128];
+    journal_path(*state, path, sizeof(path));
+    unlink(path);
+    rmdir(*state);
+    test_free(*state);
+    return 0;
+}
+
+static struct xengt_gfn gfn(uint64_t v)
+{
+    return (struct xengt_gfn){v};
+}
+
+static void fresh(struct slots *slots, const char *dir, uint32_t count)
+{
+    struct slots_found found;
+    assert_int_equal(slots_open(slots, dir, &found), 0);
+    assert_int_equal(slots_begin(slots, BASE, count), 0);
+}
+
+static void records_keep_what_they_were_given(void **state)
+{
+    (void)state;
+    struct slots slots;
+    fresh(&slots, NULL, 16);
+    uint32_t s = slots_reserve(&slots, 0x7fef, gfn(XENGT_GFN_MAX));
+    assert_int_equal(slots_state(&slots, s), SLOT_RESERVED);
+    assert_int_equal(slots_domid(&slots, s), 0x7fef);
+    assert_true(slots_gfn(&slots, s).v == XENGT_GFN_MAX);
+    slots_set_state(&slots, s, SLOT_MAPPED);
+    assert_int_equal(slots_state(&slots, s), SLOT_MAPPED);
+    assert_int_equal(slots_domid(&slots, s), 0x7fef);
+    assert_true(slots_gfn(&slots, s).v == XENGT_GFN_MAX);
+    slots_close(&slots, true, NULL);
+}
+
+static void all_slots_are_handed_out_once(void **state)
+{
+    (void)state;
+    struct slots slots;
+    bool seen[8] = {false};
+    fresh(&slots, NULL, 8);
+    for (int i = 0; i < 8; i++) {
+        uint32_t s = slots_reserve(&slots, 1, gfn(i));
+        assert_in_range(s, 0, 7);
+        assert_false(seen[s]);
+        seen[s] = true;
+    }
+    assert_int_equal(slots_reserve(&slots, 1, gfn(9)), SLOT_NONE);
+    slots_free(&slots, 3);
+    assert_int_equal(slots_reserve(&slots, 1, gfn(9)), 3);
+    slots_close(&slots, true, NULL);
+}
+
+static void a_leaked_slot_is_never_handed_out(void **state)
+{
+    (void)state;
+    struct slots slots;
+    fresh(&slots, NULL, 2);
+    uint32_t s = slots_reserve(&slots, 1, gfn(1));
+    slots_set_state(&slots, s, SLOT_LEAKED);
+    assert_int_equal(slots.leaked, 1);
+    assert_int_not_equal(slots_reserve(&slots, 1, gfn(2)), s);
+    assert_int_equal(slots_reserve(&slots, 1, gfn(3)), SLOT_NONE);
+    slots_close(&slots, true, NULL);
+}
+
+/* What a killed process leaves: nothing is closed, the file is as it was at that instant. */
+static void a_successor_finds_the_records(void **state)
+{
+    struct slots dead;
+    struct slots heir;
+    struct slots_found found;
+    fresh(&dead, *state, 32);
+    slots_set_state(&dead, slots_reserve(&dead, 5, gfn(77)), SLOT_MAPPED);
+    slots_reserve(&dead, 6, gfn(78));
+
+    assert_int_equal(slots_open(&heir, *state, &found), 0);
+    assert_true(found.exists);
+    assert_false(found.damaged);
+    assert_true(found.window_base == BASE);
+    assert_int_equal(found.count, 32);
+    assert_int_equal(slots_state(&heir, 0), SLOT_MAPPED);
+    assert_int_equal(slots_domid(&heir, 0), 5);
+    assert_int_equal(slots_state(&heir, 1), SLOT_RESERVED);
+    assert_int_equal(slots_state(&heir, 2), SLOT_FREE);
+    slots_close(&heir, false, NULL);
+    slots_close(&dead, false, NULL);
+}
+
+static void flip_byte(const char *dir, off_t at)
+{
+    char path[128];
+    unsigned char byte;
+    journal_path(dir, path, sizeof(path));
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 0x10;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+static void damage_is_noticed(const char *dir, off_t at)
+{
+    struct slots slots;
+    struct slots_found found;
+    fresh(&slots, dir, 32);
+    slots_set_state(&slots, slots_reserve(&slots, 5, gfn(77)), SLOT_MAPPED);
+    slots_close(&slots, false, NULL);
+    flip_byte(dir, at);
+    assert_int_equal(slots_open(&slots, dir, &found), 0);
+    assert_true(found.exists);
+    assert_true(found.damaged);
+    slots_close(&slots, false, NULL);
+}
+
+static void a_damaged_header_is_not_believed(void **state)
+{
+    damage_is_noticed(*state, 0);  /* magic */
+    damage_is_noticed(*state, 8);  /* version */
+    damage_is_noticed(*state, 12); /* count */
+    damage_is_noticed(*state, 17); /* window */
+}
+
+static void a_damaged_record_is_not_believed(void **state)
+{
+    for (off_t byte = 0; byte < 8; byte++) {
+        damage_is_noticed(*state, 4096 + byte);
+    }
+}
+
+static void a_truncated_file_is_not_believed(void **state)
+{
+    char path[128];
+    struct slots slots;
+    struct slots_found found;
+    fresh(&slots, *state, 32);
+    slots_close(&slots, false, NULL);
+    journal_path(*state, path, sizeof(path));
+    for (off_t size = 1; size < 4096 + 32 * 8; size += 511) {
+        assert_int_equal(truncate(path, size), 0);
+        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_true(found.exists && found.damaged);
+        slots_close(&slots, false, NULL);
+    }
+}
+
+static void a_clean_close_leaves_nothing(void **state)
+{
+    struct slots slots;
+    struct slots_found found;
+    fresh(&slots, *state, 32);
+    slots_close(&slots, true, *state);
+    assert_int_equal(slots_open(&slots, *state, &found), 0);
+    assert_false(found.exists);
+    slots_close(&slots, true, *state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_keep_what_they_were_given),
+        cmocka_unit_test(all_slots_are_handed_out_once),
+        cmocka_unit_test(a_leaked_slot_is_never_handed_out),
+        cmocka_unit_test_setup_teardown(a_successor_finds_the_records, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_damaged_header_is_not_believed, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_damaged_record_is_not_believed, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_truncated_file_is_not_believed, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_clean_close_leaves_nothing, make_dir, remove_dir),
+    };
+    return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
+}

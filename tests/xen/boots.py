@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The machines the Xen tests boot: QEMU with an emulated IOMMU, Xen, and a PVH or PV dom0."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# TCG gets rdtscp and AVX/XSAVE wrong for nested guests; without them Xen's guests run reliably.
+CPU = "max,vendor=AuthenticAMD,+svm,+npt,-rdtscp,-rdpid,-xsave,-avx,-avx2"
+# A PV dom0's kernel dies in its first instructions when these are offered under TCG.
+CPU_PV = CPU + ",-smap,-smep,-pcid,-la57"
+
+AMD_IOMMU = ["amd-iommu"]
+INTEL_IOMMU = ["intel-iommu,intremap=off,caching-mode=off,aw-bits=48"]
+# conring_size: the scenarios read guests' output back from Xen's ring, so nothing may fall out.
+XEN_OPTIONS = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all conring_size=2m "
+               "dom0_mem=1024M")
+DOM0_OPTIONS = "console=hvc0 loglevel=4 panic=1"
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One way to start the machine."""
+
+    name: str
+    cpu: str
+    iommu: tuple
+    xen_options: str
+
+    def qemu_command(self, xen: Path, kernel: Path, initramfs: Path, console_log: Path):
+        """com1 is Xen's console, kept in a file; com2 is the harness's own channel, on stdio."""
+        return [
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi",
+            "-M", "q35,kernel-irqchip=split", "-smp", "2", "-m", "3072",
+            "-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot",
+            "-cpu", self.cpu, "-device", *self.iommu,
+            "-device", "edu,dma_mask=0xffffffffff",
+            "-serial", f"file:{console_log}",
+            "-chardev", "stdio,id=channel,signal=off", "-serial", "chardev:channel",
+            "-kernel", str(xen), "-append", f"{XEN_OPTIONS} {self.xen_options}".rstrip(),
+            "-initrd", f"{kernel} {DOM0_OPTIONS},{initramfs}",
+        ]
+
+
+BOOTS = {boot.name: boot for boot in (
+    Boot("pvh-amd", CPU, tuple(AMD_IOMMU), "dom0=pvh"),
+    # On this AMD CPU Xen would share the NPT with VT-d and then not flush VT-d's IOTLB.
+    Boot("pvh-intel", CPU, tuple(INTEL_IOMMU), "dom0=pvh iommu=no-sharept"),
+    Boot("pv-relaxed", CPU_PV, tuple(AMD_IOMMU), ""),
+    Boot("pv-strict", CPU_PV, tuple(AMD_IOMMU), "dom0-iommu=strict"),
+)}

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Build dom0's initramfs: a cached base (Xen's tools, busybox, modules) and a payload per run.
+
+Both are uncompressed cpio archives; the kernel accepts them one after the other. Compressing would
+cost more time to undo under emulation than it saves in loading.
+"""
+
+import gzip
+import lzma
+import os
+import re
+import shutil
+import stat
+import struct
+import subprocess
+from pathlib import Path
+
+from fetch import XEN_VERSION
+
+# In the order they are loaded.
+MODULES = ["xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc"]
+XEN_PROGRAMS = ["xl", "xenstored", "xenconsoled", "xen-init-dom0", "xen-hvmctx", "xenstore-control"]
+# Names of the one xenstore client.
+XENSTORE_VERBS = ["chmod", "exists", "list", "ls", "read", "rm", "watch", "write"]
+FOLDERS = ["bin", "dev", "etc/xen", "lib/modules", "opt/xengt", "proc", "run", "sys", "tmp",
+           "var/lib/xen", "var/lib/xenstored", "var/log/xen"]
+LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
+
+
+class ImageError(Exception):
+    """Something the image needs is missing."""
+
+
+class Cpio:
+    """A newc cpio archive written in memory."""
+
+    def __init__(self):
+        self._data = bytearray()
+        self._inode = 0
+        self._names = set()
+
+    def _entry(self, name, mode, content=b""):
+        self._inode += 1
+        encoded = name.encode() + b"\0"
+        fields = [self._inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0]
+        self._data += b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
+        self._data += b"\0" * (-len(self._data) % 4) + content
+        self._data += b"\0" * (-len(self._data) % 4)
+
+    def folder(self, name):
+        """Add a folder and those above it, once."""
+        parts = name.strip("/").split("/")
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            if path not in self._names:
+                self._names.add(path)
+                self._entry(path, stat.S_IFDIR | 0o755)
+
+    def _add(self, name, mode, content):
+        name = name.strip("/")
+        if name in self._names:
+            return
+        if "/" in name:
+            self.folder(name.rsplit("/", 1)[0])
+        self._names.add(name)
+        self._entry(name, mode, content)
+
+    def file(self, name, content, mode=0o755):
+        """Add a file unless the archive has one of that name."""
+        self._add(name, stat.S_IFREG | mode, content)
+
+    def link(self, name, target):
+        """Add a symbolic link unless the archive has something of that name."""
+        self._add(name, stat.S_IFLNK | 0o777, target.encode())
+
+    def finish(self):
+        """The complete archive, padded so that another may follow."""
+        self._entry("TRAILER!!!", 0)
+        self._data += b"\0" * (-len(self._data) % 512)
+        return bytes(self._data)
+
+
+def _needed_libraries(program: Path, search):
+    """Paths of the shared libraries (and the loader) of an ELF file; none for a static one."""
+    folders = ":".join(str(folder) for folder in search)
+    result = subprocess.run(["ldd", str(program)], text=True, capture_output=True, check=False,
+                            env={**os.environ, "LD_LIBRARY_PATH": folders})
+    missing = re.search(r"^\s*(\S+) => not found", result.stdout, re.M)
+    if missing:
+        raise ImageError(f"{program}: library {missing[1]} not found")
+    return [Path(path) for path in re.findall(r"(?:=> |^\s+)(/\S+) \(0x", result.stdout, re.M)]
+
+
+def _add_program(archive, program: Path, name, search):
+    archive.file(name, program.read_bytes())
+    for library in _needed_libraries(program, search):
+        is_loader = library.name.startswith("ld-linux")
+        target = f"lib64/{library.name}" if is_loader else f"{LIBRARY_FOLDER}/{library.name}"
+        archive.file(target, library.read_bytes())
+
+
+def _find_one(root: Path, pattern):
+    found = sorted(root.glob(pattern))
+    if not found:
+        raise ImageError(f"{pattern} is in none of the downloaded packages")
+    return found[0]
+
+
+def _library_folders(root: Path):
+    return [root / LIBRARY_FOLDER, root / "lib/x86_64-linux-gnu"]
+
+
+def _build_base(root: Path):
+    archive, search = Cpio(), _library_folders(root)
+    for folder in FOLDERS:
+        archive.folder(folder)
+    archive.link("var/run", "/run")
+    archive.link("var/lock", "/run/lock")
+    archive.file("etc/xen/xl.conf", b"", 0o644)
+    archive.file("bin/busybox", _find_one(root, "bin/busybox").read_bytes())
+    archive.link("bin/sh", "busybox")
+    xen_bin = root / f"usr/lib/xen-{XEN_VERSION}/bin"
+    for program in XEN_PROGRAMS:
+        # Where libxl's compiled-in paths expect them; PATH names this folder too.
+        _add_program(archive, xen_bin / program, f"usr/lib/xen-{XEN_VERSION}/bin/{program}", search)
+    _add_program(archive, root / "usr/bin/xenstore", "bin/xenstore", search)
+    for verb in XENSTORE_VERBS:
+        archive.link(f"bin/xenstore-{verb}", "xenstore")
+    # Loaded by dlopen when a thread is cancelled, so ldd does not name it.
+    libgcc = _find_one(root, "**/libgcc_s.so.1")
+    archive.file(f"{LIBRARY_FOLDER}/{libgcc.name}", libgcc.read_bytes())
+    for number, module in enumerate(MODULES):
+        path = _find_one(root, f"lib/modules/*/kernel/**/{module}.ko")
+        archive.file(f"lib/modules/{number}-{path.name}", path.read_bytes(), 0o644)
+    return archive.finish()
+
+
+def _replace(path: Path, content):
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _vmlinux(bzimage):
+    """The ELF kernel inside a bzImage: Xen would need seconds to unpack it under emulation."""
+    # Linux's boot protocol: sectors of set-up code, then the payload's offset and length.
+    setup_size = ((bzimage[0x1f1] or 4) + 1) * 512
+    offset, length = struct.unpack_from("<II", bzimage, 0x248)
+    payload = bzimage[setup_size + offset:setup_size + offset + length]
+    # Not lzma.decompress(): four bytes of length follow the compressed stream.
+    return lzma.LZMADecompressor().decompress(payload)
+
+
+def prepare(xen_dir: Path, root: Path):
+    """Return (Xen's ELF, dom0's kernel, base archive); build what is missing or out of date."""
+    xen, kernel, base = xen_dir / "xen.elf", xen_dir / "vmlinux", xen_dir / "base.cpio"
+    newest = max((xen_dir / "root.stamp").stat().st_mtime, Path(__file__).stat().st_mtime)
+    if not base.exists() or base.stat().st_mtime < newest:
+        compressed = _find_one(root, f"boot/xen-{XEN_VERSION}-amd64.gz")
+        _replace(xen, gzip.decompress(compressed.read_bytes()))
+        _replace(kernel, _vmlinux(_find_one(root, "boot/vmlinuz-*").read_bytes()))
+        _replace(base, _build_base(root))
+    return xen, kernel, base
+
+
+def build_initramfs(path: Path, base: Path, root: Path, payload):
+    """Write base and payload, a list of (file on the host, absolute path in dom0), to path."""
+    archive, search = Cpio(), _library_folders(root)
+    for source, name in payload:
+        content = source.read_bytes()
+        if content.startswith(b"\x7fELF"):
+            _add_program(archive, source, name, [source.parent, *search])
+        else:
+            archive.file(name, content)
+    with path.open("wb") as out:
+        with base.open("rb") as base_file:
+            shutil.copyfileobj(base_file, out)
+        out.write(archive.finish())

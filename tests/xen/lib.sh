@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What scenarios are written with. Runs in dom0, in busybox's sh.
+#
+# Functions return a status and print why they failed; "check" makes a test of one. Guests are named
+# by their scenario; GUEST is the default kernel, a variable <name>_domid holds each guest's domid.
+
+GUEST=/opt/xengt/xengt-guest
+CHANNEL=/dev/ttyS1
+ZOMBIES_BEFORE=$(xl list | grep -c '^(null)')
+
+# --- reporting -----------------------------------------------------------------------------------
+
+# One write, begun with a newline: whatever unfinished line another process left cannot hide it.
+tell() {
+    printf '\n@xengt %s\n' "$*" >"$CHANNEL"
+}
+
+note() {
+    tell "comment $*"
+}
+
+# check DESCRIPTION COMMAND...: one test; it passes when the command returns 0.
+check() {
+    _description=$1
+    shift
+    if "$@" >/run/check.out 2>&1; then
+        tell "ok $_description"
+        return 0
+    fi
+    tell "notok $_description"
+    tell "comment failed: $*"
+    while IFS= read -r _line; do tell "comment   $_line"; done </run/check.out
+    return 1
+}
+
+# wait_until SECONDS COMMAND...: polls until the command returns 0; its last output is kept.
+wait_until() {
+    _deadline=$(($(cut -d. -f1 /proc/uptime) + $1))
+    shift
+    until "$@"; do
+        [ "$(cut -d. -f1 /proc/uptime)" -lt "$_deadline" ] || return 1
+        sleep 0.2
+    done
+}
+
+# --- guests --------------------------------------------------------------------------------------
+
+# guest_create NAME "CASE ARGS" [mem=MIB] [vcpus=N] [kernel=FILE] [ramdisk=FILE] [paused]
+guest_create() {
+    _name=$1 _cmdline=$2 _mem=32 _vcpus=1 _kernel=$GUEST _ramdisk='' _paused=''
+    shift 2
+    for _option in "$@"; do
+        case "$_option" in
+        mem=*) _mem=${_option#*=} ;;
+        vcpus=*) _vcpus=${_option#*=} ;;
+        kernel=*) _kernel=${_option#*=} ;;
+        ramdisk=*) _ramdisk=${_option#*=} ;;
+        paused) _paused=-p ;;
+        *) echo "guest_create: unknown option $_option"; return 2 ;;
+        esac
+    done
+    {
+        echo "name=\"$_name\""
+        echo 'type="pvh"'
+        echo "kernel=\"$_kernel\""
+        echo "cmdline=\"$_cmdline\""
+        echo "memory=$_mem"
+        echo "vcpus=$_vcpus"
+        [ -z "$_ramdisk" ] || echo "ramdisk=\"$_ramdisk\""
+    } >"/run/$_name.cfg"
+    # -e: no xl process stays behind to destroy the guest; the scenario decides when that happens.
+    xl create -e -q $_paused "/run/$_name.cfg" || return 1
+    eval "${_name}_domid=\$(xl domid \"\$_name\")"
+}
+
+# guest_domid NAME: also known after the guest has gone.
+guest_domid() {
+    eval "echo \"\${${1}_domid:?no guest $1}\""
+}
+
+guest_unpause() {
+    xl unpause "$1"
+}
+
+guest_destroy() {
+    xl destroy "$1"
+}
+
+# guest_state NAME: the six state letters of xl list, e.g. "-b----"; fails when it is gone.
+guest_state() {
+    xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }' | grep .
+}
+
+_guest_has_stopped() {
+    case "$(guest_state "$1")" in
+    ???s*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# guest_wait NAME SECONDS: until it has shut itself down; a crash, or being gone, is a failure.
+guest_wait() {
+    wait_until "$2" _guest_has_stopped "$1" && return 0
+    echo "$1 has not shut down within $2 s, state: $(guest_state "$1" || echo gone)"
+    guest_log "$(guest_domid "$1")" | tail -n 10
+    return 1
+}
+
+# guest_log DOMID: what this guest has written to its console.
+guest_log() {
+    xl dmesg | sed -n "s/^.*(d$1) //p"
+}
+
+_guest_has_said() { # NAME REGEX
+    guest_log "$(guest_domid "$1")" | grep -E "$2"
+}
+
+# guest_expect NAME REGEX SECONDS: until a line of the guest matches; prints the matching lines.
+guest_expect() {
+    wait_until "$3" _guest_has_said "$1" "$2" && return 0
+    echo "$1 has not said '$2' within $3 s; its last lines:"
+    guest_log "$(guest_domid "$1")" | tail -n 10
+    return 1
+}
+
+# guest_run NAME "CASE ARGS" SECONDS [OPTION...]: the whole life of a guest that must say PASS.
+guest_run() {
+    _run_name=$1 _run_case=$2 _run_seconds=$3
+    shift 3
+    guest_create "$_run_name" "$_run_case" "$@" || return 1
+    guest_expect "$_run_name" '^(PASS|FAIL) ' "$_run_seconds" || return 1
+    guest_wait "$_run_name" 5 || return 1
+    guest_destroy "$_run_name"
+    _guest_has_said "$_run_name" "^PASS ${_run_case%% *}\$"
+}
+
+# --- Xen -----------------------------------------------------------------------------------------
+
+_no_new_zombies() {
+    [ "$(xl list | grep -c '^(null)')" -le "$ZOMBIES_BEFORE" ]
+}
+
+# no_zombies [SECONDS]: no domain of this scenario lingers half dead.
+no_zombies() {
+    wait_until "${1:-5}" _no_new_zombies && return 0
+    xl list
+    return 1
+}
+
+# xen_log_mark, later xen_log_since: the lines Xen has logged in between, guests' lines included.
+xen_log_mark() {
+    XEN_LOG_MARK=$(xl dmesg | wc -l)
+}
+
+xen_log_since() {
+    xl dmesg | tail -n "+$((XEN_LOG_MARK + 1))"
+}

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A guest gives a page back to Xen and gets one again.
+# boots: pvh-amd pv-relaxed
+# timeout: 60
+
+check "a guest balloons a page out and in" guest_run balloon "balloon" 20
+check "no zombies" no_zombies
