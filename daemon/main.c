@@ -148,7 +148,7 @@ static bool gpu_holds(void *arg, struct xengt_bfn bfn)
 
 static int open_gpu(struct daemon *d)
 {
-    const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager_tlb = !!d->sim};
+    const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager = !!d->sim};
     struct dma_port *port;
     int rc = open_dma(d, &port);
 

@@ -35,6 +35,9 @@
 #define EDU_COMMAND 0x98
 #define EDU_BUFFER  0x40000 /* as a DMA address of the device */
 
+/* QEMU 7.2 ends itself at a transfer that touches the last byte of the 4096-byte buffer. */
+#define EDU_TRANSFER_MAX (DMA_PAGE_SIZE / 2)
+
 #define EDU_IDENT_VALUE    UINT32_C(0x010000ed)
 #define EDU_COMMAND_START  UINT64_C(1) /* stays set until the transfer is done */
 #define EDU_COMMAND_TO_BUS UINT64_C(2)
@@ -159,15 +162,16 @@ static int transfer(struct edu_port *edu, uint64_t dst, uint64_t src, size_t len
 static int edu_copy(struct dma_port *port, uint64_t dst, uint64_t src, size_t len)
 {
     struct edu_port *edu = (struct edu_port *)port;
-    int ret;
+    int ret = edu->dead ? -EIO : pages_still_there(edu);
 
-    if (edu->dead)
-        return -EIO;
-    ret = pages_still_there(edu);
-    if (ret == 0)
-        ret = transfer(edu, EDU_BUFFER, src, len, 0);
-    if (ret == 0)
-        ret = transfer(edu, dst, EDU_BUFFER, len, EDU_COMMAND_TO_BUS);
+    for (size_t done = 0; ret == 0 && done < len;) {
+        size_t n = len - done < EDU_TRANSFER_MAX ? len - done : EDU_TRANSFER_MAX;
+
+        ret = transfer(edu, EDU_BUFFER, src + done, n, 0);
+        if (ret == 0)
+            ret = transfer(edu, dst + done, EDU_BUFFER, n, EDU_COMMAND_TO_BUS);
+        done += n;
+    }
     return ret;
 }
 

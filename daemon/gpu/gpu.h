@@ -139,8 +139,9 @@ struct gpu_client {
 struct dma_port;
 struct gpu_soft_options {
     uint32_t gtt_entries; /* a power of two, up to 1 << 20 */
-    bool eager_tlb;       /* refill translations at once after an invalidate, as hardware may:
-                             makes an order mistake visible instead of lucky */
+    bool eager;           /* as early as hardware may: translations are fetched again right
+                             after an invalidate, work starts within its submission. Makes a
+                             mistake of order visible instead of lucky. */
 };
 int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options, struct gpu **out);
 

@@ -122,15 +122,6 @@ static bool soft_holds(struct gpu *gpu, uint64_t frame)
 
 /* --- engines -------------------------------------------------------------------------------- */
 
-static void soft_submit(struct gpu_client *gpu_client, enum gpu_engine engine,
-                        const struct gpu_ring *ring)
-{
-    struct soft_client *client = to_client(gpu_client);
-
-    cs_submit(&client->engines[engine], ring);
-    client->stats.submissions++;
-    client->gpu->stats.submissions++;
-}
 
 static void soft_engine_state(struct gpu_client *client, enum gpu_engine engine,
                               struct gpu_engine_state *state)
@@ -196,6 +187,21 @@ static bool soft_run(struct gpu *gpu, unsigned budget)
     return engine != NULL;
 }
 
+/* How far an eager GPU comes before the submitter's next instruction. */
+#define EAGER_STEPS 4u
+
+static void soft_submit(struct gpu_client *gpu_client, enum gpu_engine engine,
+                        const struct gpu_ring *ring)
+{
+    struct soft_client *client = to_client(gpu_client);
+
+    cs_submit(&client->engines[engine], ring);
+    client->stats.submissions++;
+    client->gpu->stats.submissions++;
+    if (client->gpu->ggtt.eager)
+        soft_run(&client->gpu->base, EAGER_STEPS);
+}
+
 /* --- the object ----------------------------------------------------------------------------- */
 
 static void soft_get_stats(const struct gpu *gpu, struct gpu_stats *stats)
@@ -259,7 +265,7 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     soft->base.gtt_entries = entries;
     soft->base.scratch_pte = port->scratch | GPU_PTE_PRESENT;
     soft->port = port;
-    ret = ggtt_init(&soft->ggtt, entries, soft->base.scratch_pte, options->eager_tlb);
+    ret = ggtt_init(&soft->ggtt, entries, soft->base.scratch_pte, options->eager);
     if (ret) {
         free(soft);
         goto fail;

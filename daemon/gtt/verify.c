@@ -34,6 +34,7 @@ static int compare_frames(const void *a, const void *b)
 /* Every use of a frame by an entry is one user of its mapping, and there are no others. */
 static void check_users(const struct gtt *gtt, uint64_t *frame, uint32_t n, struct findings *f)
 {
+    uint32_t frames = 0;
     qsort(frame, n, sizeof(*frame), compare_frames);
     for (uint32_t i = 0; i < n;) {
         uint32_t uses = 1;
@@ -45,7 +46,13 @@ static void check_users(const struct gtt *gtt, uint64_t *frame, uint32_t n, stru
             find(f, "BFN 0x%" PRIx64 ": %u entries hold it, its mapping counts %u users",
                  frame[i], uses, users);
         }
+        frames++;
         i += uses;
+    }
+    struct xengt_space_stats stats;
+    xengt_space_get_stats(gtt->cfg.space, &stats);
+    if (stats.in_use != frames) {
+        find(f, "entries hold %u frames, %u mappings are in use", frames, stats.in_use);
     }
 }
 

@@ -19,7 +19,7 @@ struct host_guest_ops {
     uint64_t (*mmio_read)(void *arg, uint64_t offset, unsigned size);
     void (*mmio_write)(void *arg, uint64_t offset, uint64_t value, unsigned size);
     void (*layout_changed)(void *arg);
-    /* A burst of requests is over, or has lasted long enough: the turn ends. */
+    /* All requests that were waiting are answered: the turn ends. */
     void (*end_of_turn)(void *arg);
     /* The domain is gone or going. Detach, now or later; nothing else is called any more. */
     void (*died)(void *arg);
@@ -37,7 +37,7 @@ struct host_guest_stats {
     uint64_t ioreqs;      /* requests answered */
     uint64_t invalidates; /* of these: IOREQ_TYPE_INVALIDATE */
     uint64_t odd;         /* of these: made no sense, answered with all-ones */
-    uint64_t turns;       /* bursts of requests, each with one end_of_turn() */
+    uint64_t turns;       /* wake-ups of the event loop that found requests */
 };
 
 struct host_ops {

@@ -20,11 +20,10 @@ struct server_guest {
 
 /* When the server has something to do, and whether it has. */
 struct server_turns {
-    struct event *timer;    /* NULL without an event base */
-    unsigned budget;        /* for one call of the GPU's run() */
-    uint64_t commands_seen; /* the GPU's count when the vGPUs last looked */
-    uint64_t settle_at_ms;  /* 0: no guest has recorded anything lately */
-    uint64_t expire_at_ms;  /* 0: nothing is kept for later */
+    struct event *timer;   /* NULL without an event base */
+    unsigned budget;       /* for one call of the GPU's run() */
+    uint64_t settle_at_ms; /* 0: no guest has recorded anything lately */
+    uint64_t expire_at_ms; /* 0: nothing is kept for later */
 };
 
 struct server {

@@ -214,8 +214,8 @@ static void forget_guest(struct server_guest *guest)
     if (i == server->guests_n)
         return;
     server->guests_n--;
-    memmove(&server->guests[i], &server->guests[i + 1],
-            (server->guests_n - i) * sizeof(server->guests[0]));
+    for (; i < server->guests_n; i++)
+        server->guests[i] = server->guests[i + 1];
 }
 
 /*

@@ -71,14 +71,8 @@ static bool run_gpu(struct server *server)
 /* The vGPUs look at their engines after the GPU worked. */
 static bool work(struct server *server)
 {
-    struct gpu *gpu = server->config.gpu;
-    struct gpu_stats stats;
     bool more = run_gpu(server);
 
-    gpu->ops->get_stats(gpu, &stats);
-    if (!more && stats.commands == server->turns.commands_seen)
-        return false;
-    server->turns.commands_seen = stats.commands;
     for (unsigned i = 0; i < server->guests_n; i++)
         vgpu_check(server->guests[i]->vgpu);
     return more;
@@ -86,10 +80,10 @@ static bool work(struct server *server)
 
 /*
  * A guest with one vCPU makes one request a turn, so the end of a turn says nothing: committing
- * there would mean a hypercall for each entry it writes. What no access made due is committed
- * when this long has passed since it was recorded.
+ * there would mean a hypercall for each entry it writes. What no access makes due is committed
+ * when the guest has made no request for this long.
  */
-#define SETTLE_MS 10u
+#define SETTLE_MS 50u
 
 static void settle_guests(struct server *server)
 {
@@ -102,10 +96,10 @@ static void settle_guests(struct server *server)
     turns->settle_at_ms = 0;
 }
 
+/* Guests that never pause are committed by their own accesses, or when their batch is full. */
 void server_settle_later(struct server *server)
 {
-    if (!server->turns.settle_at_ms)
-        server->turns.settle_at_ms = now_ms() + SETTLE_MS;
+    server->turns.settle_at_ms = now_ms() + SETTLE_MS;
 }
 
 static unsigned defer_ms(const struct server *server)

@@ -27,12 +27,12 @@ int domains_info(struct domains *domains, uint32_t domid, struct domain_info *in
     xc_domaininfo_t xen;
     int n = xc_domain_getinfolist(domains->xc, domid, 1, &xen);
 
+    memset(info, 0, sizeof(*info));
     if (n < 0)
         return -errno;
     /* Asked for a domid nobody has, Xen answers with the next one. */
     if (n == 0 || xen.domain != domid)
         return -ESRCH;
-    memset(info, 0, sizeof(*info));
     info->domid = domid;
     memcpy(info->uuid.bytes, xen.handle, sizeof(info->uuid.bytes));
     info->vcpus = xen.max_vcpu_id == XEN_INVALID_MAX_VCPU_ID ? 0 : xen.max_vcpu_id + 1;
@@ -40,13 +40,18 @@ int domains_info(struct domains *domains, uint32_t domid, struct domain_info *in
     return 0;
 }
 
-/* A domain that shut down is not gone: its memory is there until it is destroyed. */
+/*
+ * A domain that shut down is not gone: its memory is there until it is destroyed. And only Xen's
+ * own word counts: that it could not be asked says nothing about the domain.
+ */
 bool domains_alive(struct domains *domains, uint32_t domid, const struct domain_uuid *uuid)
 {
     struct domain_info info;
+    int rc = domains_info(domains, domid, &info);
 
-    return !domains_info(domains, domid, &info) && !info.dying &&
-           !memcmp(&info.uuid, uuid, sizeof(*uuid));
+    if (rc)
+        return rc != -ESRCH;
+    return !info.dying && !memcmp(&info.uuid, uuid, sizeof(*uuid));
 }
 
 /* --- what xenstore knows ------------------------------------------------------------------ */
@@ -75,7 +80,7 @@ static int find_by_name(struct domains *domains, const char *wanted, uint32_t *d
     int rc = -ENOENT;
 
     if (!entries)
-        return -errno;
+        return errno ? -errno : -ENOENT;
     for (unsigned i = 0; i < n && rc; i++)
         if (domain_arg_is_domid(entries[i], domid) && has_name(domains, *domid, wanted))
             rc = 0;

@@ -142,12 +142,13 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
     struct ioreq_server_config server = server_config(host);
     int rc;
 
-    if (!domains_alive(host->domains, record->domid, &record->uuid) ||
-        domains_info(host->domains, record->domid, &server.domain)) {
+    if (!domains_alive(host->domains, record->domid, &record->uuid)) {
         ioreq_record_remove(host->config.state_dir, record->domid);
         return;
     }
-    rc = ioreq_server_release(&server, record);
+    rc = domains_info(host->domains, record->domid, &server.domain);
+    if (!rc)
+        rc = ioreq_server_release(&server, record);
     if (rc)
         say(host, LOG_ERR, "domain %u: the ioreq server %u of a killed xengtd stays: %s",
             record->domid, record->id, strerror(-rc));

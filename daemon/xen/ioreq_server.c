@@ -22,12 +22,6 @@
 /* Requests served before other guests get their chance. */
 #define REQUESTS_PER_WAKE 64u
 
-/*
- * A turn is a burst of requests at most this long. A vCPU waits for each of its accesses, so a
- * wake-up rarely finds more than one: ending the turn with it would make batches of one.
- */
-#define TURN_MS 2
-
 /* What Xen knows of the server; closing undoes from there on. */
 enum stage {
     STAGE_NONE,
@@ -49,7 +43,6 @@ struct ioreq_server {
     unsigned bound;
 
     struct event *wake;
-    struct event *turn_end;
     struct guest_memory memory;
     struct ioreq_device device;
 };
@@ -77,20 +70,9 @@ static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
     return true;
 }
 
-static void on_turn_end(evutil_socket_t fd, short what, void *arg)
-{
-    struct ioreq_server *server = arg;
-
-    (void)fd;
-    (void)what;
-    server->config.stats->turns++;
-    server->device.ops->end_of_turn(server->device.arg);
-}
-
 /* Ports left over when the budget is used up keep the descriptor readable. */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
-    const struct timeval turn = {.tv_usec = TURN_MS * 1000};
     struct ioreq_server *server = arg;
     bool found = false;
 
@@ -104,8 +86,10 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         xenevtchn_unmask(server->evtchn, (evtchn_port_t)port);
         found |= serve_port(server, (evtchn_port_t)port);
     }
-    if (found && !evtimer_pending(server->turn_end, NULL))
-        evtimer_add(server->turn_end, &turn);
+    if (found) {
+        server->config.stats->turns++;
+        server->device.ops->end_of_turn(server->device.arg);
+    }
 }
 
 /* --- opening, step by step ---------------------------------------------------------------- */
@@ -175,10 +159,9 @@ static int listen_events(struct ioreq_server *server)
 {
     struct event_base *base = server->config.base;
 
-    server->turn_end = evtimer_new(base, on_turn_end, server);
     server->wake =
         event_new(base, xenevtchn_fd(server->evtchn), EV_READ | EV_PERSIST, on_wake, server);
-    if (!server->turn_end || !server->wake || event_add(server->wake, NULL))
+    if (!server->wake || event_add(server->wake, NULL))
         return -ENOMEM;
     return 0;
 }
@@ -260,7 +243,6 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
 void ioreq_server_silence(struct ioreq_server *server)
 {
     event_del(server->wake);
-    evtimer_del(server->turn_end);
 }
 
 /* Once Xen sends nothing new, what is in the slots is all that waits. */
@@ -294,8 +276,6 @@ void ioreq_server_close(struct ioreq_server *server)
         xendevicemodel_set_ioreq_server_state(config->dmod, domid, server->id, 0);
     if (server->wake)
         event_free(server->wake);
-    if (server->turn_end)
-        event_free(server->turn_end);
     abandon_requests(server);
     if (server->evtchn)
         xenevtchn_close(server->evtchn); /* unbinds the ports */

@@ -120,6 +120,8 @@ const char *gpu_init(void)
 
     if (error)
         return error;
+    mmio_write32(RING_CTL, 0); /* whatever ran before */
+    gpu.tail = 0;
     ring_entry = gtt_alloc(RING_PAGES);
     for (uint32_t i = 0; i < RING_PAGES; i++) {
         if (page_alloc(&gpu.ring[i]))
@@ -132,7 +134,6 @@ const char *gpu_init(void)
     gtt_set(gpu.status_entry, gpu.status.gfn);
     gtt_flush();
 
-    mmio_write32(RING_CTL, 0);
     mmio_write32(RING_HEAD, 0);
     mmio_write32(RING_TAIL, 0);
     mmio_write32(RING_START, ring_entry * PAGE_SIZE);

@@ -184,7 +184,7 @@ static inline void map_windows(struct fixture *fx)
 
 static inline int set_up_with(void **state, bool eager)
 {
-    const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager_tlb = eager};
+    const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager = eager};
     const struct gpu_range a[GPU_RANGES] = {{A_COMMANDS, A_PAGES}, {A_DATA, A_PAGES}};
     const struct gpu_range b[GPU_RANGES] = {{B_WINDOW, B_PAGES}, {0, 0}};
     struct fixture *fx = calloc(1, sizeof(*fx));

@@ -419,7 +419,7 @@ static void test_tlb_is_stale_until_invalidate(void **state)
     assert_int_equal(in_frame(fx, 253), 3);
 }
 
-static void test_eager_tlb_shows_a_wrong_order(void **state)
+static void test_eager_shows_a_wrong_order(void **state)
 {
     struct fixture *fx = *state;
 
@@ -623,7 +623,7 @@ int main(void)
         TEST(test_dma_fault),
         TEST(test_error_lasts_until_reset),
         TEST(test_tlb_is_stale_until_invalidate),
-        cmocka_unit_test_setup_teardown(test_eager_tlb_shows_a_wrong_order, set_up_eager,
+        cmocka_unit_test_setup_teardown(test_eager_shows_a_wrong_order, set_up_eager,
                                         tear_down),
         TEST(test_commands_are_fetched_anew_after_invalidate),
         TEST(test_commands_are_fetched_anew_after_submit),

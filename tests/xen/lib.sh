@@ -115,6 +115,13 @@ _guest_has_said() { # NAME REGEX
     guest_log "$(guest_domid "$1")" | grep -E "$2"
 }
 
+# guest_passed NAME "CASE ARGS": its last word was PASS.
+guest_passed() {
+    guest_log "$(guest_domid "$1")" | grep -Fx "PASS ${2%% *}" && return 0
+    guest_log "$(guest_domid "$1")" | tail -n 5
+    return 1
+}
+
 # guest_expect NAME REGEX SECONDS: until a line of the guest matches; prints the matching lines.
 guest_expect() {
     wait_until "$3" _guest_has_said "$1" "$2" && return 0
@@ -131,7 +138,7 @@ guest_run() {
     guest_expect "$_run_name" '^(PASS|FAIL) ' "$_run_seconds" || return 1
     guest_wait "$_run_name" 5 || return 1
     guest_destroy "$_run_name"
-    _guest_has_said "$_run_name" "^PASS ${_run_case%% *}\$"
+    guest_passed "$_run_name" "$_run_case"
 }
 
 # --- Xen -----------------------------------------------------------------------------------------
@@ -154,4 +161,64 @@ xen_log_mark() {
 
 xen_log_since() {
     xl dmesg | tail -n "+$((XEN_LOG_MARK + 1))"
+}
+
+# --- xengtd --------------------------------------------------------------------------------------
+
+_xengtd_answers() {
+    xengt-ctl list >/dev/null 2>&1
+}
+
+# xengtd_start [OPTION...]: until it answers; its log is /run/xengtd.log.
+xengtd_start() {
+    xengtd "$@" >/run/xengtd.log 2>&1 &
+    xengtd_pid=$!
+    wait_until 10 _xengtd_answers && return 0
+    cat /run/xengtd.log
+    return 1
+}
+
+# An orderly end. Fails when it does not come, or xengtd was not content.
+xengtd_stop() {
+    kill "$xengtd_pid"
+    wait "$xengtd_pid"
+}
+
+# vgpu_create NAME "CASE ARGS" [OPTION...]: a guest that waits, paused, with its vGPU attached.
+vgpu_create() {
+    guest_create "$@" paused && xengt-ctl attach "$1"
+}
+
+# vgpu_run NAME "CASE ARGS" SECONDS [OPTION...]: runs a guest on its vGPU; it stays, shut down.
+vgpu_run() {
+    _run_name=$1 _run_case=$2 _run_seconds=$3
+    shift 3
+    vgpu_create "$_run_name" "$_run_case" "$@" || return 1
+    guest_unpause "$_run_name"
+    guest_expect "$_run_name" '^(PASS|FAIL) ' "$_run_seconds" || return 1
+    guest_passed "$_run_name" "$_run_case"
+}
+
+# vgpu_stat NAME KEY: one figure of xengt-ctl stats, e.g. mappings.map_calls
+vgpu_stat() {
+    xengt-ctl stats "$1" | sed -n "s/^$2: //p"
+}
+
+# vgpu_stat_is NAME KEY OPERATOR NUMBER, e.g. vgpu_stat_is g mappings.map_calls -le 4
+vgpu_stat_is() {
+    _value=$(vgpu_stat "$1" "$2")
+    echo "$2 is '$_value'"
+    [ "$_value" "$3" "$4" ]
+}
+
+# fails_with REGEX COMMAND...: exit status 1 and one line that matches, no more.
+fails_with() {
+    _regex=$1
+    shift
+    "$@" >/run/fails.out 2>&1
+    _status=$?
+    cat /run/fails.out
+    [ "$_status" -eq 1 ] || { echo "exit status $_status, not 1"; return 1; }
+    [ "$(wc -l </run/fails.out)" -eq 1 ] || { echo "not one line"; return 1; }
+    grep -Eq "$_regex" /run/fails.out || { echo "does not say '$_regex'"; return 1; }
 }

@@ -27,7 +27,7 @@ SCENARIO_GRACE = 45      # beyond a scenario's own limit, which dom0 enforces wi
 COMMAND_LIMIT = 600
 CONSOLE_TAIL = 40
 # What the build makes, looked for anywhere below the build directory; absent ones are left out.
-PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest"]
+PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "edu-dma", "stale"]
 
 
 @dataclass

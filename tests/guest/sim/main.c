@@ -164,6 +164,7 @@ int main(void)
 {
     unsigned n = sizeof(scenarios) / sizeof(scenarios[0]);
     unsigned failed = 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     printf("1..%u\n", n + 1);
     for (unsigned i = 0; i < n; i++) {
         struct check check = {""};

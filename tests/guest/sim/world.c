@@ -20,7 +20,7 @@ static int open_gpu(struct world *world)
     if (ret) {
         return ret;
     }
-    const struct gpu_soft_options soft = {.gtt_entries = 1u << 18, .eager_tlb = true};
+    const struct gpu_soft_options soft = {.gtt_entries = 1u << 18, .eager = true};
     ret = gpu_soft_open(port, &soft, &world->gpu);
     if (!ret) {
         xengt_sim_on_unmap(world->sim, gpu_holds, world->gpu);

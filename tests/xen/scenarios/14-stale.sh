@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The library by itself: DMA by a BFN works while it is mapped and is stopped when it is not.
+# boots: pvh-amd pvh-intel
+# timeout: 60
+
+check "a guest waits" guest_create target "wait"
+check "it is up" guest_expect target "waiting" 20
+xen_log_mark
+check "DMA lands while mapped, and not after the unmap" stale "$target_domid" 0x1800
+check "the IOMMU saw the second one" \
+    sh -c "xl dmesg | tail -n +$XEN_LOG_MARK | grep -E 'IO_PAGE_FAULT|DMAR.*fault'"
+guest_destroy target
+check "no zombies" no_zombies
