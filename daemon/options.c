@@ -62,10 +62,12 @@ static bool word(const char *value, const char *const *words, int *out)
 
 static bool set_backend(struct options *options, const char *value)
 {
-    static const char *const words[] = {"auto", "physmap", "sim", NULL};
+    static const char *const words[] = {"auto", "physmap", "grant", "pviommu", "sim", NULL};
     static const enum xengt_backend backends[] = {
         XENGT_BACKEND_AUTO,
         XENGT_BACKEND_PHYSMAP,
+        XENGT_BACKEND_GRANT,
+        XENGT_BACKEND_PVIOMMU,
         XENGT_BACKEND_SIM,
     };
     int i;
@@ -189,7 +191,8 @@ static const struct spec {
     set_fn *set;
     const char *help;
 } specs[] = {
-    {"backend", "auto|physmap|sim", set_backend, "how Xen is asked; sim: no Xen (auto)"},
+    {"backend", "auto|physmap|grant|pviommu|sim", set_backend,
+     "how Xen is asked; sim: no Xen (auto)"},
     {"gpu", "soft", set_gpu, "the GPU behind the vGPUs (soft)"},
     {"dma", "auto|cpu|edu|sim", set_dma, "how the GPU reaches memory (auto: cpu, or sim)"},
     {"window-base", "GFN", set_window_base, "where mappings go; 0: look for a range (0)"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "control/commands.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -252,12 +253,45 @@ static json *parse(const char *line, size_t len)
     return request;
 }
 
+/* Bytes of the UTF-8 sequence at text; 0: it is none. */
+static size_t sequence(const char *text)
+{
+    static const unsigned char lead[] = {0xc0, 0xe0, 0xf0, 0xf8}; /* of 2, 3, 4 bytes; beyond */
+    unsigned char first = (unsigned char)*text;
+    size_t n = 1;
+
+    if (first < 0x80)
+        return 1;
+    while (n < sizeof(lead) && first >= lead[n])
+        n++;
+    n = first < lead[0] || n == sizeof(lead) ? 0 : n + 1;
+    for (size_t i = 1; i < n; i++)
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+/* Words of a client may be in it: it stays one line, and JSON, where they were cut short too. */
+static void keep_one_line(char *text)
+{
+    while (*text) {
+        size_t n = sequence(text);
+
+        if (n == 0 || iscntrl((unsigned char)*text))
+            *text = '?';
+        text += n ? n : 1;
+    }
+}
+
 json *control_refusal(const char *text)
 {
     json *answer = json_object_new_object();
+    char line[ERROR_MAX];
 
+    snprintf(line, sizeof(line), "%s", text);
+    keep_one_line(line);
     json_object_object_add(answer, "ok", json_object_new_boolean(false));
-    json_object_object_add(answer, "error", json_object_new_string(text));
+    json_object_object_add(answer, "error", json_object_new_string(line));
     return answer;
 }
 

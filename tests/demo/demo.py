@@ -34,7 +34,6 @@ class Teller:
         self.console_log = console_log
         self.doing = None            # what the progress line says; None: what Xen says
         self.failed = 0
-        self.results = 0
         self.muted = False
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -64,7 +63,6 @@ class Teller:
 
     def result(self, passed, description):
         """A claim, and whether it held."""
-        self.results += 1
         self.failed += not passed
         self.line((OK if passed else FAILED) + description)
 
@@ -111,6 +109,9 @@ class StorySession(harness.Session):
             teller.line(text)
         elif word == "doing":
             teller.doing = text
+        elif word in ("ok", "notok"):
+            self.results += 1
+            teller.result(word == "ok", text)
         elif word in ("up", "start", "end"):
             # What the harness says of these is for tests.
             teller.muted = True

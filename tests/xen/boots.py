@@ -17,6 +17,11 @@ XEN_OPTIONS = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all conring
 DOM0_OPTIONS = "console=hvc0 loglevel=4 panic=1"
 
 
+def iommu_log(console_log: Path):
+    """Where QEMU writes what its IOMMU does."""
+    return console_log.with_suffix(".iommu.log")
+
+
 @dataclass(frozen=True)
 class Boot:
     """One way to start the machine."""
@@ -27,13 +32,19 @@ class Boot:
     xen_options: str
 
     def qemu_command(self, xen: Path, kernel: Path, initramfs: Path, console_log: Path):
-        """com1 is Xen's console, kept in a file; com2 is the harness's own channel, on stdio."""
+        """com1 is Xen's console, kept in a file; com2 is the harness's own channel, on stdio.
+
+        What the emulated IOMMU does is traced into a file: QEMU's AMD IOMMU stops DMA to an address
+        whose PTE is 0, but tells nobody (amdvi_page_walk), so that Xen has nothing to log.
+        """
         return [
             "qemu-system-x86_64", "-accel", "tcg,thread=multi",
             "-M", "q35,kernel-irqchip=split", "-smp", "2", "-m", "3072",
             "-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot",
             "-cpu", self.cpu, "-device", *self.iommu,
             "-device", "edu,dma_mask=0xffffffffff",
+            "-trace", "amdvi_translation_result", "-trace", "vtd_dmar_fault",
+            "-D", str(iommu_log(console_log)),
             "-serial", f"file:{console_log}",
             "-chardev", "stdio,id=channel,signal=off", "-serial", "chardev:channel",
             "-kernel", str(xen), "-append", f"{XEN_OPTIONS} {self.xen_options}".rstrip(),

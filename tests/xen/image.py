@@ -117,6 +117,8 @@ def _build_base(root: Path):
     archive.link("var/run", "/run")
     archive.link("var/lock", "/run/lock")
     archive.file("etc/xen/xl.conf", b"", 0o644)
+    archive.file("etc/passwd", b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 0o644)
+    archive.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)
     archive.file("bin/busybox", _find_one(root, "bin/busybox").read_bytes())
     archive.link("bin/sh", "busybox")
     xen_bin = root / f"usr/lib/xen-{XEN_VERSION}/bin"

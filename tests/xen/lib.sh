@@ -163,6 +163,20 @@ xen_log_since() {
     xl dmesg | tail -n "+$((XEN_LOG_MARK + 1))"
 }
 
+# iommu_mark, later one of the other two: what the IOMMU stopped in between. The harness looks into
+# QEMU's own record, because Xen is not told by the AMD IOMMU that QEMU emulates.
+iommu_mark() {
+    tell "iommu-mark"
+}
+
+check_iommu_fault() { # BFN DESCRIPTION: DMA to that frame, and to no other
+    tell "iommu-fault $*"
+}
+
+check_iommu_quiet() { # DESCRIPTION
+    tell "iommu-quiet $*"
+}
+
 # --- xengtd --------------------------------------------------------------------------------------
 
 _xengtd_answers() {

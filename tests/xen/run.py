@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from boots import BOOTS
+from boots import BOOTS, iommu_log
 from fetch import FetchError, fetch
 from image import ImageError, build_initramfs, prepare
 
@@ -27,7 +27,10 @@ SCENARIO_GRACE = 45      # beyond a scenario's own limit, which dom0 enforces wi
 COMMAND_LIMIT = 600
 CONSOLE_TAIL = 40
 # What the build makes, looked for anywhere below the build directory; absent ones are left out.
-PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "edu-dma", "stale"]
+PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "edu-dma", "stale", "lib-test"]
+
+# vtd_dmar_fault names an address; amdvi_translation_result is a fault when nothing comes out.
+FAULT = re.compile(r"vtd_dmar_fault .* addr 0x([0-9a-f]+)|gpa 0x([0-9a-f]+) hpa 0x0*$")
 
 
 @dataclass
@@ -89,6 +92,7 @@ class Session:
         self.waiting = list(scenarios)
         self.current = None
         self.results = 0
+        self.faults_before = 0
         self.done = False
         self.started = time.monotonic()
         self.deadline = self.started + UP_LIMIT
@@ -103,8 +107,13 @@ class Session:
         if word == "comment":
             self.tap.comment(text)
         elif word in ("ok", "notok"):
-            self.results += 1
-            self.tap.result(word == "ok", f"{self._name()}: {text}")
+            self._result(word == "ok", text)
+        elif word == "iommu-mark":
+            self.faults_before = len(self._faults())
+        elif word == "iommu-fault":
+            self._check_fault(*text.split(" ", 1))
+        elif word == "iommu-quiet":
+            self._result(len(self._faults()) == self.faults_before, text)
         elif word == "up":
             seconds = time.monotonic() - self.started
             self.tap.comment(f"dom0 is up after {seconds:.1f} s ({text} s of its own clock)")
@@ -115,6 +124,25 @@ class Session:
             self._end(int(text))
         elif word == "done":
             self.done = True
+
+    def _result(self, passed, description):
+        self.results += 1
+        self.tap.result(passed, f"{self._name()}: {description}")
+
+    def _faults(self):
+        """What the IOMMU stopped: (frame, line of its log)."""
+        lines = []
+        with contextlib.suppress(FileNotFoundError):
+            lines = iommu_log(self.console_log).read_text().splitlines()
+        found = [(FAULT.search(line), line) for line in lines]
+        return [(int(match[1] or match[2], 16) >> 12, line) for match, line in found if match]
+
+    def _check_fault(self, frame, description):
+        """Since the mark, the IOMMU stopped DMA to this frame and to no other."""
+        faults = self._faults()[self.faults_before:]
+        self._result({fault[0] for fault in faults} == {int(frame, 0)}, description)
+        for _, line in faults[:1]:
+            self.tap.comment(line)
 
     def _name(self):
         return self.current.name if self.current else "harness"
@@ -272,6 +300,7 @@ def build_machine(args, scenarios, xen_dir: Path):
     console_log = xen_dir / "logs" / f"{args.boot}.log"
     console_log.parent.mkdir(parents=True, exist_ok=True)
     console_log.unlink(missing_ok=True)
+    iommu_log(console_log).unlink(missing_ok=True)
     # Two boots may be started at once: only one of them fetches and builds what they share.
     with (xen_dir / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -13,14 +13,14 @@ static bool gpu_holds(void *arg, struct xengt_bfn bfn)
     return gpu->ops->holds(gpu, bfn.v);
 }
 
-static int open_gpu(struct world *world)
+static int open_gpu(struct world *world, uint32_t gtt_entries)
 {
     struct dma_port *port;
     int ret = dma_sim_open(world->sim, &port);
     if (ret) {
         return ret;
     }
-    const struct gpu_soft_options soft = {.gtt_entries = 1u << 18, .eager = true};
+    const struct gpu_soft_options soft = {.gtt_entries = gtt_entries, .eager = true};
     ret = gpu_soft_open(port, &soft, &world->gpu);
     if (!ret) {
         xengt_sim_on_unmap(world->sim, gpu_holds, world->gpu);
@@ -38,7 +38,7 @@ int world_open(struct world *world, const struct world_options *options)
     const struct xengt_options xo = {.backend = XENGT_BACKEND_SIM, .sim = world->sim};
     int ret = xengt_open(&world->xengt, &xo, error, sizeof(error));
     if (!ret) {
-        ret = open_gpu(world);
+        ret = open_gpu(world, options->gtt_entries ? options->gtt_entries : 1u << 18);
     }
     if (!ret) {
         ret = host_sim_open(world->sim, &world->host);

@@ -27,6 +27,7 @@ struct world_options {
     struct xengt_space_options space;
     uint32_t mappable_pages;
     uint32_t unmappable_pages;
+    uint32_t gtt_entries; /* of the GPU; fewer make a faster world */
 };
 
 /* The GPU's TLB is eager and the simulator asks it at each unmap: mistakes of order show. */

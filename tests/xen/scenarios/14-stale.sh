@@ -5,9 +5,8 @@
 
 check "a guest waits" guest_create target "wait"
 check "it is up" guest_expect target "waiting" 20
-xen_log_mark
+iommu_mark
 check "DMA lands while mapped, and not after the unmap" stale "$target_domid" 0x1800
-check "the IOMMU saw the second one" \
-    sh -c "xl dmesg | tail -n +$XEN_LOG_MARK | grep -E 'IO_PAGE_FAULT|DMAR.*fault'"
+check_iommu_fault 0x100000 "the IOMMU stopped the second one"
 guest_destroy target
 check "no zombies" no_zombies

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the parts of lib-test share. */
+#ifndef LIB_TEST_H
+#define LIB_TEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xengt/map.h>
+
+struct test {
+    struct xengt *xg;
+    const struct xengt_caps *caps;
+    uint32_t domid;
+    const char *edu; /* PCI folder of the DMA test device; NULL: none */
+    bool confined;   /* the IOMMU stops DMA to what is not mapped */
+    unsigned failed;
+};
+
+/* One test point: a line that begins with "ok" or "not ok". */
+__attribute__((format(printf, 3, 4))) bool expect(struct test *t, bool good, const char *format,
+                                                  ...);
+
+int open_library(struct test *t, const char *state_dir);
+
+void test_api(struct test *t);
+void test_offers(struct test *t);
+int run_load(struct test *t, const uint32_t *domids, unsigned n);
+
+/* Real DMA: copies len bytes between bus addresses. 0, or -errno if the device does not answer. */
+int edu_copy(const char *edu, uint64_t from, uint64_t to, uint32_t len);
+
+#endif
