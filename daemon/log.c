@@ -14,10 +14,12 @@ void log_line(void *arg, int level, const char *line)
 {
     const struct log *log = arg;
 
-    if (level > log->level)
+    if (level > log->level) {
         return;
-    if (log->terminal)
+    }
+    if (log->terminal) {
         fprintf(stderr, "xengtd: %s\n", line);
-    else
+    } else {
         fprintf(stderr, "<%d>xengtd: %s\n", level, line);
+    }
 }

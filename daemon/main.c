@@ -64,23 +64,27 @@ static int open_events(struct daemon *d)
 
     signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of its socket */
     d->base = event_base_new();
-    if (!d->base)
+    if (!d->base) {
         return out_of_memory(d);
+    }
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d);
-        if (!d->signals[i] || event_add(d->signals[i], NULL))
+        if (!d->signals[i] || event_add(d->signals[i], NULL)) {
             return out_of_memory(d);
+        }
     }
     return 0;
 }
 
 static int open_sim(struct daemon *d)
 {
-    if (d->options.backend != XENGT_BACKEND_SIM)
+    if (d->options.backend != XENGT_BACKEND_SIM) {
         return 0;
+    }
     d->sim = xengt_sim_new();
-    if (!d->sim)
+    if (!d->sim) {
         return out_of_memory(d);
+    }
     for (unsigned i = 0; i < d->options.sim_domains_n; i++) {
         const struct options_sim_domain *domain = &d->options.sim_domains[i];
         const struct xengt_sim_domain config = {.name = domain->name, .pages = domain->pages};
@@ -123,12 +127,14 @@ static int open_dma(struct daemon *d, struct dma_port **port)
 {
     enum options_dma dma = d->options.dma;
 
-    if (dma == OPTIONS_DMA_AUTO)
+    if (dma == OPTIONS_DMA_AUTO) {
         dma = d->sim ? OPTIONS_DMA_SIM : OPTIONS_DMA_CPU;
+    }
     switch (dma) {
     case OPTIONS_DMA_SIM:
-        if (d->sim)
+        if (d->sim) {
             return dma_sim_open(d->sim, port);
+        }
         snprintf(d->error, sizeof(d->error), "--dma sim needs --backend sim");
         return -EINVAL;
     case OPTIONS_DMA_EDU:
@@ -152,12 +158,15 @@ static int open_gpu(struct daemon *d)
     struct dma_port *port;
     int rc = open_dma(d, &port);
 
-    if (!rc)
+    if (!rc) {
         rc = gpu_soft_open(port, &options, &d->gpu);
-    if (rc && !d->error[0])
+    }
+    if (rc && !d->error[0]) {
         snprintf(d->error, sizeof(d->error), "the GPU cannot be opened: %s", strerror(-rc));
-    if (!rc && d->sim)
+    }
+    if (!rc && d->sim) {
         xengt_sim_on_unmap(d->sim, gpu_holds, d->gpu);
+    }
     return rc;
 }
 
@@ -170,8 +179,9 @@ static int open_host(struct daemon *d)
         .log_arg = &d->log,
     };
 
-    if (!d->sim)
+    if (!d->sim) {
         return host_xen_open(&config, &d->host, d->error, sizeof(d->error));
+    }
     return host_sim_open(d->sim, &d->host) ? out_of_memory(d) : 0;
 }
 
@@ -196,12 +206,13 @@ static int open_server(struct daemon *d)
     };
     int rc = server_create(&config, &d->server);
 
-    if (rc == -EINVAL)
+    if (rc == -EINVAL) {
         snprintf(d->error, sizeof(d->error),
                  "mappable-mib and unmappable-mib together exceed the GPU's %u MiB",
                  GTT_ENTRIES / PAGES_PER_MIB);
-    else if (rc)
+    } else if (rc) {
         out_of_memory(d);
+    }
     return rc;
 }
 
@@ -223,20 +234,27 @@ static void close_all(struct daemon *d)
 {
     control_close(d->control);
     server_destroy(d->server);
-    if (d->host)
+    if (d->host) {
         d->host->ops->close(d->host);
-    if (d->sim)
+    }
+    if (d->sim) {
         xengt_sim_on_unmap(d->sim, NULL, NULL);
-    if (d->gpu)
+    }
+    if (d->gpu) {
         d->gpu->ops->close(d->gpu);
+    }
     xengt_close(d->xengt);
-    if (d->sim)
+    if (d->sim) {
         xengt_sim_free(d->sim);
-    for (size_t i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
-        if (d->signals[i])
+    }
+    for (size_t i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++) {
+        if (d->signals[i]) {
             event_free(d->signals[i]);
-    if (d->base)
+        }
+    }
+    if (d->base) {
         event_base_free(d->base);
+    }
 }
 
 static int open_all(struct daemon *d)
@@ -248,8 +266,9 @@ static int open_all(struct daemon *d)
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         int rc = parts[i](d);
 
-        if (rc)
+        if (rc) {
             return rc;
+        }
     }
     return 0;
 }

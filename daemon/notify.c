@@ -16,14 +16,17 @@ void notify_systemd(const char *state)
     size_t len = path ? strlen(path) : 0;
     int fd;
 
-    if (!len || len >= sizeof(address.sun_path))
+    if (!len || len >= sizeof(address.sun_path)) {
         return;
+    }
     memcpy(address.sun_path, path, len);
-    if (path[0] == '@')
+    if (path[0] == '@') {
         address.sun_path[0] = '\0'; /* an abstract socket */
+    }
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
+    if (fd < 0) {
         return;
+    }
     if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
         /* systemd will notice by itself. */

@@ -29,8 +29,9 @@ static bool number(const char *value, uint64_t min, uint64_t max, uint64_t *out)
 {
     char *end;
 
-    if (!isdigit((unsigned char)*value))
+    if (!isdigit((unsigned char)*value)) {
         return false; /* strtoull would take "-1" */
+    }
     errno = 0;
     *out = strtoull(value, &end, 0);
     return !errno && !*end && *out >= min && *out <= max;
@@ -40,8 +41,9 @@ static bool number32(const char *value, uint32_t min, uint32_t max, uint32_t *ou
 {
     uint64_t wide;
 
-    if (!number(value, min, max, &wide))
+    if (!number(value, min, max, &wide)) {
         return false;
+    }
     *out = (uint32_t)wide;
     return true;
 }
@@ -54,9 +56,11 @@ static bool text(const char *value, char *out, size_t size)
 /* The index of value in a NULL-terminated list of words. */
 static bool word(const char *value, const char *const *words, int *out)
 {
-    for (*out = 0; words[*out]; (*out)++)
-        if (!strcmp(value, words[*out]))
+    for (*out = 0; words[*out]; (*out)++) {
+        if (!strcmp(value, words[*out])) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -64,16 +68,14 @@ static bool set_backend(struct options *options, const char *value)
 {
     static const char *const words[] = {"auto", "physmap", "grant", "pviommu", "sim", NULL};
     static const enum xengt_backend backends[] = {
-        XENGT_BACKEND_AUTO,
-        XENGT_BACKEND_PHYSMAP,
-        XENGT_BACKEND_GRANT,
-        XENGT_BACKEND_PVIOMMU,
-        XENGT_BACKEND_SIM,
+        XENGT_BACKEND_AUTO,    XENGT_BACKEND_PHYSMAP, XENGT_BACKEND_GRANT,
+        XENGT_BACKEND_PVIOMMU, XENGT_BACKEND_SIM,
     };
     int i;
 
-    if (!word(value, words, &i))
+    if (!word(value, words, &i)) {
         return false;
+    }
     options->backend = backends[i];
     return true;
 }
@@ -89,8 +91,9 @@ static bool set_dma(struct options *options, const char *value)
     static const char *const words[] = {"auto", "cpu", "edu", "sim", NULL};
     int i;
 
-    if (!word(value, words, &i))
+    if (!word(value, words, &i)) {
         return false;
+    }
     options->dma = (enum options_dma)i;
     return true;
 }
@@ -171,12 +174,14 @@ static bool set_sim_domain(struct options *options, const char *value)
     struct options_sim_domain *domain;
     size_t len;
 
-    if (!colon || options->sim_domains_n == OPTIONS_SIM_DOMAINS_MAX)
+    if (!colon || options->sim_domains_n == OPTIONS_SIM_DOMAINS_MAX) {
         return false;
+    }
     domain = &options->sim_domains[options->sim_domains_n];
     len = (size_t)(colon - value);
-    if (!len || len >= sizeof(domain->name) || !number32(colon + 1, 1, 1u << 24, &domain->pages))
+    if (!len || len >= sizeof(domain->name) || !number32(colon + 1, 1, 1u << 24, &domain->pages)) {
         return false;
+    }
     memcpy(domain->name, value, len);
     domain->name[len] = '\0';
     options->sim_domains_n++;
@@ -214,17 +219,20 @@ static const struct spec {
 
 static const struct spec *find_spec(const char *name)
 {
-    for (size_t i = 0; i < SPECS; i++)
-        if (!strcmp(specs[i].name, name))
+    for (size_t i = 0; i < SPECS; i++) {
+        if (!strcmp(specs[i].name, name)) {
             return &specs[i];
+        }
+    }
     return NULL;
 }
 
 static bool apply(struct options *options, const struct spec *spec, const char *value, char *error,
                   size_t error_size)
 {
-    if (spec->set(options, value))
+    if (spec->set(options, value)) {
         return true;
+    }
     snprintf(error, error_size, "%s: \"%s\" makes no sense; give %s", spec->name, value,
              spec->value);
     return false;
@@ -265,11 +273,14 @@ static bool apply_json(struct options *options, const char *key, struct json_obj
         snprintf(error, error_size, "%s: unknown key \"%s\"", options->config, key);
         return false;
     }
-    if (!json_object_is_type(value, json_type_array))
+    if (!json_object_is_type(value, json_type_array)) {
         return apply_scalar(options, spec, value, error, error_size);
-    for (size_t i = 0; i < json_object_array_length(value); i++)
-        if (!apply_scalar(options, spec, json_object_array_get_idx(value, i), error, error_size))
+    }
+    for (size_t i = 0; i < json_object_array_length(value); i++) {
+        if (!apply_scalar(options, spec, json_object_array_get_idx(value, i), error, error_size)) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -300,8 +311,9 @@ enum { OPT_HELP = SPECS, OPT_VERSION, OPT_FOREGROUND, OPTS };
 
 static void fill_getopt(struct option getopt[OPTS + 1])
 {
-    for (int i = 0; i < (int)SPECS; i++)
+    for (int i = 0; i < (int)SPECS; i++) {
         getopt[i] = (struct option){specs[i].name, required_argument, NULL, i};
+    }
     getopt[OPT_HELP] = (struct option){"help", no_argument, NULL, OPT_HELP};
     getopt[OPT_VERSION] = (struct option){"version", no_argument, NULL, OPT_VERSION};
     getopt[OPT_FOREGROUND] = (struct option){"foreground", no_argument, NULL, OPT_FOREGROUND};
@@ -333,8 +345,9 @@ static enum options_result pass(struct options *options, int argc, char **argv, 
             return OPTIONS_DONE;
         }
         if (i < (int)SPECS && (specs[i].set == set_config) == first &&
-            !apply(options, &specs[i], optarg, error, error_size))
+            !apply(options, &specs[i], optarg, error, error_size)) {
             return OPTIONS_WRONG;
+        }
     }
     if (optind < argc) {
         snprintf(error, error_size, "%s: no such option; see xengtd --help", argv[optind]);
@@ -357,10 +370,12 @@ enum options_result options_read(struct options *options, int argc, char **argv,
         .log_level = LOG_INFO,
     };
     result = pass(options, argc, argv, true, error, error_size);
-    if (result != OPTIONS_RUN)
+    if (result != OPTIONS_RUN) {
         return result;
-    if (options->config[0] && !read_file(options, error, error_size))
+    }
+    if (options->config[0] && !read_file(options, error, error_size)) {
         return OPTIONS_WRONG;
+    }
     result = pass(options, argc, argv, false, error, error_size);
     if (result == OPTIONS_RUN && options->sim_domains_n && options->backend != XENGT_BACKEND_SIM) {
         snprintf(error, error_size, "sim-domain needs --backend sim");

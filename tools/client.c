@@ -35,15 +35,17 @@ static int connect_daemon(const char *path, char *error, size_t error_size)
         return fd;
     }
     err = errno;
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
-    if (err == ENOENT || err == ECONNREFUSED)
+    }
+    if (err == ENOENT || err == ECONNREFUSED) {
         snprintf(error, error_size,
                  "xengtd is not running (nobody answers on %s): systemctl start xengtd", path);
-    else if (err == EACCES)
+    } else if (err == EACCES) {
         snprintf(error, error_size, "%s: no permission: run as root", path);
-    else
+    } else {
         snprintf(error, error_size, "%s: %s", path, strerror(err));
+    }
     return -1;
 }
 
@@ -53,8 +55,9 @@ static bool send_command(FILE *stream, const char *command, const char *domain)
     bool ok;
 
     json_object_object_add(request, "command", json_object_new_string(command));
-    if (domain)
+    if (domain) {
         json_object_object_add(request, "domain", json_object_new_string(domain));
+    }
     ok = fprintf(stream, "%s\n", json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN)) >
              0 &&
          !fflush(stream);
@@ -68,8 +71,9 @@ static json *receive_answer(FILE *stream)
     size_t size = 0;
     json *answer = NULL;
 
-    if (getline(&line, &size, stream) > 0)
+    if (getline(&line, &size, stream) > 0) {
         answer = json_tokener_parse(line);
+    }
     free(line);
     return answer;
 }
@@ -80,12 +84,14 @@ static json *unwrap(json *answer, char *error, size_t error_size)
     json *ok, *member;
 
     if (json_object_object_get_ex(answer, "ok", &ok) && json_object_get_boolean(ok) &&
-        json_object_object_get_ex(answer, "result", &member))
+        json_object_object_get_ex(answer, "result", &member)) {
         return json_object_get(member);
-    if (json_object_object_get_ex(answer, "error", &member))
+    }
+    if (json_object_object_get_ex(answer, "error", &member)) {
         snprintf(error, error_size, "%s", json_object_get_string(member));
-    else
+    } else {
         snprintf(error, error_size, "xengtd gave no answer that makes sense");
+    }
     return NULL;
 }
 
@@ -97,17 +103,19 @@ json *client_call(const char *socket_path, const char *command, const char *doma
     json *answer, *result = NULL;
 
     if (!stream) {
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
         return NULL;
     }
     /* A daemon that turns us away says why before it hangs up: listen also if the send failed. */
     send_command(stream, command, domain);
     answer = receive_answer(stream);
-    if (answer)
+    if (answer) {
         result = unwrap(answer, error, error_size);
-    else
+    } else {
         snprintf(error, error_size, "xengtd does not answer on %s", socket_path);
+    }
     json_object_put(answer);
     fclose(stream);
     return result;

@@ -26,8 +26,9 @@ int show_list(struct json_object *result, const char *domain)
     int width;
 
     (void)domain;
-    if (!json_object_is_type(guests, json_type_array))
+    if (!json_object_is_type(guests, json_type_array)) {
         return 1;
+    }
     width = name_width(guests);
     printf("%-*s  DOMID  VGPU  %-8s  %12s\n", width, "NAME", "STATE", "MAPPED PAGES");
     for (size_t i = 0; i < json_object_array_length(guests); i++) {

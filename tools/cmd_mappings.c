@@ -12,8 +12,9 @@ int show_mappings(struct json_object *result, const char *domain)
     struct json_object *mappings = member(result, "mappings");
 
     (void)domain;
-    if (!json_object_is_type(mappings, json_type_array))
+    if (!json_object_is_type(mappings, json_type_array)) {
         return 1;
+    }
     printf("%10s  %12s  %12s\n", "ENTRY", "GFN", "BFN");
     for (size_t i = 0; i < json_object_array_length(mappings); i++) {
         struct json_object *m = json_object_array_get_idx(mappings, i);

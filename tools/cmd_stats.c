@@ -14,10 +14,11 @@ static void show_object(struct json_object *object, const char *prefix)
         char path[128];
 
         snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "", key);
-        if (json_object_is_type(value, json_type_object))
+        if (json_object_is_type(value, json_type_object)) {
             show_object(value, path);
-        else if (!json_object_is_type(value, json_type_array))
+        } else if (!json_object_is_type(value, json_type_array)) {
             printf("%s: %s\n", path, value ? json_object_get_string(value) : "-");
+        }
     }
 }
 
@@ -25,13 +26,16 @@ int show_stats(struct json_object *result, const char *domain)
 {
     struct json_object *guests = member(result, "guests");
 
-    if (!json_object_is_type(guests, json_type_array))
+    if (!json_object_is_type(guests, json_type_array)) {
         return 1;
-    if (!domain)
+    }
+    if (!domain) {
         show_object(result, "");
+    }
     for (size_t i = 0; i < json_object_array_length(guests); i++) {
-        if (i || !domain)
+        if (i || !domain) {
             putchar('\n');
+        }
         show_object(json_object_array_get_idx(guests, i), "");
     }
     return 0;

@@ -13,8 +13,9 @@ struct json_object *member(struct json_object *object, const char *path)
         char key[64];
 
         snprintf(key, sizeof(key), "%.*s", (int)len, path);
-        if (!json_object_object_get_ex(object, key, &object))
+        if (!json_object_object_get_ex(object, key, &object)) {
             return NULL;
+        }
         path += len + (path[len] == '.');
     }
     return object;

@@ -87,9 +87,11 @@ static int usage(const char *subject, const char *problem)
 
 static const struct verb *find_verb(const char *name)
 {
-    for (size_t i = 0; i < VERBS; i++)
-        if (!strcmp(verbs[i].name, name))
+    for (size_t i = 0; i < VERBS; i++) {
+        if (!strcmp(verbs[i].name, name)) {
             return &verbs[i];
+        }
+    }
     return NULL;
 }
 
@@ -127,14 +129,18 @@ static int run_operands(struct invocation *in, int argc, char **argv, bool want_
         return EXIT_USAGE;
     }
     in->verb = find_verb(argv[0]);
-    if (!in->verb)
+    if (!in->verb) {
         return usage(argv[0], "unknown verb");
-    if (want_help)
+    }
+    if (want_help) {
         return help_verb(in->verb);
-    if (argc > 2 || (argc == 2 && in->verb->domain == VERB_NO_DOMAIN))
+    }
+    if (argc > 2 || (argc == 2 && in->verb->domain == VERB_NO_DOMAIN)) {
         return usage(argv[argc - 1], "one argument too many");
-    if (argc < 2 && in->verb->domain == VERB_DOMAIN)
+    }
+    if (argc < 2 && in->verb->domain == VERB_DOMAIN) {
         return usage(in->verb->name, "needs a DOMAIN");
+    }
     in->domain = argv[1]; /* NULL when there is none */
     return run(in);
 }

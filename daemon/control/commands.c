@@ -32,8 +32,9 @@ static json *cmd_attach(struct server *server, const char *domain, char *error)
 {
     struct server_vgpu_info info;
 
-    if (server_attach(server, domain, &info, error, ERROR_MAX))
+    if (server_attach(server, domain, &info, error, ERROR_MAX)) {
         return NULL;
+    }
     return document_guest(&info);
 }
 
@@ -43,11 +44,13 @@ static json *cmd_detach(struct server *server, const char *domain, char *error)
     struct server_vgpu_info info;
     json *last;
 
-    if (server_info(server, domain, &info, error, ERROR_MAX))
+    if (server_info(server, domain, &info, error, ERROR_MAX)) {
         return NULL;
+    }
     last = document_guest(&info);
-    if (!server_detach(server, domain, error, ERROR_MAX))
+    if (!server_detach(server, domain, error, ERROR_MAX)) {
         return last;
+    }
     json_object_put(last);
     return NULL;
 }
@@ -57,8 +60,9 @@ static json *set_paused(struct server *server, const char *domain, bool paused, 
     struct server_vgpu_info info;
 
     if (server_pause(server, domain, paused, error, ERROR_MAX) ||
-        server_info(server, domain, &info, error, ERROR_MAX))
+        server_info(server, domain, &info, error, ERROR_MAX)) {
         return NULL;
+    }
     return document_guest(&info);
 }
 
@@ -77,8 +81,9 @@ static json *guest_array(struct server *server, json *describe(const struct serv
     json *guests = json_object_new_array();
     struct server_vgpu_info info;
 
-    for (unsigned i = 0; server_list(server, i, &info); i++)
+    for (unsigned i = 0; server_list(server, i, &info); i++) {
         json_object_array_add(guests, describe(&info));
+    }
     return guests;
 }
 
@@ -100,8 +105,9 @@ static json *cmd_stats(struct server *server, const char *domain, char *error)
     struct gpu_stats stats;
     json *result, *guests;
 
-    if (domain && server_info(server, domain, &info, error, ERROR_MAX))
+    if (domain && server_info(server, domain, &info, error, ERROR_MAX)) {
         return NULL;
+    }
     if (domain) {
         guests = json_object_new_array();
         json_object_array_add(guests, document_guest_stats(&info));
@@ -122,8 +128,9 @@ static json *cmd_verify(struct server *server, const char *domain, char *error)
     int violations = server_verify(server, domain, error, ERROR_MAX);
     json *result;
 
-    if (violations < 0)
+    if (violations < 0) {
         return NULL;
+    }
     result = json_object_new_object();
     json_object_object_add(result, "violations", json_object_new_int(violations));
     json_object_object_add(result, "first", violations ? json_object_new_string(error) : NULL);
@@ -178,9 +185,11 @@ static const struct command {
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (!strcmp(commands[i].name, name))
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (!strcmp(commands[i].name, name)) {
             return &commands[i];
+        }
+    }
     return NULL;
 }
 
@@ -190,10 +199,12 @@ static bool get_text(json *request, const char *key, const char **text)
     json *value;
 
     *text = NULL;
-    if (!json_object_object_get_ex(request, key, &value))
+    if (!json_object_object_get_ex(request, key, &value)) {
         return true;
-    if (!json_object_is_type(value, json_type_string))
+    }
+    if (!json_object_is_type(value, json_type_string)) {
         return false;
+    }
     *text = json_object_get_string(value);
     return strlen(*text) == (size_t)json_object_get_string_len(value);
 }
@@ -204,8 +215,9 @@ static bool check_members(json *request, const struct command *command, char *er
     json_object_object_foreach(request, key, value)
     {
         (void)value;
-        if (!strcmp(key, "command") || (command->domain != DOMAIN_NONE && !strcmp(key, "domain")))
+        if (!strcmp(key, "command") || (command->domain != DOMAIN_NONE && !strcmp(key, "domain"))) {
             continue;
+        }
         snprintf(error, ERROR_MAX, "%s: unknown field \"%.64s\"", command->name, key);
         return false;
     }
@@ -226,8 +238,9 @@ static json *run_request(struct server *server, json *request, char *error)
         snprintf(error, ERROR_MAX, "unknown command \"%.64s\"", name);
         return NULL;
     }
-    if (!check_members(request, command, error))
+    if (!check_members(request, command, error)) {
         return NULL;
+    }
     if (!get_text(request, "domain", &domain) || (command->domain == DOMAIN_REQUIRED && !domain)) {
         snprintf(error, ERROR_MAX, "%s: the field \"domain\" is missing or not a string", name);
         return NULL;
@@ -240,8 +253,9 @@ static json *parse(const char *line, size_t len)
     struct json_tokener *tokener = json_tokener_new_ex(NESTING_MAX);
     json *request = NULL;
 
-    if (!tokener)
+    if (!tokener) {
         return NULL;
+    }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     request = json_tokener_parse_ex(tokener, line, (int)len);
     if (json_tokener_get_error(tokener) != json_tokener_success ||
@@ -260,14 +274,18 @@ static size_t sequence(const char *text)
     unsigned char first = (unsigned char)*text;
     size_t n = 1;
 
-    if (first < 0x80)
+    if (first < 0x80) {
         return 1;
-    while (n < sizeof(lead) && first >= lead[n])
+    }
+    while (n < sizeof(lead) && first >= lead[n]) {
         n++;
+    }
     n = first < lead[0] || n == sizeof(lead) ? 0 : n + 1;
-    for (size_t i = 1; i < n; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
+    for (size_t i = 1; i < n; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80) {
             return 0;
+        }
+    }
     return n;
 }
 
@@ -277,8 +295,9 @@ static void keep_one_line(char *text)
     while (*text) {
         size_t n = sequence(text);
 
-        if (n == 0 || iscntrl((unsigned char)*text))
+        if (n == 0 || iscntrl((unsigned char)*text)) {
             *text = '?';
+        }
         text += n ? n : 1;
     }
 }
@@ -308,8 +327,9 @@ json *control_command(struct server *server, const char *line, size_t len, bool 
     }
     result = run_request(server, request, error);
     json_object_put(request);
-    if (!result)
+    if (!result) {
         return control_refusal(error);
+    }
     answer = json_object_new_object();
     json_object_object_add(answer, "ok", json_object_new_boolean(true));
     json_object_object_add(answer, "result", result);

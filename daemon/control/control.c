@@ -48,8 +48,9 @@ static void send_answer(struct client *client, struct json_object *answer)
     struct evbuffer *out = bufferevent_get_output(client->bev);
     const char *text = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
 
-    if (text)
+    if (text) {
         evbuffer_add(out, text, strlen(text));
+    }
     evbuffer_add(out, "\n", 1);
     json_object_put(answer);
 }
@@ -89,12 +90,13 @@ static void serve(struct client *client)
         size_t len;
         char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
 
-        if (line && len < CONTROL_LINE_MAX)
+        if (line && len < CONTROL_LINE_MAX) {
             serve_line(client, line, len);
-        else if (line || evbuffer_get_length(in) >= CONTROL_LINE_MAX)
+        } else if (line || evbuffer_get_length(in) >= CONTROL_LINE_MAX) {
             dismiss(client, "the line is too long");
-        else
+        } else {
             break;
+        }
         free(line);
     }
 }
@@ -111,10 +113,11 @@ static void on_written(struct bufferevent *bev, void *arg)
     struct client *client = arg;
 
     (void)bev;
-    if (client->closing)
+    if (client->closing) {
         drop_client(client);
-    else
+    } else {
         serve(client);
+    }
 }
 
 /* The client said all it wanted to; it may still be there to hear the answers. */
@@ -122,8 +125,9 @@ static void on_end(struct client *client)
 {
     serve(client);
     client->closing = true;
-    if (!evbuffer_get_length(bufferevent_get_output(client->bev)))
+    if (!evbuffer_get_length(bufferevent_get_output(client->bev))) {
         drop_client(client);
+    }
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -131,21 +135,24 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     struct client *client = arg;
 
     (void)bev;
-    if (what & BEV_EVENT_EOF)
+    if (what & BEV_EVENT_EOF) {
         on_end(client);
-    else if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && !client->closing)
+    } else if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && !client->closing) {
         dismiss(client, "nothing was said for too long");
-    else
+    } else {
         drop_client(client);
+    }
 }
 
 /* --- all of them -------------------------------------------------------------------------- */
 
 static struct client *free_place(struct control *control)
 {
-    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        if (!control->clients[i].control)
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        if (!control->clients[i].control) {
             return &control->clients[i];
+        }
+    }
     return NULL;
 }
 
@@ -209,8 +216,9 @@ int control_open(const struct control_config *config, struct control **out, char
         evconnlistener_new(config->base, on_accept, control, LEV_OPT_CLOSE_ON_FREE, 0, fd);
     if (!control->listener || lstat(config->path, &control->socket)) {
         snprintf(error, error_size, "%s: cannot be listened on", config->path);
-        if (!control->listener)
+        if (!control->listener) {
             close(fd);
+        }
         control_close(control);
         return -ENOMEM;
     }
@@ -222,15 +230,20 @@ void control_close(struct control *control)
 {
     struct stat now;
 
-    if (!control)
+    if (!control) {
         return;
-    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        if (control->clients[i].control)
+    }
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        if (control->clients[i].control) {
             drop_client(&control->clients[i]);
-    if (control->listener)
+        }
+    }
+    if (control->listener) {
         evconnlistener_free(control->listener);
+    }
     if (!lstat(control->config.path, &now) && now.st_ino == control->socket.st_ino &&
-        now.st_dev == control->socket.st_dev)
+        now.st_dev == control->socket.st_dev) {
         unlink(control->config.path);
+    }
     free(control);
 }

@@ -33,8 +33,9 @@ static json *window(const struct gpu_range *range)
 
 static const char *state_of(const struct server_vgpu_info *info)
 {
-    if (info->failsafe)
+    if (info->failsafe) {
         return "failsafe";
+    }
     return info->paused ? "paused" : "running";
 }
 

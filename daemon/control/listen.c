@@ -18,8 +18,9 @@ static int fail(char *error, size_t error_size, int err, const char *path, const
 static int address_of(const char *path, struct sockaddr_un *address)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address->sun_path))
+    if (strlen(path) >= sizeof(address->sun_path)) {
         return -ENAMETOOLONG;
+    }
     memcpy(address->sun_path, path, strlen(path));
     return 0;
 }
@@ -37,8 +38,9 @@ static int make_folder(const char *path)
     char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
     const char *slash = strrchr(path, '/');
 
-    if (!slash || slash == path)
+    if (!slash || slash == path) {
         return 0;
+    }
     snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
     return mkdir(folder, 0755) && errno != EEXIST ? -errno : 0;
 }
@@ -53,19 +55,24 @@ static int remove_stale(const struct sockaddr_un *address, char *error, size_t e
     struct stat st;
     int fd, rc;
 
-    if (lstat(path, &st))
+    if (lstat(path, &st)) {
         return errno == ENOENT ? 0 : fail(error, error_size, -errno, path, NULL);
-    if (!S_ISSOCK(st.st_mode))
+    }
+    if (!S_ISSOCK(st.st_mode)) {
         return fail(error, error_size, -EEXIST, path, "is in the way, and not a socket");
+    }
     fd = new_socket();
-    if (fd < 0)
+    if (fd < 0) {
         return fail(error, error_size, fd, path, NULL);
+    }
     rc = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
     close(fd);
-    if (rc == 0 || rc == -EAGAIN)
+    if (rc == 0 || rc == -EAGAIN) {
         return fail(error, error_size, -EADDRINUSE, path, "xengtd is already running");
-    if (rc != -ECONNREFUSED)
+    }
+    if (rc != -ECONNREFUSED) {
         return fail(error, error_size, rc, path, NULL);
+    }
     return unlink(path) ? fail(error, error_size, -errno, path, NULL) : 0;
 }
 
@@ -85,19 +92,24 @@ int control_listen(const char *path, char *error, size_t error_size)
     int fd, rc;
 
     rc = address_of(path, &address);
-    if (!rc)
+    if (!rc) {
         rc = make_folder(path);
-    if (rc)
+    }
+    if (rc) {
         return fail(error, error_size, rc, path, NULL);
+    }
     rc = remove_stale(&address, error, error_size);
-    if (rc)
+    if (rc) {
         return rc;
+    }
     fd = new_socket();
-    if (fd < 0)
+    if (fd < 0) {
         return fail(error, error_size, fd, path, NULL);
+    }
     rc = bind_private(fd, &address);
-    if (!rc && listen(fd, SOMAXCONN))
+    if (!rc && listen(fd, SOMAXCONN)) {
         rc = -errno;
+    }
     if (rc) {
         close(fd);
         return fail(error, error_size, rc, path, NULL);

@@ -51,14 +51,18 @@ static int check_modes(struct cs_engine *engine, const uint32_t *dw, uint32_t ti
     uint32_t br13 = dw[1];
 
     engine->blt.depth = depths[br13 >> 24 & 3];
-    if (dw[0] & tiled)
+    if (dw[0] & tiled) {
         return cs_fail(engine, -EOPNOTSUPP, "tiled surface");
-    if (engine->blt.depth == 4 && (dw[0] & BLT_WRITE_RGBA) != BLT_WRITE_RGBA)
+    }
+    if (engine->blt.depth == 4 && (dw[0] & BLT_WRITE_RGBA) != BLT_WRITE_RGBA) {
         return cs_fail(engine, -EOPNOTSUPP, "not all bytes of a pixel enabled");
-    if (br13 & BR13_CLIPPING)
+    }
+    if (br13 & BR13_CLIPPING) {
         return cs_fail(engine, -EOPNOTSUPP, "clipping");
-    if ((br13 >> 16 & 0xff) != rop)
+    }
+    if ((br13 >> 16 & 0xff) != rop) {
         return cs_fail(engine, -EOPNOTSUPP, "ROP 0x%02x", br13 >> 16 & 0xff);
+    }
     return 0;
 }
 
@@ -66,8 +70,9 @@ static int check_modes(struct cs_engine *engine, const uint32_t *dw, uint32_t ti
 static void join_rows(struct blt *blt)
 {
     if (blt->dst_step != (int64_t)blt->width ||
-        (!blt->fill && blt->src_step != (int64_t)blt->width))
+        (!blt->fill && blt->src_step != (int64_t)blt->width)) {
         return;
+    }
     blt->width *= blt->rows;
     blt->rows = 1;
 }
@@ -82,14 +87,17 @@ static void choose_direction(struct blt *blt)
     int64_t pitch = blt->dst_step;
     uint64_t distance = (uint64_t)pitch * (blt->rows - 1);
 
-    if (blt->fill)
+    if (blt->fill) {
         return;
+    }
     if (blt->rows > 1 &&
-        (pitch != blt->src_step || (uint64_t)(pitch < 0 ? -pitch : pitch) < blt->width))
+        (pitch != blt->src_step || (uint64_t)(pitch < 0 ? -pitch : pitch) < blt->width)) {
         return;
+    }
     blt->backward = blt->dst > blt->src;
-    if (blt->backward == (pitch < 0))
+    if (blt->backward == (pitch < 0)) {
         return;
+    }
     blt->dst += distance;
     blt->src += distance;
     blt->dst_step = -pitch;
@@ -99,8 +107,9 @@ static void choose_direction(struct blt *blt)
 /* The rest of the set-up, once addresses and steps of the first row are known. */
 static int start(struct blt *blt, struct point from, struct point to)
 {
-    if (to.x <= from.x || to.y <= from.y)
+    if (to.x <= from.x || to.y <= from.y) {
         return CS_DONE; /* an empty rectangle */
+    }
     blt->width = (uint64_t)(to.x - from.x) * blt->depth;
     blt->rows = (uint32_t)(to.y - from.y);
     blt->done = 0;
@@ -116,8 +125,9 @@ static int xy_color_blt(struct cs_engine *engine, const uint32_t *dw)
     struct blt *blt = &engine->blt;
     int ret = check_modes(engine, dw, BLT_DST_TILED, ROP_COLOUR);
 
-    if (ret)
+    if (ret) {
         return ret;
+    }
     blt->fill = true;
     blt->colour = dw[6];
     blt->dst_step = pitch_at(dw[1]);
@@ -130,8 +140,9 @@ static int xy_src_copy_blt(struct cs_engine *engine, const uint32_t *dw)
     struct blt *blt = &engine->blt;
     int ret = check_modes(engine, dw, BLT_DST_TILED | BLT_SRC_TILED, ROP_COPY);
 
-    if (ret)
+    if (ret) {
         return ret;
+    }
     blt->fill = false;
     blt->dst_step = pitch_at(dw[1]);
     blt->dst = pixel_address(dw + 4, blt->dst_step, point_at(dw[2]), blt->depth);
@@ -152,10 +163,12 @@ static uint64_t colour_pattern(const struct blt *blt, unsigned byte)
 {
     uint64_t pattern = blt->colour;
 
-    if (blt->depth == 1)
+    if (blt->depth == 1) {
         pattern = (pattern & 0xff) * 0x0101;
-    if (blt->depth <= 2)
+    }
+    if (blt->depth <= 2) {
         pattern = (pattern & 0xffff) * 0x00010001;
+    }
     pattern |= pattern << 32;
     return byte ? pattern >> 8 * byte | pattern << (64 - 8 * byte) : pattern;
 }
@@ -165,8 +178,9 @@ static int fill_part(struct cs_engine *engine, const struct blt *blt, uint64_t d
     uint64_t words[DMA_PAGE_SIZE / sizeof(uint64_t)];
     uint64_t pattern = colour_pattern(blt, (unsigned)(blt->done % blt->depth));
 
-    for (uint32_t i = 0; i < (len + 7) / 8; i++)
+    for (uint32_t i = 0; i < (len + 7) / 8; i++) {
         words[i] = pattern;
+    }
     return mem_write(engine, dst, words, len);
 }
 
@@ -189,14 +203,16 @@ static int transfer(struct cs_engine *engine, struct blt *blt)
         offset = left - len;
     } else {
         len = shorter(len, mem_to_page_end(blt->dst + offset));
-        if (!blt->fill)
+        if (!blt->fill) {
             len = shorter(len, mem_to_page_end(blt->src + offset));
+        }
     }
 
-    if (blt->fill)
+    if (blt->fill) {
         ret = fill_part(engine, blt, blt->dst + offset, len);
-    else
+    } else {
         ret = mem_copy(engine, blt->dst + offset, blt->src + offset, len);
+    }
     blt->done += len;
     return ret;
 }
@@ -206,16 +222,19 @@ int blt_step(struct cs_engine *engine)
     struct blt *blt = &engine->blt;
     int ret = transfer(engine, blt);
 
-    if (ret)
+    if (ret) {
         return ret;
-    if (blt->done < blt->width)
+    }
+    if (blt->done < blt->width) {
         return CS_STAY;
+    }
     blt->done = 0;
     blt->dst += (uint64_t)blt->dst_step;
     blt->src += (uint64_t)blt->src_step;
     blt->rows--;
-    if (blt->rows > 0)
+    if (blt->rows > 0) {
         return CS_STAY;
+    }
     blt->active = false;
     return CS_DONE;
 }

@@ -46,12 +46,13 @@ int cs_fail(struct cs_engine *engine, int code, const char *format, ...)
     size_t used;
     va_list args;
 
-    if (engine->command)
+    if (engine->command) {
         snprintf(engine->reason, sizeof(engine->reason), "%s at %s 0x%" PRIx64 ": ",
                  engine->command->name, where, engine->pos[engine->level]);
-    else
+    } else {
         snprintf(engine->reason, sizeof(engine->reason), "%s 0x%" PRIx64 ": ", where,
                  engine->pos[engine->level]);
+    }
     used = strlen(engine->reason);
     va_start(args, format);
     vsnprintf(engine->reason + used, sizeof(engine->reason) - used, format, args);
@@ -70,8 +71,9 @@ static bool ring_is_sane(const struct gpu_ring *ring)
 
 void cs_submit(struct cs_engine *engine, const struct gpu_ring *ring)
 {
-    if (engine->error)
+    if (engine->error) {
         return;
+    }
     if (ring->start != engine->ring_start || ring->size != engine->ring_size) {
         cs_reset(engine);
         engine->ring_start = ring->start;
@@ -109,8 +111,9 @@ void cs_get_state(const struct cs_engine *engine, struct gpu_engine_state *state
 void cs_advance(struct cs_engine *engine, uint32_t dwords)
 {
     engine->pos[engine->level] += UINT64_C(4) * dwords;
-    if (engine->level == CS_RING)
+    if (engine->level == CS_RING) {
         engine->pos[CS_RING] %= engine->ring_size;
+    }
 }
 
 void cs_jump(struct cs_engine *engine, enum cs_level level, uint64_t address)
@@ -128,8 +131,9 @@ static uint64_t bytes_left(const struct cs_engine *engine)
 {
     uint64_t head = engine->pos[CS_RING];
 
-    if (engine->level != CS_RING)
+    if (engine->level != CS_RING) {
         return UINT64_MAX;
+    }
     return engine->tail >= head ? engine->tail - head : engine->ring_size - head + engine->tail;
 }
 
@@ -140,12 +144,15 @@ static int prefetch(struct cs_engine *engine, struct cs_prefetch *window, uint64
     uint32_t len = mem_to_page_end(address);
     int ret;
 
-    if (engine->level == CS_RING && engine->tail > ring_offset && engine->tail - ring_offset < len)
+    if (engine->level == CS_RING && engine->tail > ring_offset &&
+        engine->tail - ring_offset < len) {
         len = engine->tail - ring_offset;
+    }
     window->len = 0;
     ret = mem_read(engine, address, window->bytes, len);
-    if (ret)
+    if (ret) {
         return ret;
+    }
     window->start = address;
     window->len = len;
     return 0;
@@ -165,8 +172,9 @@ static int fetch(struct cs_engine *engine, uint32_t n, uint32_t *dw)
     }
     if (address - window->start >= window->len) {
         ret = prefetch(engine, window, address, (uint32_t)pos);
-        if (ret)
+        if (ret) {
             return ret;
+        }
     }
     memcpy(dw, window->bytes + (address - window->start), sizeof(*dw));
     return 0;
@@ -178,10 +186,11 @@ static const struct cs_command *find_command(const struct cs_engine *engine, uin
 {
     const struct cs_command *command = NULL;
 
-    if (HEADER_TYPE(header) == HEADER_MI)
+    if (HEADER_TYPE(header) == HEADER_MI) {
         command = &mi_commands[HEADER_MI_OPCODE(header)];
-    else if (HEADER_TYPE(header) == HEADER_2D && engine->id == GPU_BCS)
+    } else if (HEADER_TYPE(header) == HEADER_2D && engine->id == GPU_BCS) {
         command = &blt_commands[HEADER_2D_OPCODE(header)];
+    }
     return command && command->execute ? command : NULL;
 }
 
@@ -191,10 +200,12 @@ static int check_length(struct cs_engine *engine)
     uint32_t field = engine->ipehr & ((1u << command->length_bits) - 1);
 
     engine->length = command->length_bits ? field + 2 : 1;
-    if (engine->length < command->min_length || engine->length > command->max_length)
+    if (engine->length < command->min_length || engine->length > command->max_length) {
         return cs_fail(engine, -EINVAL, "length of %u dwords", engine->length);
-    if (UINT64_C(4) * engine->length > bytes_left(engine))
+    }
+    if (UINT64_C(4) * engine->length > bytes_left(engine)) {
         return cs_fail(engine, -EINVAL, "%u dwords reach over the tail", engine->length);
+    }
     return 0;
 }
 
@@ -202,15 +213,18 @@ static int decode(struct cs_engine *engine, uint32_t dw[CS_COMMAND_MAX])
 {
     int ret = fetch(engine, 0, &dw[0]);
 
-    if (ret)
+    if (ret) {
         return ret;
+    }
     engine->ipehr = dw[0];
     engine->command = find_command(engine, dw[0]);
-    if (!engine->command)
+    if (!engine->command) {
         return cs_fail(engine, -EINVAL, "unknown command 0x%08x", dw[0]);
+    }
     ret = check_length(engine);
-    for (uint32_t i = 1; ret == 0 && i < engine->length; i++)
+    for (uint32_t i = 1; ret == 0 && i < engine->length; i++) {
         ret = fetch(engine, i, &dw[i]);
+    }
     return ret;
 }
 
@@ -221,8 +235,9 @@ static int execute_next(struct cs_engine *engine)
 
     engine->command = NULL;
     ret = decode(engine, dw);
-    if (ret)
+    if (ret) {
         return ret;
+    }
     engine->client->stats.commands++;
     engine->client->gpu->stats.commands++;
     return engine->command->execute(engine, dw);
@@ -233,6 +248,7 @@ void cs_step(struct cs_engine *engine)
 {
     int ret = engine->blt.active ? blt_step(engine) : execute_next(engine);
 
-    if (ret == CS_DONE)
+    if (ret == CS_DONE) {
         cs_advance(engine, engine->length);
+    }
 }

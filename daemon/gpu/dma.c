@@ -13,19 +13,23 @@ static bool crosses_page(uint64_t addr, size_t len)
 
 int dma_read(struct dma_port *port, uint64_t addr, void *buf, size_t len)
 {
-    if (crosses_page(addr, len))
+    if (crosses_page(addr, len)) {
         return -EINVAL;
-    if (len == 0)
+    }
+    if (len == 0) {
         return 0;
+    }
     return port->ops->read(port, addr, buf, len);
 }
 
 int dma_write(struct dma_port *port, uint64_t addr, const void *buf, size_t len)
 {
-    if (crosses_page(addr, len))
+    if (crosses_page(addr, len)) {
         return -EINVAL;
-    if (len == 0)
+    }
+    if (len == 0) {
         return 0;
+    }
     return port->ops->write(port, addr, buf, len);
 }
 
@@ -34,21 +38,26 @@ int dma_copy(struct dma_port *port, uint64_t dst, uint64_t src, size_t len)
     uint8_t page[DMA_PAGE_SIZE];
     int ret;
 
-    if (crosses_page(dst, len) || crosses_page(src, len))
+    if (crosses_page(dst, len) || crosses_page(src, len)) {
         return -EINVAL;
-    if (len == 0)
+    }
+    if (len == 0) {
         return 0;
-    if (port->ops->copy)
+    }
+    if (port->ops->copy) {
         return port->ops->copy(port, dst, src, len);
+    }
 
     ret = port->ops->read(port, src, page, len);
-    if (ret)
+    if (ret) {
         return ret;
+    }
     return port->ops->write(port, dst, page, len);
 }
 
 void dma_close(struct dma_port *port)
 {
-    if (port)
+    if (port) {
         port->ops->close(port);
+    }
 }

@@ -28,8 +28,9 @@ static int view_at(struct dma_port *port, uint64_t addr, uint8_t **bytes)
 
     if (addr / DMA_PAGE_SIZE != SCRATCH_FRAME) {
         ret = cpu->view(cpu->arg, addr / DMA_PAGE_SIZE, &page);
-        if (ret)
+        if (ret) {
             return ret;
+        }
     }
     *bytes = (uint8_t *)page + addr % DMA_PAGE_SIZE;
     return 0;
@@ -40,8 +41,9 @@ static int cpu_read(struct dma_port *port, uint64_t addr, void *buf, size_t len)
     uint8_t *bytes;
     int ret = view_at(port, addr, &bytes);
 
-    if (ret == 0)
+    if (ret == 0) {
         memcpy(buf, bytes, len);
+    }
     return ret;
 }
 
@@ -50,8 +52,9 @@ static int cpu_write(struct dma_port *port, uint64_t addr, const void *buf, size
     uint8_t *bytes;
     int ret = view_at(port, addr, &bytes);
 
-    if (ret == 0)
+    if (ret == 0) {
         memcpy(bytes, buf, len);
+    }
     return ret;
 }
 
@@ -72,8 +75,9 @@ int dma_cpu_open(dma_view_fn *view, void *arg, struct dma_port **out)
 {
     struct cpu_port *port = calloc(1, sizeof(*port));
 
-    if (!port)
+    if (!port) {
         return -ENOMEM;
+    }
     port->base.ops = &cpu_ops;
     port->base.scratch = SCRATCH_FRAME * DMA_PAGE_SIZE;
     port->view = view;

@@ -87,8 +87,9 @@ static int fail_path(const struct edu_error *error, const char *path)
 {
     int code = errno;
 
-    if (code == EACCES || code == EPERM)
+    if (code == EACCES || code == EPERM) {
         return fail(error, EACCES, "%s: not permitted; run as root", path);
+    }
     return fail(error, code, "%s: %s", path, strerror(code));
 }
 
@@ -126,11 +127,13 @@ static int frame_address(const struct edu_port *edu, const void *page, uint64_t 
     off_t offset = (off_t)((uintptr_t)page / DMA_PAGE_SIZE * sizeof(uint64_t));
     uint64_t entry;
 
-    if (pread(edu->pagemap, &entry, sizeof(entry), offset) != (ssize_t)sizeof(entry))
+    if (pread(edu->pagemap, &entry, sizeof(entry), offset) != (ssize_t)sizeof(entry)) {
         return -EIO;
+    }
     /* Without CAP_SYS_ADMIN the kernel says 0 for every frame number. */
-    if (!(entry & PAGEMAP_PRESENT) || (entry & PAGEMAP_FRAME_MASK) == 0)
+    if (!(entry & PAGEMAP_PRESENT) || (entry & PAGEMAP_FRAME_MASK) == 0) {
         return -EACCES;
+    }
     *addr = (entry & PAGEMAP_FRAME_MASK) * DMA_PAGE_SIZE;
     return 0;
 }
@@ -145,8 +148,9 @@ static int pages_still_there(struct edu_port *edu)
 
     if (frame_address(edu, edu->pages, &bounce) ||
         frame_address(edu, edu->pages + DMA_PAGE_SIZE, &scratch) || bounce != edu->bounce_addr ||
-        scratch != edu->base.scratch)
+        scratch != edu->base.scratch) {
         edu->dead = true;
+    }
     return edu->dead ? -EIO : 0;
 }
 
@@ -168,8 +172,9 @@ static int edu_copy(struct dma_port *port, uint64_t dst, uint64_t src, size_t le
         size_t n = len - done < EDU_TRANSFER_MAX ? len - done : EDU_TRANSFER_MAX;
 
         ret = transfer(edu, EDU_BUFFER, src + done, n, 0);
-        if (ret == 0)
+        if (ret == 0) {
             ret = transfer(edu, dst + done, EDU_BUFFER, n, EDU_COMMAND_TO_BUS);
+        }
         done += n;
     }
     return ret;
@@ -180,8 +185,9 @@ static int edu_read(struct dma_port *port, uint64_t addr, void *buf, size_t len)
     struct edu_port *edu = (struct edu_port *)port;
     int ret = edu_copy(port, edu->bounce_addr, addr, len);
 
-    if (ret)
+    if (ret) {
         return ret;
+    }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     memcpy(buf, edu->pages, len);
     return 0;
@@ -191,8 +197,9 @@ static int edu_write(struct dma_port *port, uint64_t addr, const void *buf, size
 {
     struct edu_port *edu = (struct edu_port *)port;
 
-    if (edu->dead)
+    if (edu->dead) {
         return -EIO;
+    }
     memcpy(edu->pages, buf, len);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     return edu_copy(port, addr, edu->bounce_addr, len);
@@ -204,11 +211,13 @@ static int set_command(const struct edu_port *edu, uint16_t set, uint16_t clear)
 {
     uint16_t value;
 
-    if (pread(edu->config, &value, sizeof(value), PCI_COMMAND) != (ssize_t)sizeof(value))
+    if (pread(edu->config, &value, sizeof(value), PCI_COMMAND) != (ssize_t)sizeof(value)) {
         return -EIO;
+    }
     value = (uint16_t)((value | set) & ~clear);
-    if (pwrite(edu->config, &value, sizeof(value), PCI_COMMAND) != (ssize_t)sizeof(value))
+    if (pwrite(edu->config, &value, sizeof(value), PCI_COMMAND) != (ssize_t)sizeof(value)) {
         return -EIO;
+    }
     return 0;
 }
 
@@ -221,12 +230,15 @@ static void edu_close(struct dma_port *port)
         set_command(edu, 0, PCI_COMMAND_MASTER);
         close(edu->config);
     }
-    if (edu->bar)
+    if (edu->bar) {
         munmap((void *)edu->bar, EDU_BAR_SIZE);
-    if (edu->pages)
+    }
+    if (edu->pages) {
         munmap(edu->pages, PAGES_SIZE);
-    if (edu->pagemap >= 0)
+    }
+    if (edu->pagemap >= 0) {
         close(edu->pagemap);
+    }
     free(edu);
 }
 
@@ -246,10 +258,12 @@ static bool is_edu(const char *folder)
 
     snprintf(path, sizeof(path), "%s/config", folder);
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return false;
-    if (pread(fd, &id, sizeof(id), 0) != (ssize_t)sizeof(id))
+    }
+    if (pread(fd, &id, sizeof(id), 0) != (ssize_t)sizeof(id)) {
         id = 0;
+    }
     close(fd);
     return id == EDU_PCI_ID;
 }
@@ -268,8 +282,9 @@ static int find_device(char *folder, size_t size, const struct edu_error *error)
         free(entries[i]);
     }
     free(entries);
-    if (!found)
+    if (!found) {
         return fail(error, ENODEV, "no edu device (1234:11e8); start QEMU with -device edu");
+    }
     return 0;
 }
 
@@ -279,10 +294,12 @@ static bool domain_is_pv(void)
     char type[8] = "";
     int fd = open("/sys/hypervisor/guest_type", O_RDONLY | O_CLOEXEC);
 
-    if (fd < 0)
+    if (fd < 0) {
         return false;
-    if (read(fd, type, sizeof(type) - 1) < 0)
+    }
+    if (read(fd, type, sizeof(type) - 1) < 0) {
         type[0] = '\0';
+    }
     close(fd);
     return strcmp(type, "PV\n") == 0;
 }
@@ -295,15 +312,18 @@ static int map_registers(struct edu_port *edu, const char *folder, const struct 
 
     snprintf(path, sizeof(path), "%s/config", folder);
     edu->config = open(path, O_RDWR | O_CLOEXEC);
-    if (edu->config < 0)
+    if (edu->config < 0) {
         return fail_path(error, path);
-    if (set_command(edu, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0))
+    }
+    if (set_command(edu, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0)) {
         return fail(error, EIO, "%s: cannot enable the device", path);
+    }
 
     snprintf(path, sizeof(path), "%s/resource0", folder);
     fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return fail_path(error, path);
+    }
     bar = mmap(NULL, EDU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (bar == MAP_FAILED) {
         int ret = fail_path(error, path);
@@ -313,8 +333,9 @@ static int map_registers(struct edu_port *edu, const char *folder, const struct 
     }
     close(fd);
     edu->bar = bar;
-    if (*(volatile uint32_t *)(edu->bar + EDU_IDENT) != EDU_IDENT_VALUE)
+    if (*(volatile uint32_t *)(edu->bar + EDU_IDENT) != EDU_IDENT_VALUE) {
         return fail(error, ENODEV, "%s: does not identify as an edu device", folder);
+    }
     return 0;
 }
 
@@ -324,22 +345,26 @@ static int make_pages(struct edu_port *edu, const struct edu_error *error)
     void *pages =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-    if (pages == MAP_FAILED)
+    if (pages == MAP_FAILED) {
         return fail(error, ENOMEM, "no memory for the bounce page");
+    }
     edu->pages = pages;
     /* Neither a huge page may swallow it nor a fork take it away (copy on write). */
     madvise(pages, size, MADV_NOHUGEPAGE);
     madvise(pages, size, MADV_DONTFORK);
-    if (mlock(pages, size))
+    if (mlock(pages, size)) {
         return fail(error, errno, "cannot lock the bounce page: %s", strerror(errno));
+    }
     memset(pages, 0, size);
 
     edu->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (edu->pagemap < 0)
+    if (edu->pagemap < 0) {
         return fail_path(error, "/proc/self/pagemap");
+    }
     if (frame_address(edu, edu->pages, &edu->bounce_addr) ||
-        frame_address(edu, edu->pages + DMA_PAGE_SIZE, &edu->base.scratch))
+        frame_address(edu, edu->pages + DMA_PAGE_SIZE, &edu->base.scratch)) {
         return fail(error, EACCES, "/proc/self/pagemap: hides frame numbers; run as root");
+    }
     return 0;
 }
 
@@ -352,29 +377,34 @@ int dma_edu_open(const char *sysfs, struct dma_port **out, char *error, size_t e
     struct edu_port *edu;
     int ret;
 
-    if (domain_is_pv())
+    if (domain_is_pv()) {
         return fail(&err, EOPNOTSUPP, "edu: bus frame numbers are not known in a PV domain");
+    }
     if (!sysfs) {
         ret = find_device(folder, sizeof(folder), &err);
-        if (ret)
+        if (ret) {
             return ret;
+        }
         sysfs = folder;
     } else if (!is_edu(sysfs)) {
         return fail(&err, ENODEV, "%s: no edu device (1234:11e8)", sysfs);
     }
 
     edu = calloc(1, sizeof(*edu));
-    if (!edu)
+    if (!edu) {
         return fail(&err, ENOMEM, "no memory");
+    }
     edu->base.ops = &edu_ops;
     edu->config = -1;
     edu->pagemap = -1;
     ret = make_pages(edu, &err);
-    if (ret == 0)
+    if (ret == 0) {
         ret = map_registers(edu, sysfs, &err);
+    }
     /* A process killed in the middle of a transfer leaves it to its successor to wait. */
-    if (ret == 0 && wait_done(edu))
+    if (ret == 0 && wait_done(edu)) {
         ret = fail(&err, EBUSY, "%s: a transfer is under way and does not end", sysfs);
+    }
     if (ret) {
         edu_close(&edu->base);
         return ret;

@@ -42,8 +42,9 @@ int dma_sim_open(struct xengt_sim *sim, struct dma_port **out)
     void *page;
     int ret;
 
-    if (!port)
+    if (!port) {
         return -ENOMEM;
+    }
     ret = xengt_sim_own_frame(sim, &scratch, &page);
     if (ret) {
         free(port);

@@ -12,8 +12,9 @@ static bool in_windows(const struct soft_client *client, uint64_t page)
     for (unsigned i = 0; i < GPU_RANGES; i++) {
         const struct gpu_range *range = &client->ranges[i];
 
-        if (page >= range->first && page - range->first < range->count)
+        if (page >= range->first && page - range->first < range->count) {
             return true;
+        }
     }
     return false;
 }
@@ -24,11 +25,13 @@ static int translate(struct cs_engine *engine, uint64_t addr, uint64_t *bus)
     uint64_t page = addr / DMA_PAGE_SIZE;
     uint64_t pte;
 
-    if (!in_windows(client, page))
+    if (!in_windows(client, page)) {
         return cs_fail(engine, -EPERM, "address 0x%" PRIx64 " outside the windows", addr);
+    }
     pte = ggtt_lookup(&client->gpu->ggtt, (uint32_t)page);
-    if (!(pte & GPU_PTE_PRESENT))
+    if (!(pte & GPU_PTE_PRESENT)) {
         return cs_fail(engine, -EFAULT, "address 0x%" PRIx64 " not mapped", addr);
+    }
     *bus = (pte & GPU_PTE_ADDR_MASK) | addr % DMA_PAGE_SIZE;
     return 0;
 }
@@ -49,8 +52,9 @@ static int finish(struct cs_engine *engine, uint64_t addr, bool read, bool write
 {
     count(&engine->client->stats, read, write, len, ret);
     count(&engine->client->gpu->stats, read, write, len, ret);
-    if (ret)
+    if (ret) {
         return cs_fail(engine, ret, "DMA at address 0x%" PRIx64 ": %s", addr, strerror(-ret));
+    }
     return 0;
 }
 
@@ -59,8 +63,9 @@ int mem_read(struct cs_engine *engine, uint64_t addr, void *buf, uint32_t len)
     uint64_t bus = 0;
     int ret = translate(engine, addr, &bus);
 
-    if (ret)
+    if (ret) {
         return ret;
+    }
     ret = dma_read(engine->client->gpu->port, bus, buf, len);
     return finish(engine, addr, true, false, len, ret);
 }
@@ -70,10 +75,12 @@ int mem_copy(struct cs_engine *engine, uint64_t dst, uint64_t src, uint32_t len)
     uint64_t dst_bus = 0, src_bus = 0;
     int ret = translate(engine, src, &src_bus);
 
-    if (ret == 0)
+    if (ret == 0) {
         ret = translate(engine, dst, &dst_bus);
-    if (ret)
+    }
+    if (ret) {
         return ret;
+    }
     ret = dma_copy(engine->client->gpu->port, dst_bus, src_bus, len);
     return finish(engine, dst, true, true, len, ret);
 }
@@ -87,14 +94,17 @@ int mem_write(struct cs_engine *engine, uint64_t addr, const void *buf, uint32_t
         uint64_t bus = 0;
         int ret = translate(engine, addr, &bus);
 
-        if (ret)
+        if (ret) {
             return ret;
-        if (part > len)
+        }
+        if (part > len) {
             part = len;
+        }
         ret = dma_write(engine->client->gpu->port, bus, bytes, part);
         ret = finish(engine, addr, false, true, part, ret);
-        if (ret)
+        if (ret) {
             return ret;
+        }
         addr += part;
         bytes += part;
         len -= part;

@@ -46,10 +46,12 @@ static int mi_store_data_imm(struct cs_engine *engine, const uint32_t *dw)
 {
     uint32_t size = dw[0] & SDI_QWORD ? 8 : 4;
 
-    if (!(dw[0] & SDI_GGTT))
+    if (!(dw[0] & SDI_GGTT)) {
         return no_ppgtt(engine);
-    if (engine->length != 3 + size / 4)
+    }
+    if (engine->length != 3 + size / 4) {
         return cs_fail(engine, -EINVAL, "length of %u dwords for %u bytes", engine->length, size);
+    }
     return mem_write(engine, address_at(dw + 1, ~3u), dw + 3, size);
 }
 
@@ -58,16 +60,21 @@ static int mi_flush_dw(struct cs_engine *engine, const uint32_t *dw)
 {
     uint32_t post_sync = FLUSH_POST_SYNC(dw[0]);
 
-    if (post_sync == 0)
+    if (post_sync == 0) {
         return CS_DONE;
-    if (post_sync != FLUSH_WRITE_IMMEDIATE)
+    }
+    if (post_sync != FLUSH_WRITE_IMMEDIATE) {
         return cs_fail(engine, -EOPNOTSUPP, "post-sync operation %u not supported", post_sync);
-    if (dw[0] & FLUSH_STORE_INDEX)
+    }
+    if (dw[0] & FLUSH_STORE_INDEX) {
         return cs_fail(engine, -EOPNOTSUPP, "no status page to store into");
-    if (engine->length < 4)
+    }
+    if (engine->length < 4) {
         return cs_fail(engine, -EINVAL, "no data to write");
-    if (!(dw[1] & FLUSH_ADDRESS_GGTT))
+    }
+    if (!(dw[1] & FLUSH_ADDRESS_GGTT)) {
         return no_ppgtt(engine);
+    }
     return mem_write(engine, address_at(dw + 1, ~7u), dw + 3, (engine->length - 3) * 4);
 }
 
@@ -75,17 +82,21 @@ static int mi_batch_buffer_start(struct cs_engine *engine, const uint32_t *dw)
 {
     enum cs_level level = engine->level;
 
-    if (dw[0] & BBS_PPGTT)
+    if (dw[0] & BBS_PPGTT) {
         return no_ppgtt(engine);
-    if (dw[0] & BBS_PREDICATED)
+    }
+    if (dw[0] & BBS_PREDICATED) {
         return cs_fail(engine, -EOPNOTSUPP, "predication not supported");
+    }
     /* From a batch it is a call when it says so, otherwise a jump. */
-    if (level == CS_RING)
+    if (level == CS_RING) {
         level = CS_BATCH;
-    else if (dw[0] & BBS_SECOND_LEVEL)
+    } else if (dw[0] & BBS_SECOND_LEVEL) {
         level++;
-    if (level == CS_LEVELS)
+    }
+    if (level == CS_LEVELS) {
         return cs_fail(engine, -EINVAL, "third level of batches");
+    }
     cs_jump(engine, level, address_at(dw + 1, ~3u));
     return CS_STAY;
 }
@@ -93,8 +104,9 @@ static int mi_batch_buffer_start(struct cs_engine *engine, const uint32_t *dw)
 static int mi_batch_buffer_end(struct cs_engine *engine, const uint32_t *dw)
 {
     (void)dw;
-    if (engine->level == CS_RING)
+    if (engine->level == CS_RING) {
         return CS_DONE;
+    }
     cs_jump(engine, engine->level - 1, engine->pos[engine->level - 1]);
     cs_advance(engine, MI_BATCH_BUFFER_START_LENGTH);
     return CS_STAY;

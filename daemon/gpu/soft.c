@@ -29,16 +29,19 @@ static bool overlap(const struct gpu_range *a, const struct gpu_range *b)
 static bool ranges_are_free(const struct soft_gpu *soft, const struct gpu_range *ranges)
 {
     for (unsigned i = 0; i < GPU_RANGES; i++) {
-        if ((uint64_t)ranges[i].first + ranges[i].count > soft->ggtt.entries)
+        if ((uint64_t)ranges[i].first + ranges[i].count > soft->ggtt.entries) {
             return false;
+        }
         for (unsigned j = 0; j < i; j++) {
-            if (overlap(&ranges[i], &ranges[j]))
+            if (overlap(&ranges[i], &ranges[j])) {
                 return false;
+            }
         }
         for (const struct soft_client *c = soft->clients; c; c = c->next) {
             for (unsigned j = 0; j < GPU_RANGES; j++) {
-                if (overlap(&ranges[i], &c->ranges[j]))
+                if (overlap(&ranges[i], &c->ranges[j])) {
                     return false;
+                }
             }
         }
     }
@@ -51,19 +54,23 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     struct soft_gpu *soft = to_soft(gpu);
     struct soft_client *client;
 
-    if (!ranges_are_free(soft, ranges))
+    if (!ranges_are_free(soft, ranges)) {
         return -ENOSPC;
+    }
     client = calloc(1, sizeof(*client));
-    if (!client)
+    if (!client) {
         return -ENOMEM;
+    }
     client->base.gpu = gpu;
     client->gpu = soft;
-    for (unsigned i = 0; i < GPU_ENGINES; i++)
+    for (unsigned i = 0; i < GPU_ENGINES; i++) {
         cs_init(&client->engines[i], client, (enum gpu_engine)i);
+    }
     for (unsigned i = 0; i < GPU_RANGES; i++) {
         client->ranges[i] = ranges[i];
-        for (uint32_t n = 0; n < ranges[i].count; n++)
+        for (uint32_t n = 0; n < ranges[i].count; n++) {
             ggtt_write(&soft->ggtt, ranges[i].first + n, gpu->scratch_pte);
+        }
     }
     ggtt_invalidate(&soft->ggtt); /* nothing of the entries' last owner may be left */
     client->next = soft->clients;
@@ -77,11 +84,13 @@ static void soft_client_close(struct gpu_client *gpu_client)
     struct soft_client *client = to_client(gpu_client);
     struct soft_client **link = &client->gpu->clients;
 
-    while (*link != client)
+    while (*link != client) {
         link = &(*link)->next;
+    }
     *link = client->next;
-    if (client->gpu->turn == client)
+    if (client->gpu->turn == client) {
         client->gpu->turn = client->next;
+    }
     free(client);
 }
 
@@ -91,8 +100,9 @@ static void soft_write_ptes(struct gpu *gpu, const uint32_t *index, const uint64
 {
     struct soft_gpu *soft = to_soft(gpu);
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         ggtt_write(&soft->ggtt, index[i], pte[i]);
+    }
     soft->stats.ptes_written += n;
 }
 
@@ -109,8 +119,9 @@ static void soft_invalidate(struct gpu *gpu)
 
     ggtt_invalidate(&soft->ggtt);
     for (struct soft_client *client = soft->clients; client; client = client->next) {
-        for (unsigned i = 0; i < GPU_ENGINES; i++)
+        for (unsigned i = 0; i < GPU_ENGINES; i++) {
             cs_drop_prefetch(&client->engines[i]);
+        }
     }
     soft->stats.invalidates++;
 }
@@ -121,7 +132,6 @@ static bool soft_holds(struct gpu *gpu, uint64_t frame)
 }
 
 /* --- engines -------------------------------------------------------------------------------- */
-
 
 static void soft_engine_state(struct gpu_client *client, enum gpu_engine engine,
                               struct gpu_engine_state *state)
@@ -143,13 +153,15 @@ static void soft_reset(struct gpu_client *client, enum gpu_engine engine)
 
 static struct cs_engine *client_next(struct soft_client *client)
 {
-    if (client->paused)
+    if (client->paused) {
         return NULL;
+    }
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
         unsigned n = (client->turn + i) % GPU_ENGINES;
 
-        if (cs_has_work(&client->engines[n]))
+        if (cs_has_work(&client->engines[n])) {
             return &client->engines[n];
+        }
     }
     return NULL;
 }
@@ -160,13 +172,15 @@ static struct cs_engine *next_engine(struct soft_gpu *soft)
     struct soft_client *first = soft->turn ? soft->turn : soft->clients;
     struct soft_client *client = first;
 
-    if (!client)
+    if (!client) {
         return NULL;
+    }
     do {
         struct cs_engine *engine = client_next(client);
 
-        if (engine)
+        if (engine) {
             return engine;
+        }
         client = client->next ? client->next : soft->clients;
     } while (client != first);
     return NULL;
@@ -198,8 +212,9 @@ static void soft_submit(struct gpu_client *gpu_client, enum gpu_engine engine,
     cs_submit(&client->engines[engine], ring);
     client->stats.submissions++;
     client->gpu->stats.submissions++;
-    if (client->gpu->ggtt.eager)
+    if (client->gpu->ggtt.eager) {
         soft_run(&client->gpu->base, EAGER_STEPS);
+    }
 }
 
 /* --- the object ----------------------------------------------------------------------------- */
@@ -255,12 +270,14 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     int ret = -EINVAL;
 
     if (entries == 0 || entries > GTT_ENTRIES_MAX || (entries & (entries - 1)) ||
-        (port->scratch & ~GPU_PTE_ADDR_MASK))
+        (port->scratch & ~GPU_PTE_ADDR_MASK)) {
         goto fail;
+    }
     ret = -ENOMEM;
     soft = calloc(1, sizeof(*soft));
-    if (!soft)
+    if (!soft) {
         goto fail;
+    }
     soft->base.ops = &soft_ops;
     soft->base.gtt_entries = entries;
     soft->base.scratch_pte = port->scratch | GPU_PTE_PRESENT;

@@ -33,7 +33,8 @@ static size_t map_new_frames(struct gtt *gtt)
     return n;
 }
 
-/* Fills in the GPU's new entries and notes what the old ones held. Returns how many held a frame. */
+/* Fills in the GPU's new entries and notes what the old ones held. Returns how many held a frame.
+ */
 static size_t make_ptes(struct gtt *gtt)
 {
     size_t answer = 0;

@@ -40,14 +40,14 @@ struct gtt_access {
 };
 
 struct gtt_stats {
-    uint64_t writes;         /* guest stores into the table */
-    uint64_t dropped;        /* of these: outside the windows */
-    uint64_t commits;        /* that had something to do */
-    uint64_t ptes;           /* GPU PTEs written */
-    uint64_t map_failures;   /* entries that became scratch because Xen refused the frame */
-    uint32_t present;        /* entries that point to a guest page now */
-    uint32_t scratch;        /* entries the guest made present that are scratch now */
-    uint32_t pending;        /* stores recorded, not committed */
+    uint64_t writes;       /* guest stores into the table */
+    uint64_t dropped;      /* of these: outside the windows */
+    uint64_t commits;      /* that had something to do */
+    uint64_t ptes;         /* GPU PTEs written */
+    uint64_t map_failures; /* entries that became scratch because Xen refused the frame */
+    uint32_t present;      /* entries that point to a guest page now */
+    uint32_t scratch;      /* entries the guest made present that are scratch now */
+    uint32_t pending;      /* stores recorded, not committed */
 };
 
 /* -ENOSPC: the windows overlap another vGPU's; -EINVAL; -ENOMEM. */

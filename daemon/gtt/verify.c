@@ -43,8 +43,8 @@ static void check_users(const struct gtt *gtt, uint64_t *frame, uint32_t n, stru
         }
         uint32_t users = xengt_space_users(gtt->cfg.space, (struct xengt_bfn){frame[i]});
         if (users != uses) {
-            find(f, "BFN 0x%" PRIx64 ": %u entries hold it, its mapping counts %u users",
-                 frame[i], uses, users);
+            find(f, "BFN 0x%" PRIx64 ": %u entries hold it, its mapping counts %u users", frame[i],
+                 uses, users);
         }
         frames++;
         i += uses;
@@ -66,8 +66,8 @@ unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
         uint32_t index = gtt_index(gtt, entry);
         uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, index);
         if (pte != gtt->shadow[entry]) {
-            find(&f, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index,
-                 pte, gtt->shadow[entry]);
+            find(&f, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index, pte,
+                 gtt->shadow[entry]);
         }
         failed += (gtt->flags[entry] & GTT_FAILED) != 0;
         if (!gtt_is_mapped(gtt, entry)) {
@@ -87,8 +87,8 @@ unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
         find(&f, "no memory to check the users of %u frames", mapped);
     }
     if (mapped != gtt->stats.present || failed != gtt->stats.scratch) {
-        find(&f, "%u entries hold frames and %u failed, the counters say %u and %u", mapped,
-             failed, gtt->stats.present, gtt->stats.scratch);
+        find(&f, "%u entries hold frames and %u failed, the counters say %u and %u", mapped, failed,
+             gtt->stats.present, gtt->stats.scratch);
     }
     free(frame);
     return f.count;

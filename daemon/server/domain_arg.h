@@ -14,14 +14,17 @@ static inline bool domain_arg_is_domid(const char *text, uint32_t *domid)
 {
     uint32_t value = 0;
 
-    if (!*text)
+    if (!*text) {
         return false;
+    }
     for (; *text; text++) {
-        if (*text < '0' || *text > '9')
+        if (*text < '0' || *text > '9') {
             return false;
+        }
         value = value * 10 + (uint32_t)(*text - '0');
-        if (value > DOMAIN_ARG_RESERVED)
+        if (value > DOMAIN_ARG_RESERVED) {
             value = DOMAIN_ARG_RESERVED; /* no domain, whatever follows */
+        }
     }
     *domid = value;
     return true;

@@ -39,8 +39,9 @@ static struct host_guest *guest_of(struct host_sim *host, uint32_t domid)
     for (unsigned i = 0; i < GUESTS_MAX; i++) {
         struct host_guest *guest = host->guests[i];
 
-        if (guest && !guest->dead && guest->config.domid == domid)
+        if (guest && !guest->dead && guest->config.domid == domid) {
             return guest;
+        }
     }
     return NULL;
 }
@@ -56,10 +57,12 @@ static int sim_find(struct host *base, const char *domain, uint32_t *domid, char
     struct host_sim *host = to_sim(base);
     const char *known;
 
-    if (!domain_arg_is_domid(domain, domid) && xengt_sim_domain_find(host->sim, domain, domid))
+    if (!domain_arg_is_domid(domain, domid) && xengt_sim_domain_find(host->sim, domain, domid)) {
         return -ENOENT;
-    if (!xengt_sim_domain_exists(host->sim, *domid))
+    }
+    if (!xengt_sim_domain_exists(host->sim, *domid)) {
         return -ENOENT;
+    }
     known = xengt_sim_domain_name(host->sim, *domid);
     snprintf(name, size, "%s", known ? known : "");
     return 0;
@@ -76,13 +79,16 @@ static int sim_attach(struct host *base, const struct host_guest_config *config,
         snprintf(error, error_size, "is being destroyed");
         return -ESRCH;
     }
-    for (i = 0; i < GUESTS_MAX && host->guests[i]; i++)
+    for (i = 0; i < GUESTS_MAX && host->guests[i]; i++) {
         ;
-    if (i == GUESTS_MAX)
+    }
+    if (i == GUESTS_MAX) {
         return -ENOSPC;
+    }
     guest = calloc(1, sizeof(*guest));
-    if (!guest)
+    if (!guest) {
         return -ENOMEM;
+    }
     guest->host = host;
     guest->config = *config;
     host->guests[i] = guest;
@@ -94,9 +100,11 @@ static void sim_detach(struct host_guest *guest)
 {
     struct host_sim *host = guest->host;
 
-    for (unsigned i = 0; i < GUESTS_MAX; i++)
-        if (host->guests[i] == guest)
+    for (unsigned i = 0; i < GUESTS_MAX; i++) {
+        if (host->guests[i] == guest) {
             host->guests[i] = NULL;
+        }
+    }
     free(guest);
 }
 
@@ -110,8 +118,9 @@ static void sim_invalidate(void *arg, uint32_t domid)
 {
     struct host_guest *guest = guest_of(arg, domid);
 
-    if (!guest)
+    if (!guest) {
         return;
+    }
     guest->stats.ioreqs++;
     guest->stats.invalidates++;
     guest->config.ops->layout_changed(guest->config.arg);
@@ -138,8 +147,9 @@ int host_sim_open(struct xengt_sim *sim, struct host **out)
     struct host_sim *host = calloc(1, sizeof(*host));
 
     *out = NULL;
-    if (!host)
+    if (!host) {
         return -ENOMEM;
+    }
     host->base.ops = &host_sim_ops;
     host->sim = sim;
     xengt_sim_on_invalidate(sim, sim_invalidate, host);
@@ -155,11 +165,13 @@ static struct host_guest *claimed_by(struct host *base, uint32_t domid, uint64_t
 {
     struct host_guest *guest = guest_of(to_sim(base), domid);
 
-    if (!guest || addr < guest->config.mmio_base)
+    if (!guest || addr < guest->config.mmio_base) {
         return NULL;
+    }
     addr -= guest->config.mmio_base;
-    if (size > guest->config.mmio_size || addr > guest->config.mmio_size - size)
+    if (size > guest->config.mmio_size || addr > guest->config.mmio_size - size) {
         return NULL;
+    }
     guest->stats.ioreqs++;
     return guest;
 }
@@ -168,8 +180,9 @@ uint64_t host_sim_mmio_read(struct host *base, uint32_t domid, uint64_t addr, un
 {
     struct host_guest *guest = claimed_by(base, domid, addr, size);
 
-    if (!guest)
+    if (!guest) {
         return ~UINT64_C(0);
+    }
     return guest->config.ops->mmio_read(guest->config.arg, addr - guest->config.mmio_base, size);
 }
 
@@ -178,17 +191,19 @@ void host_sim_mmio_write(struct host *base, uint32_t domid, uint64_t addr, uint6
 {
     struct host_guest *guest = claimed_by(base, domid, addr, size);
 
-    if (guest)
+    if (guest) {
         guest->config.ops->mmio_write(guest->config.arg, addr - guest->config.mmio_base, value,
                                       size);
+    }
 }
 
 void host_sim_end_of_turn(struct host *base, uint32_t domid)
 {
     struct host_guest *guest = guest_of(to_sim(base), domid);
 
-    if (!guest)
+    if (!guest) {
         return;
+    }
     guest->stats.turns++;
     guest->config.ops->end_of_turn(guest->config.arg);
 }
@@ -200,8 +215,9 @@ void host_sim_notice_deaths(struct host *base)
     for (unsigned i = 0; i < GUESTS_MAX; i++) {
         struct host_guest *guest = host->guests[i];
 
-        if (!guest || guest->dead || alive(host, guest->config.domid))
+        if (!guest || guest->dead || alive(host, guest->config.domid)) {
             continue;
+        }
         guest->dead = true;
         guest->config.ops->died(guest->config.arg);
     }

@@ -8,9 +8,11 @@
 
 static struct server_guest *guest_by_domid(struct server *server, uint32_t domid)
 {
-    for (unsigned i = 0; i < server->guests_n; i++)
-        if (server->guests[i]->domid == domid)
+    for (unsigned i = 0; i < server->guests_n; i++) {
+        if (server->guests[i]->domid == domid) {
             return server->guests[i];
+        }
+    }
     return NULL;
 }
 
@@ -24,13 +26,17 @@ struct server_guest *server_find_guest(struct server *server, const char *domain
     char name[64];
     uint32_t domid;
 
-    if (domain_arg_is_domid(domain, &domid))
+    if (domain_arg_is_domid(domain, &domid)) {
         return guest_by_domid(server, domid);
-    for (unsigned i = 0; i < server->guests_n; i++)
-        if (!strcmp(server->guests[i]->name, domain))
+    }
+    for (unsigned i = 0; i < server->guests_n; i++) {
+        if (!strcmp(server->guests[i]->name, domain)) {
             return server->guests[i];
-    if (host->ops->find(host, domain, &domid, name, sizeof(name)))
+        }
+    }
+    if (host->ops->find(host, domain, &domid, name, sizeof(name))) {
         return NULL;
+    }
     return guest_by_domid(server, domid);
 }
 
@@ -39,8 +45,9 @@ struct server_guest *server_need_guest(struct server *server, const char *domain
 {
     struct server_guest *guest = server_find_guest(server, domain);
 
-    if (!guest)
+    if (!guest) {
         server_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
+    }
     return guest;
 }
 
@@ -68,16 +75,18 @@ int server_info(struct server *server, const char *domain, struct server_vgpu_in
 {
     struct server_guest *guest = server_need_guest(server, domain, error, error_size);
 
-    if (!guest)
+    if (!guest) {
         return -ENOENT;
+    }
     server_fill_info(guest, info);
     return 0;
 }
 
 bool server_list(struct server *server, unsigned i, struct server_vgpu_info *info)
 {
-    if (i >= server->guests_n)
+    if (i >= server->guests_n) {
         return false;
+    }
     server_fill_info(server->guests[i], info);
     return true;
 }
@@ -87,8 +96,9 @@ int server_pause(struct server *server, const char *domain, bool paused, char *e
 {
     struct server_guest *guest = server_need_guest(server, domain, error, error_size);
 
-    if (!guest)
+    if (!guest) {
         return -ENOENT;
+    }
     vgpu_pause(guest->vgpu, paused);
     server_kick(server); /* a resumed vGPU may have work waiting */
     return 0;
@@ -98,10 +108,12 @@ int server_verify(struct server *server, const char *domain, char *error, size_t
 {
     struct server_guest *guest = server_need_guest(server, domain, error, error_size);
 
-    if (!guest)
+    if (!guest) {
         return -ENOENT;
-    if (error_size)
+    }
+    if (error_size) {
         error[0] = '\0';
+    }
     return (int)gtt_verify(vgpu_gtt(guest->vgpu), error, error_size);
 }
 
@@ -113,8 +125,9 @@ int server_mappings(struct server *server, const char *domain,
     struct server_mapping m = {0};
     uint32_t index = 0;
 
-    if (!guest)
+    if (!guest) {
         return -ENOENT;
+    }
     while (gtt_next_mapping(vgpu_gtt(guest->vgpu), &index, &m.gfn, &m.bfn)) {
         m.index = index++;
         fn(arg, &m);

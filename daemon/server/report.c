@@ -9,9 +9,11 @@
 /* Names come from guests and from clients; a line stays one line whatever they hold. */
 static void keep_one_line(char *text)
 {
-    for (; *text; text++)
-        if (iscntrl((unsigned char)*text))
+    for (; *text; text++) {
+        if (iscntrl((unsigned char)*text)) {
             *text = '?';
+        }
+    }
 }
 
 void server_log(struct server *server, int level, const char *format, ...)
@@ -19,8 +21,9 @@ void server_log(struct server *server, int level, const char *format, ...)
     char line[512];
     va_list args;
 
-    if (!server->config.log)
+    if (!server->config.log) {
         return;
+    }
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
@@ -32,8 +35,9 @@ int server_error(char *error, size_t size, int err, const char *format, ...)
 {
     va_list args;
 
-    if (!size)
+    if (!size) {
         return err;
+    }
     va_start(args, format);
     vsnprintf(error, size, format, args);
     va_end(args);

@@ -41,11 +41,13 @@ int server_create(const struct server_config *config, struct server **out)
     int rc;
 
     *out = NULL;
-    if (!windows_slots(&windows, SERVER_VGPUS_MAX))
+    if (!windows_slots(&windows, SERVER_VGPUS_MAX)) {
         return -EINVAL;
+    }
     server = calloc(1, sizeof(*server));
-    if (!server)
+    if (!server) {
         return -ENOMEM;
+    }
 
     server->config = *config;
     server->slots = windows_slots(&windows, SERVER_VGPUS_MAX);
@@ -60,10 +62,12 @@ int server_create(const struct server_config *config, struct server **out)
 
 void server_destroy(struct server *server)
 {
-    if (!server)
+    if (!server) {
         return;
-    while (server->guests_n)
+    }
+    while (server->guests_n) {
         server_remove_guest(server->guests[server->guests_n - 1]);
+    }
     server_turns_fini(server);
     free(server);
 }
@@ -143,11 +147,14 @@ static unsigned free_slot(const struct server *server)
     uint32_t taken = 0;
     unsigned slot;
 
-    for (unsigned i = 0; i < server->guests_n; i++)
+    for (unsigned i = 0; i < server->guests_n; i++) {
         taken |= 1u << server->guests[i]->slot;
-    for (slot = 0; slot < server->slots; slot++)
-        if (!(taken & 1u << slot))
+    }
+    for (slot = 0; slot < server->slots; slot++) {
+        if (!(taken & 1u << slot)) {
             break;
+        }
+    }
     return slot;
 }
 
@@ -167,8 +174,9 @@ static int create_vgpu(struct server_guest *guest)
     vgpu.mappable = gtt.mappable;
     vgpu.unmappable = gtt.unmappable;
     rc = gtt_create(&gtt, &vgpu.gtt);
-    if (rc)
+    if (rc) {
         return rc;
+    }
     return vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
 }
 
@@ -190,17 +198,20 @@ static int build_guest(struct server_guest *guest, char *error, size_t error_siz
     int rc;
 
     rc = xengt_space_open(config->xengt, guest->domid, &config->space, &guest->space);
-    if (rc)
+    if (rc) {
         return server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name,
                             guest->domid, xengt_last_error(config->xengt));
+    }
     rc = create_vgpu(guest);
-    if (rc)
+    if (rc) {
         return server_error(error, error_size, rc, "domain '%s' (%u): no vGPU could be made: %s",
                             guest->name, guest->domid, strerror(-rc));
+    }
     rc = config->host->ops->attach(config->host, &host, &guest->host, reason, sizeof(reason));
-    if (rc)
+    if (rc) {
         return server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name,
                             guest->domid, reason[0] ? reason : strerror(-rc));
+    }
     return 0;
 }
 
@@ -209,13 +220,16 @@ static void forget_guest(struct server_guest *guest)
     struct server *server = guest->server;
     unsigned i;
 
-    for (i = 0; i < server->guests_n && server->guests[i] != guest; i++)
+    for (i = 0; i < server->guests_n && server->guests[i] != guest; i++) {
         ;
-    if (i == server->guests_n)
+    }
+    if (i == server->guests_n) {
         return;
+    }
     server->guests_n--;
-    for (; i < server->guests_n; i++)
+    for (; i < server->guests_n; i++) {
         server->guests[i] = server->guests[i + 1];
+    }
 }
 
 /*
@@ -227,14 +241,16 @@ void server_remove_guest(struct server_guest *guest)
     struct server *server = guest->server;
     int rc;
 
-    if (guest->host)
+    if (guest->host) {
         server->config.host->ops->detach(guest->host);
+    }
     vgpu_destroy(guest->vgpu);
     xengt_space_close(guest->space);
     rc = xengt_target_remove(server->config.xengt, guest->domid);
-    if (rc)
+    if (rc) {
         server_log(server, LOG_ERR, "domain '%s' (%u): stays on the target list: %s", guest->name,
                    guest->domid, xengt_last_error(server->config.xengt));
+    }
     forget_guest(guest);
     free(guest);
 }
@@ -246,19 +262,24 @@ static int check_attach(struct server *server, const char *domain, struct server
     struct host *host = server->config.host;
     int rc = host->ops->find(host, domain, &guest->domid, guest->name, sizeof(guest->name));
 
-    if (rc == -ENOENT)
+    if (rc == -ENOENT) {
         return server_error(error, error_size, rc, "domain '%s': no such domain", domain);
-    if (rc)
+    }
+    if (rc) {
         return server_error(error, error_size, rc, "domain '%s': %s", domain, strerror(-rc));
-    for (unsigned i = 0; i < server->guests_n; i++)
-        if (server->guests[i]->domid == guest->domid)
+    }
+    for (unsigned i = 0; i < server->guests_n; i++) {
+        if (server->guests[i]->domid == guest->domid) {
             return server_error(error, error_size, -EEXIST, "domain '%s' (%u): has a vGPU already",
                                 guest->name, guest->domid);
+        }
+    }
     guest->slot = free_slot(server);
-    if (guest->slot == server->slots)
+    if (guest->slot == server->slots) {
         return server_error(error, error_size, -ENOSPC,
                             "domain '%s' (%u): all %u vGPUs are in use; detach a guest first",
                             guest->name, guest->domid, server->slots);
+    }
     return 0;
 }
 
@@ -269,12 +290,14 @@ int server_attach(struct server *server, const char *domain, struct server_vgpu_
     struct server_guest *guest = calloc(1, sizeof(*guest));
     int rc;
 
-    if (!guest)
+    if (!guest) {
         return server_error(error, error_size, -ENOMEM, "domain '%s': out of memory", domain);
+    }
     guest->server = server;
     rc = check_attach(server, domain, guest, error, error_size);
-    if (rc)
+    if (rc) {
         goto out_free;
+    }
     rc = xengt_target_add(xg, guest->domid);
     if (rc) {
         server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name, guest->domid,
@@ -290,8 +313,9 @@ int server_attach(struct server *server, const char *domain, struct server_vgpu_
     }
     server_log(server, LOG_INFO, "domain '%s' (%u): vGPU %u attached", guest->name, guest->domid,
                guest->slot + 1);
-    if (info)
+    if (info) {
         server_fill_info(guest, info);
+    }
     return 0;
 
 out_free:
@@ -303,8 +327,9 @@ int server_detach(struct server *server, const char *domain, char *error, size_t
 {
     struct server_guest *guest = server_need_guest(server, domain, error, error_size);
 
-    if (!guest)
+    if (!guest) {
         return -ENOENT;
+    }
     server_log(server, LOG_INFO, "domain '%s' (%u): vGPU %u detached", guest->name, guest->domid,
                guest->slot + 1);
     server_remove_guest(guest);

@@ -61,10 +61,11 @@ static bool run_gpu(struct server *server)
     bool more = gpu->ops->run(gpu, turns->budget);
     uint64_t took = now_ns() - start;
 
-    if (took > TURN_NS && turns->budget > BUDGET_MIN)
+    if (took > TURN_NS && turns->budget > BUDGET_MIN) {
         turns->budget /= 2;
-    else if (more && took < TURN_NS / 4 && turns->budget < BUDGET_MAX)
+    } else if (more && took < TURN_NS / 4 && turns->budget < BUDGET_MAX) {
         turns->budget *= 2;
+    }
     return more;
 }
 
@@ -73,8 +74,9 @@ static bool work(struct server *server)
 {
     bool more = run_gpu(server);
 
-    for (unsigned i = 0; i < server->guests_n; i++)
+    for (unsigned i = 0; i < server->guests_n; i++) {
         vgpu_check(server->guests[i]->vgpu);
+    }
     return more;
 }
 
@@ -89,10 +91,12 @@ static void settle_guests(struct server *server)
 {
     struct server_turns *turns = &server->turns;
 
-    if (!turns->settle_at_ms || now_ms() < turns->settle_at_ms)
+    if (!turns->settle_at_ms || now_ms() < turns->settle_at_ms) {
         return;
-    for (unsigned i = 0; i < server->guests_n; i++)
+    }
+    for (unsigned i = 0; i < server->guests_n; i++) {
         vgpu_settle(server->guests[i]->vgpu);
+    }
     turns->settle_at_ms = 0;
 }
 
@@ -115,8 +119,9 @@ static bool anything_deferred(const struct server *server)
 
     for (unsigned i = 0; i < server->guests_n; i++) {
         xengt_space_get_stats(server->guests[i]->space, &stats);
-        if (stats.deferred)
+        if (stats.deferred) {
             return true;
+        }
     }
     return false;
 }
@@ -128,14 +133,16 @@ static void expire_mappings(struct server *server)
     uint64_t now = now_ms();
 
     if (turns->expire_at_ms && now >= turns->expire_at_ms) {
-        for (unsigned i = 0; i < server->guests_n; i++)
+        for (unsigned i = 0; i < server->guests_n; i++) {
             xengt_space_expire(server->guests[i]->space);
+        }
         turns->expire_at_ms = 0;
     }
-    if (!anything_deferred(server))
+    if (!anything_deferred(server)) {
         turns->expire_at_ms = 0;
-    else if (!turns->expire_at_ms)
+    } else if (!turns->expire_at_ms) {
         turns->expire_at_ms = now + defer_ms(server);
+    }
 }
 
 bool server_turn(struct server *server)
@@ -162,15 +169,17 @@ static void arm(struct server *server, uint64_t ms)
         .tv_usec = (suseconds_t)(ms % 1000 * 1000),
     };
 
-    if (server->turns.timer)
+    if (server->turns.timer) {
         event_add(server->turns.timer, &tv);
+    }
 }
 
 /* When there is something to do next; 0: not before somebody asks. */
 static uint64_t next_date(const struct server_turns *turns)
 {
-    if (!turns->settle_at_ms || !turns->expire_at_ms)
+    if (!turns->settle_at_ms || !turns->expire_at_ms) {
         return turns->settle_at_ms + turns->expire_at_ms;
+    }
     return turns->settle_at_ms < turns->expire_at_ms ? turns->settle_at_ms : turns->expire_at_ms;
 }
 
@@ -187,8 +196,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     }
     at = next_date(&server->turns);
     now = now_ms();
-    if (at)
+    if (at) {
         arm(server, at > now ? at - now : 0);
+    }
 }
 
 void server_kick(struct server *server)
@@ -199,14 +209,16 @@ void server_kick(struct server *server)
 int server_turns_init(struct server *server)
 {
     server->turns.budget = BUDGET_FIRST;
-    if (!server->config.base)
+    if (!server->config.base) {
         return 0;
+    }
     server->turns.timer = evtimer_new(server->config.base, on_timer, server);
     return server->turns.timer ? 0 : -ENOMEM;
 }
 
 void server_turns_fini(struct server *server)
 {
-    if (server->turns.timer)
+    if (server->turns.timer) {
         event_free(server->turns.timer);
+    }
 }

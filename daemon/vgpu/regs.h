@@ -14,10 +14,10 @@
 #define RING_CTL   0x3cu
 #define RING_IPEHR 0x68u
 
-#define RING_TAIL_MASK  0x001ffff8u
-#define RING_HEAD_MASK  0x001ffffcu
-#define RING_START_MASK 0xfffff000u
-#define RING_CTL_VALID  0x00000001u
+#define RING_TAIL_MASK      0x001ffff8u
+#define RING_HEAD_MASK      0x001ffffcu
+#define RING_START_MASK     0xfffff000u
+#define RING_CTL_VALID      0x00000001u
 #define RING_CTL_PAGES(ctl) ((((ctl) >> 12) & 0x1ff) + 1)
 
 /* Written to make the GPU look at the GGTT anew. */

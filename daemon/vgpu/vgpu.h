@@ -23,9 +23,9 @@ struct vgpu;
 typedef void vgpu_log_fn(void *arg, int level, const char *line);
 
 struct vgpu_config {
-    uint32_t id;           /* vgt_id in PVINFO */
-    struct gtt *gtt;       /* becomes the vGPU's, destroyed with it; also when create fails */
-    struct gpu_range mappable;   /* what PVINFO tells the guest, in GTT entries */
+    uint32_t id;               /* vgt_id in PVINFO */
+    struct gtt *gtt;           /* becomes the vGPU's, destroyed with it; also when create fails */
+    struct gpu_range mappable; /* what PVINFO tells the guest, in GTT entries */
     struct gpu_range unmappable;
     uint32_t fences;
     vgpu_log_fn *log; /* may be NULL */

@@ -28,11 +28,13 @@ int domains_info(struct domains *domains, uint32_t domid, struct domain_info *in
     int n = xc_domain_getinfolist(domains->xc, domid, 1, &xen);
 
     memset(info, 0, sizeof(*info));
-    if (n < 0)
+    if (n < 0) {
         return -errno;
+    }
     /* Asked for a domid nobody has, Xen answers with the next one. */
-    if (n == 0 || xen.domain != domid)
+    if (n == 0 || xen.domain != domid) {
         return -ESRCH;
+    }
     info->domid = domid;
     memcpy(info->uuid.bytes, xen.handle, sizeof(info->uuid.bytes));
     info->vcpus = xen.max_vcpu_id == XEN_INVALID_MAX_VCPU_ID ? 0 : xen.max_vcpu_id + 1;
@@ -49,8 +51,9 @@ bool domains_alive(struct domains *domains, uint32_t domid, const struct domain_
     struct domain_info info;
     int rc = domains_info(domains, domid, &info);
 
-    if (rc)
+    if (rc) {
         return rc != -ESRCH;
+    }
     return !info.dying && !memcmp(&info.uuid, uuid, sizeof(*uuid));
 }
 
@@ -79,11 +82,14 @@ static int find_by_name(struct domains *domains, const char *wanted, uint32_t *d
     char **entries = xs_directory(domains->xs, XBT_NULL, "/local/domain", &n);
     int rc = -ENOENT;
 
-    if (!entries)
+    if (!entries) {
         return errno ? -errno : -ENOENT;
-    for (unsigned i = 0; i < n && rc; i++)
-        if (domain_arg_is_domid(entries[i], domid) && has_name(domains, *domid, wanted))
+    }
+    for (unsigned i = 0; i < n && rc; i++) {
+        if (domain_arg_is_domid(entries[i], domid) && has_name(domains, *domid, wanted)) {
             rc = 0;
+        }
+    }
     free(entries);
     return rc;
 }
@@ -97,12 +103,14 @@ int domains_find(struct domains *domains, const char *domain, uint32_t *domid, c
 
     if (!domain_arg_is_domid(domain, domid)) {
         rc = find_by_name(domains, domain, domid);
-        if (rc)
+        if (rc) {
             return rc;
+        }
     }
     rc = domains_info(domains, *domid, &info);
-    if (rc)
+    if (rc) {
         return rc == -ESRCH ? -ENOENT : rc;
+    }
     known = read_name(domains, *domid);
     snprintf(name, size, "%s", known ? known : "");
     free(known);
@@ -118,19 +126,22 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    while ((event = xs_check_watch(domains->xs)))
+    while ((event = xs_check_watch(domains->xs))) {
         free(event);
+    }
     domains->changed(domains->arg);
 }
 
 static int watch_releases(struct domains *domains, struct event_base *base)
 {
-    if (!xs_watch(domains->xs, "@releaseDomain", "xengt"))
+    if (!xs_watch(domains->xs, "@releaseDomain", "xengt")) {
         return -errno;
+    }
     domains->watch =
         event_new(base, xs_fileno(domains->xs), EV_READ | EV_PERSIST, on_watch, domains);
-    if (!domains->watch || event_add(domains->watch, NULL))
+    if (!domains->watch || event_add(domains->watch, NULL)) {
         return -ENOMEM;
+    }
     return 0;
 }
 
@@ -141,8 +152,9 @@ int domains_open(struct event_base *base, domains_changed_fn *changed, void *arg
     int rc;
 
     *out = NULL;
-    if (!domains)
+    if (!domains) {
         return -ENOMEM;
+    }
     domains->changed = changed;
     domains->arg = arg;
     domains->xc = xc_interface_open(NULL, NULL, 0);
@@ -174,13 +186,17 @@ out:
 
 void domains_close(struct domains *domains)
 {
-    if (!domains)
+    if (!domains) {
         return;
-    if (domains->watch)
+    }
+    if (domains->watch) {
         event_free(domains->watch);
-    if (domains->xs)
+    }
+    if (domains->xs) {
         xs_close(domains->xs);
-    if (domains->xc)
+    }
+    if (domains->xc) {
         xc_interface_close(domains->xc);
+    }
     free(domains);
 }

@@ -15,12 +15,14 @@ static int copy_in_page(struct guest_memory *memory, uint64_t gpa, void *buf, si
     int prot = write ? PROT_READ | PROT_WRITE : PROT_READ;
     uint8_t *page = xenforeignmemory_map(memory->fmem, memory->domid, prot, 1, &gfn, NULL);
 
-    if (!page)
+    if (!page) {
         return -EFAULT;
-    if (write)
+    }
+    if (write) {
         memcpy(page + offset, buf, len);
-    else
+    } else {
         memcpy(buf, page + offset, len);
+    }
     xenforeignmemory_unmap(memory->fmem, page, 1);
     return 0;
 }
@@ -38,8 +40,9 @@ int guest_memory_copy(void *arg, uint64_t gpa, void *buf, size_t len, bool write
     while (len && !rc) {
         size_t part = XENGT_PAGE_SIZE - gpa % XENGT_PAGE_SIZE;
 
-        if (part > len)
+        if (part > len) {
             part = len;
+        }
         rc = copy_in_page(memory, gpa, bytes, part, write);
         gpa += part;
         bytes += part;

@@ -13,8 +13,9 @@ static bool under_xen(void)
     FILE *file = fopen("/sys/hypervisor/type", "re");
 
     if (file) {
-        if (!fgets(type, sizeof(type), file))
+        if (!fgets(type, sizeof(type), file)) {
             type[0] = '\0';
+        }
         fclose(file);
     }
     return !strncmp(type, "xen", 3) || !access("/proc/xen/capabilities", F_OK);

@@ -46,8 +46,9 @@ __attribute__((format(printf, 3, 4))) static void say(struct host_xen *host, int
     char line[256];
     va_list args;
 
-    if (!host->config.log)
+    if (!host->config.log) {
         return;
+    }
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
@@ -79,23 +80,26 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
     struct host_guest *guest = calloc(1, sizeof(*guest));
     int rc;
 
-    if (!guest)
+    if (!guest) {
         return -ENOMEM;
+    }
     guest->config = *config;
     rc = domains_info(host->domains, config->domid, &guest->domain);
     if (!rc && guest->domain.dying) {
         snprintf(error, error_size, "is being destroyed");
         rc = -ESRCH;
     }
-    if (rc)
+    if (rc) {
         goto out_free;
+    }
 
     server.domain = guest->domain;
     server.guest = guest->config;
     server.stats = &guest->stats;
     rc = ioreq_server_open(&server, &guest->ioreq, error, error_size);
-    if (rc)
+    if (rc) {
         goto out_free;
+    }
     LIST_INSERT_HEAD(&host->guests, guest, link);
     *out = guest;
     return 0;
@@ -125,8 +129,9 @@ static void domains_changed(void *arg)
 
     for (guest = LIST_FIRST(&host->guests); guest; guest = next) {
         next = LIST_NEXT(guest, link);
-        if (guest->dead || domains_alive(host->domains, guest->domain.domid, &guest->domain.uuid))
+        if (guest->dead || domains_alive(host->domains, guest->domain.domid, &guest->domain.uuid)) {
             continue;
+        }
         guest->dead = true;
         ioreq_server_silence(guest->ioreq);
         guest->config.ops->died(guest->config.arg);
@@ -147,14 +152,16 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
         return;
     }
     rc = domains_info(host->domains, record->domid, &server.domain);
-    if (!rc)
+    if (!rc) {
         rc = ioreq_server_release(&server, record);
-    if (rc)
+    }
+    if (rc) {
         say(host, LOG_ERR, "domain %u: the ioreq server %u of a killed xengtd stays: %s",
             record->domid, record->id, strerror(-rc));
-    else
+    } else {
         say(host, LOG_NOTICE, "domain %u: the ioreq server %u of a killed xengtd is released",
             record->domid, record->id);
+    }
 }
 
 static void xen_close(struct host *base)
@@ -162,10 +169,12 @@ static void xen_close(struct host *base)
     struct host_xen *host = to_xen(base);
 
     domains_close(host->domains);
-    if (host->dmod)
+    if (host->dmod) {
         xendevicemodel_close(host->dmod);
-    if (host->fmem)
+    }
+    if (host->fmem) {
         xenforeignmemory_close(host->fmem);
+    }
     free(host);
 }
 
@@ -182,8 +191,9 @@ static int open_libraries(struct host_xen *host, char *error, size_t error_size)
     int rc;
 
     host->dmod = xendevicemodel_open(NULL, 0);
-    if (host->dmod)
+    if (host->dmod) {
         host->fmem = xenforeignmemory_open(NULL, 0);
+    }
     if (!host->fmem) {
         rc = -errno;
         snprintf(error, error_size, "Xen's device model interface cannot be opened: %s",
@@ -202,8 +212,9 @@ int host_xen_open(const struct host_xen_config *config, struct host **out, char 
 
     *out = NULL;
     rc = host_check(error, error_size);
-    if (rc)
+    if (rc) {
         return rc;
+    }
     host = calloc(1, sizeof(*host));
     if (!host) {
         snprintf(error, error_size, "out of memory");
@@ -218,8 +229,9 @@ int host_xen_open(const struct host_xen_config *config, struct host **out, char 
         return rc;
     }
     rc = ioreq_record_each(config->state_dir, release_leftover, host);
-    if (rc)
+    if (rc) {
         say(host, LOG_WARNING, "%s cannot be read: %s", config->state_dir, strerror(-rc));
+    }
     *out = &host->base;
     return 0;
 }

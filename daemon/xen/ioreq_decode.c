@@ -32,8 +32,9 @@ bool ioreq_take(struct ioreq *slot, struct ioreq *copy)
     const volatile struct ioreq *shared = slot;
     uint8_t flags = __atomic_load_n(flags_of(slot), __ATOMIC_ACQUIRE);
 
-    if ((flags & STATE_MASK) != STATE_IOREQ_READY)
+    if ((flags & STATE_MASK) != STATE_IOREQ_READY) {
         return false;
+    }
     memset(copy, 0, sizeof(*copy));
     copy->addr = shared->addr;
     copy->data = shared->data;
@@ -58,8 +59,9 @@ bool ioreq_abandon(struct ioreq *slot)
 {
     uint8_t state = __atomic_load_n(flags_of(slot), __ATOMIC_ACQUIRE) & STATE_MASK;
 
-    if (state != STATE_IOREQ_READY && state != STATE_IOREQ_INPROCESS)
+    if (state != STATE_IOREQ_READY && state != STATE_IOREQ_INPROCESS) {
         return false;
+    }
     ioreq_answer(slot, ALL_ONES);
     return true;
 }
@@ -78,26 +80,30 @@ static bool span_of(const struct ioreq *req, uint64_t addr, struct span *span)
     uint64_t before = req->df ? (uint64_t)(req->count - 1) * req->size : 0;
 
     span->len = (uint64_t)req->count * req->size;
-    if (addr < before)
+    if (addr < before) {
         return false;
+    }
     span->first = addr - before;
     return span->first <= ALL_ONES - (span->len - 1);
 }
 
 static bool in_range(const struct ioreq_device *device, const struct span *span)
 {
-    if (span->first < device->base || span->len > device->size)
+    if (span->first < device->base || span->len > device->size) {
         return false;
+    }
     return span->first - device->base <= device->size - span->len;
 }
 
 /* Checks a copy request and finds the registers it is for. */
 static bool decode(const struct ioreq_device *device, const struct ioreq *req, struct span *mmio)
 {
-    if (req->size != 1 && req->size != 2 && req->size != 4 && req->size != 8)
+    if (req->size != 1 && req->size != 2 && req->size != 4 && req->size != 8) {
         return false;
-    if (!req->count || req->count > IOREQ_BYTES_MAX / req->size)
+    }
+    if (!req->count || req->count > IOREQ_BYTES_MAX / req->size) {
         return false;
+    }
     return span_of(req, req->addr, mmio) && in_range(device, mmio);
 }
 
@@ -117,8 +123,9 @@ static uint64_t read_reg(const struct ioreq_device *device, uint64_t addr, unsig
 static void write_reg(const struct ioreq_device *device, uint64_t addr, uint64_t value,
                       unsigned size)
 {
-    if (size < 8)
+    if (size < 8) {
         value &= (UINT64_C(1) << size * 8) - 1;
+    }
     device->ops->mmio_write(device->arg, addr - device->base, value, size);
 }
 
@@ -131,10 +138,11 @@ static uint64_t perform_direct(const struct ioreq_device *device, const struct i
     for (uint32_t i = 0; i < req->count; i++) {
         uint64_t addr = mmio->first + step(req, i);
 
-        if (req->dir == IOREQ_READ)
+        if (req->dir == IOREQ_READ) {
             data = read_reg(device, addr, req->size);
-        else
+        } else {
             write_reg(device, addr, req->data, req->size);
+        }
     }
     return data;
 }
@@ -146,11 +154,13 @@ static bool perform_string(const struct ioreq_device *device, const struct ioreq
     uint8_t buf[IOREQ_BYTES_MAX] = {0};
     struct span memory;
 
-    if (!span_of(req, req->data, &memory))
+    if (!span_of(req, req->data, &memory)) {
         return false;
+    }
     if (req->dir == IOREQ_WRITE &&
-        device->copy_guest(device->copy_arg, memory.first, buf, memory.len, false))
+        device->copy_guest(device->copy_arg, memory.first, buf, memory.len, false)) {
         return false;
+    }
 
     for (uint32_t i = 0; i < req->count; i++) {
         uint64_t offset = step(req, i);
@@ -178,10 +188,12 @@ static uint64_t perform_copy(const struct ioreq_device *device, const struct ior
 {
     struct span mmio;
 
-    if (!decode(device, req, &mmio))
+    if (!decode(device, req, &mmio)) {
         return odd(device);
-    if (!req->data_is_ptr)
+    }
+    if (!req->data_is_ptr) {
         return perform_direct(device, req, &mmio);
+    }
     return perform_string(device, req, &mmio) ? req->data : odd(device);
 }
 

@@ -24,16 +24,19 @@ int ioreq_record_save(const char *dir, const struct ioreq_record *record)
     int len = snprintf(line, sizeof(line), "%u ", record->id);
     int fd, rc = 0;
 
-    for (size_t i = 0; i < sizeof(record->uuid.bytes); i++)
+    for (size_t i = 0; i < sizeof(record->uuid.bytes); i++) {
         len += snprintf(line + len, sizeof(line) - (size_t)len, "%02x", record->uuid.bytes[i]);
+    }
     line[len++] = '\n';
 
     path_of(dir, record->domid, path);
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
-    if (write(fd, line, (size_t)len) != len)
+    }
+    if (write(fd, line, (size_t)len) != len) {
         rc = errno ? -errno : -EIO;
+    }
     close(fd);
     return rc;
 }
@@ -54,12 +57,14 @@ static bool load(const char *dir, struct ioreq_record *record)
 
     path_of(dir, record->domid, path);
     file = fopen(path, "re");
-    if (!file)
+    if (!file) {
         return false;
+    }
     ok = fscanf(file, "%u %32[0-9a-f]", &record->id, uuid) == 2 && strlen(uuid) == 32;
     fclose(file);
-    for (size_t i = 0; ok && i < sizeof(record->uuid.bytes); i++)
+    for (size_t i = 0; ok && i < sizeof(record->uuid.bytes); i++) {
         ok = sscanf(uuid + 2 * i, "%2hhx", &record->uuid.bytes[i]) == 1;
+    }
     return ok;
 }
 
@@ -69,17 +74,20 @@ int ioreq_record_each(const char *dir, void (*fn)(void *arg, const struct ioreq_
     DIR *stream = opendir(dir);
     struct dirent *entry;
 
-    if (!stream)
+    if (!stream) {
         return errno == ENOENT ? 0 : -errno;
+    }
     while ((entry = readdir(stream))) {
         struct ioreq_record record = {0};
 
-        if (sscanf(entry->d_name, PREFIX "%" SCNu32, &record.domid) != 1)
+        if (sscanf(entry->d_name, PREFIX "%" SCNu32, &record.domid) != 1) {
             continue;
-        if (load(dir, &record))
+        }
+        if (load(dir, &record)) {
             fn(arg, &record);
-        else
+        } else {
             ioreq_record_remove(dir, record.domid);
+        }
     }
     closedir(stream);
     return 0;

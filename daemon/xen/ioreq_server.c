@@ -52,9 +52,11 @@ struct ioreq_server {
 /* A port is a vCPU's own; others do not exist on this handle. */
 static struct ioreq *slot_of_port(struct ioreq_server *server, evtchn_port_t port)
 {
-    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++)
-        if (server->ports[vcpu] == port)
+    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
+        if (server->ports[vcpu] == port) {
             return &server->slots[vcpu];
+        }
+    }
     return NULL;
 }
 
@@ -63,8 +65,9 @@ static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
     struct ioreq *slot = slot_of_port(server, port);
     struct ioreq req;
 
-    if (!slot || !ioreq_take(slot, &req))
+    if (!slot || !ioreq_take(slot, &req)) {
         return false;
+    }
     ioreq_answer(slot, ioreq_perform(&server->device, &req));
     xenevtchn_notify(server->evtchn, port);
     return true;
@@ -81,8 +84,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     for (unsigned i = 0; i < REQUESTS_PER_WAKE; i++) {
         xenevtchn_port_or_error_t port = xenevtchn_pending(server->evtchn);
 
-        if (port < 0)
+        if (port < 0) {
             break;
+        }
         xenevtchn_unmask(server->evtchn, (evtchn_port_t)port);
         found |= serve_port(server, (evtchn_port_t)port);
     }
@@ -100,8 +104,9 @@ static int create(struct ioreq_server *server)
     struct ioreq_record record = {.domid = config->domain.domid, .uuid = config->domain.uuid};
 
     if (xendevicemodel_create_ioreq_server(config->dmod, (domid_t)record.domid,
-                                           HVM_IOREQSRV_BUFIOREQ_OFF, &server->id))
+                                           HVM_IOREQSRV_BUFIOREQ_OFF, &server->id)) {
         return -errno;
+    }
     server->stage = STAGE_CREATED;
     record.id = server->id;
     return ioreq_record_save(config->state_dir, &record);
@@ -115,8 +120,9 @@ static int map_page(struct ioreq_server *server)
     server->resource = xenforeignmemory_map_resource(
         config->fmem, (domid_t)config->domain.domid, XENMEM_resource_ioreq_server, server->id,
         XENMEM_resource_ioreq_server_frame_ioreq(0), 1, &page, PROT_READ | PROT_WRITE, 0);
-    if (!server->resource)
+    if (!server->resource) {
         return -errno;
+    }
     server->slots = page;
     return 0;
 }
@@ -127,8 +133,9 @@ static int enable(struct ioreq_server *server)
     const struct ioreq_server_config *config = &server->config;
 
     if (xendevicemodel_set_ioreq_server_state(config->dmod, (domid_t)config->domain.domid,
-                                              server->id, 1))
+                                              server->id, 1)) {
         return -errno;
+    }
     server->stage = STAGE_ENABLED;
     return 0;
 }
@@ -139,17 +146,20 @@ static int bind_ports(struct ioreq_server *server)
     uint32_t domid = server->config.domain.domid;
 
     server->evtchn = xenevtchn_open(NULL, 0);
-    if (!server->evtchn)
+    if (!server->evtchn) {
         return -errno;
-    if (fcntl(xenevtchn_fd(server->evtchn), F_SETFL, O_NONBLOCK))
+    }
+    if (fcntl(xenevtchn_fd(server->evtchn), F_SETFL, O_NONBLOCK)) {
         return -errno;
+    }
     for (unsigned vcpu = 0; vcpu < server->config.domain.vcpus; vcpu++) {
         evtchn_port_t theirs = __atomic_load_n(&server->slots[vcpu].vp_eport, __ATOMIC_RELAXED);
         xenevtchn_port_or_error_t port;
 
         port = xenevtchn_bind_interdomain(server->evtchn, domid, theirs);
-        if (port < 0)
+        if (port < 0) {
             return -errno;
+        }
         server->ports[server->bound++] = (evtchn_port_t)port;
     }
     return 0;
@@ -161,8 +171,9 @@ static int listen_events(struct ioreq_server *server)
 
     server->wake =
         event_new(base, xenevtchn_fd(server->evtchn), EV_READ | EV_PERSIST, on_wake, server);
-    if (!server->wake || event_add(server->wake, NULL))
+    if (!server->wake || event_add(server->wake, NULL)) {
         return -ENOMEM;
+    }
     return 0;
 }
 
@@ -174,8 +185,9 @@ static int claim_range(struct ioreq_server *server)
 
     if (xendevicemodel_map_io_range_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
                                                     server->id, 1, first,
-                                                    first + config->guest.mmio_size - 1))
+                                                    first + config->guest.mmio_size - 1)) {
         return -errno;
+    }
     server->stage = STAGE_CLAIMED;
     return 0;
 }
@@ -184,8 +196,9 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
 {
     struct ioreq_server *server = calloc(1, sizeof(*server));
 
-    if (!server)
+    if (!server) {
         return NULL;
+    }
     server->config = *config;
     server->memory = (struct guest_memory){.fmem = config->fmem, .domid = config->domain.domid};
     server->device = (struct ioreq_device){
@@ -223,13 +236,15 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
         return -EOPNOTSUPP;
     }
     server = new_server(config);
-    if (!server)
+    if (!server) {
         return -ENOMEM;
+    }
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         int rc = steps[i].run(server);
 
-        if (!rc)
+        if (!rc) {
             continue;
+        }
         snprintf(error, error_size, "%s: %s", steps[i].failed, strerror(-rc));
         ioreq_server_close(server);
         return rc;
@@ -248,9 +263,11 @@ void ioreq_server_silence(struct ioreq_server *server)
 /* Once Xen sends nothing new, what is in the slots is all that waits. */
 static void abandon_requests(struct ioreq_server *server)
 {
-    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++)
-        if (ioreq_abandon(&server->slots[vcpu]))
+    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
+        if (ioreq_abandon(&server->slots[vcpu])) {
             xenevtchn_notify(server->evtchn, server->ports[vcpu]);
+        }
+    }
 }
 
 /*
@@ -263,24 +280,30 @@ void ioreq_server_close(struct ioreq_server *server)
     const struct ioreq_server_config *config;
     domid_t domid;
 
-    if (!server)
+    if (!server) {
         return;
+    }
     config = &server->config;
     domid = (domid_t)config->domain.domid;
 
-    if (server->stage >= STAGE_CLAIMED)
+    if (server->stage >= STAGE_CLAIMED) {
         xendevicemodel_unmap_io_range_from_ioreq_server(
             config->dmod, domid, server->id, 1, config->guest.mmio_base,
             config->guest.mmio_base + config->guest.mmio_size - 1);
-    if (server->stage >= STAGE_ENABLED)
+    }
+    if (server->stage >= STAGE_ENABLED) {
         xendevicemodel_set_ioreq_server_state(config->dmod, domid, server->id, 0);
-    if (server->wake)
+    }
+    if (server->wake) {
         event_free(server->wake);
+    }
     abandon_requests(server);
-    if (server->evtchn)
+    if (server->evtchn) {
         xenevtchn_close(server->evtchn); /* unbinds the ports */
-    if (server->resource)
+    }
+    if (server->resource) {
         xenforeignmemory_unmap_resource(config->fmem, server->resource);
+    }
     if (server->stage >= STAGE_CREATED) {
         /* Disabled, it does no harm: a note that outlives it could name another's server. */
         ioreq_record_remove(config->state_dir, domid);
@@ -296,18 +319,22 @@ int ioreq_server_release(const struct ioreq_server_config *config,
     struct ioreq_server *server;
     int rc;
 
-    if (config->domain.vcpus > IOREQ_VCPUS_MAX)
+    if (config->domain.vcpus > IOREQ_VCPUS_MAX) {
         return -EOPNOTSUPP;
+    }
     server = new_server(config);
-    if (!server)
+    if (!server) {
         return -ENOMEM;
+    }
     server->id = (ioservid_t)record->id;
     server->stage = STAGE_CREATED;
     rc = map_page(server);
-    if (!rc)
+    if (!rc) {
         rc = enable(server);
-    if (!rc)
+    }
+    if (!rc) {
         rc = bind_ports(server);
+    }
     ioreq_server_close(server);
     return rc;
 }

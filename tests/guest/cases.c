@@ -22,16 +22,20 @@ static const char *run_balloon(void)
     struct page page;
     volatile uint64_t *word;
 
-    if (page_alloc(&page))
+    if (page_alloc(&page)) {
         return "out of memory";
+    }
     word = page.va;
-    if (balloon_out(page.gfn))
+    if (balloon_out(page.gfn)) {
         return "balloon_out failed";
-    if (balloon_in(page.gfn))
+    }
+    if (balloon_in(page.gfn)) {
         return "balloon_in failed";
+    }
     *word = 0x5afe;
-    if (*word != 0x5afe)
+    if (*word != 0x5afe) {
         return "the new page does not hold what is written";
+    }
     page_free(&page);
     return NULL;
 }
@@ -40,8 +44,9 @@ static const char *run_balloon(void)
 __attribute__((noreturn)) static const char *run_wait(void)
 {
     say("waiting");
-    for (;;)
+    for (;;) {
         relax();
+    }
 }
 
 static struct page filled[65536];
@@ -49,8 +54,9 @@ static unsigned long filled_count;
 
 static void fill_page(uint64_t *words, uint64_t pattern)
 {
-    for (size_t i = 0; i < WORDS_PER_PAGE; i++)
+    for (size_t i = 0; i < WORDS_PER_PAGE; i++) {
         words[i] = pattern;
+    }
 }
 
 static bool page_is_intact(const struct page *page, uint64_t pattern)
@@ -72,8 +78,9 @@ static bool page_is_intact(const struct page *page, uint64_t pattern)
 static bool all_intact(uint64_t pattern)
 {
     for (unsigned long i = 0; i < filled_count; i++) {
-        if (!page_is_intact(&filled[i], pattern))
+        if (!page_is_intact(&filled[i], pattern)) {
             return false;
+        }
     }
     return true;
 }
@@ -88,8 +95,9 @@ static const char *run_fill(void)
     uint64_t last_said = now_us();
 
     while (filled_count < sizeof(filled) / sizeof(filled[0]) &&
-           page_alloc(&filled[filled_count]) == 0)
+           page_alloc(&filled[filled_count]) == 0) {
         fill_page(filled[filled_count++].va, pattern);
+    }
     say("filled %lu pages", filled_count);
 
     while (all_intact(pattern)) {

@@ -3,24 +3,24 @@
 
 #include "gpu.h"
 
-#define PVINFO 0x78000u
+#define PVINFO             0x78000u
 #define PVINFO_MAGIC_VALUE 0x4776544776544776ull
-#define GFX_FLSH_CNTL 0x101008u
-#define BCS 0x22000u
-#define RING_TAIL (BCS + 0x30u)
-#define RING_HEAD (BCS + 0x34u)
-#define RING_START (BCS + 0x38u)
-#define RING_CTL (BCS + 0x3cu)
-#define GTT 0x800000u
+#define GFX_FLSH_CNTL      0x101008u
+#define BCS                0x22000u
+#define RING_TAIL          (BCS + 0x30u)
+#define RING_HEAD          (BCS + 0x34u)
+#define RING_START         (BCS + 0x38u)
+#define RING_CTL           (BCS + 0x3cu)
+#define GTT                0x800000u
 
 #define MI_STORE_DATA_IMM_GGTT (0x20u << 23 | 1u << 22 | 2u)
-#define XY_COLOR_BLT (2u << 29 | 0x50u << 22 | 3u << 20 | 5u)
-#define XY_SRC_COPY_BLT (2u << 29 | 0x53u << 22 | 3u << 20 | 8u)
-#define BR13_32BPP (3u << 24)
-#define ROP_COPY (0xccu << 16)
-#define ROP_PATTERN (0xf0u << 16)
+#define XY_COLOR_BLT           (2u << 29 | 0x50u << 22 | 3u << 20 | 5u)
+#define XY_SRC_COPY_BLT        (2u << 29 | 0x53u << 22 | 3u << 20 | 8u)
+#define BR13_32BPP             (3u << 24)
+#define ROP_COPY               (0xccu << 16)
+#define ROP_PATTERN            (0xf0u << 16)
 
-#define RING_PAGES 2u
+#define RING_PAGES    2u
 #define BLIT_ROWS_MAX 4096u /* coordinates are signed 16-bit numbers */
 
 static struct {
@@ -75,11 +75,13 @@ void gtt_set_halves(uint32_t entry, uint64_t gfn, bool high_first)
 {
     uint64_t pte = gfn << PAGE_SHIFT | PTE_PRESENT;
 
-    if (high_first)
+    if (high_first) {
         mmio_write32(GTT + entry * 8 + 4, pte >> 32);
+    }
     mmio_write32(GTT + entry * 8, (uint32_t)pte);
-    if (!high_first)
+    if (!high_first) {
         mmio_write32(GTT + entry * 8 + 4, pte >> 32);
+    }
 }
 
 void gtt_clear(uint32_t entry)
@@ -99,16 +101,19 @@ void gtt_flush(void)
 
 static const char *find_gpu(void)
 {
-    if (mmio_read64(PVINFO) != PVINFO_MAGIC_VALUE)
+    if (mmio_read64(PVINFO) != PVINFO_MAGIC_VALUE) {
         return "no PVINFO magic: is there a vGPU?";
-    if ((mmio_read32(PVINFO + 8) & 0xffff) != 1)
+    }
+    if ((mmio_read32(PVINFO + 8) & 0xffff) != 1) {
         return "PVINFO version is not 1";
+    }
     gpu.low_first = mmio_read32(PVINFO + 0x40) / PAGE_SIZE;
     gpu.low_count = mmio_read32(PVINFO + 0x44) / PAGE_SIZE;
     gpu.high_first = mmio_read32(PVINFO + 0x48) / PAGE_SIZE;
     gpu.high_count = mmio_read32(PVINFO + 0x4c) / PAGE_SIZE;
-    if (!gpu.low_count)
+    if (!gpu.low_count) {
         return "the mappable window is empty";
+    }
     gpu.next_entry = gpu.low_first;
     return NULL;
 }
@@ -118,18 +123,21 @@ const char *gpu_init(void)
     const char *error = find_gpu();
     uint32_t ring_entry;
 
-    if (error)
+    if (error) {
         return error;
+    }
     mmio_write32(RING_CTL, 0); /* whatever ran before */
     gpu.tail = 0;
     ring_entry = gtt_alloc(RING_PAGES);
     for (uint32_t i = 0; i < RING_PAGES; i++) {
-        if (page_alloc(&gpu.ring[i]))
+        if (page_alloc(&gpu.ring[i])) {
             return "out of memory";
+        }
         gtt_set(ring_entry + i, gpu.ring[i].gfn);
     }
-    if (page_alloc(&gpu.status))
+    if (page_alloc(&gpu.status)) {
         return "out of memory";
+    }
     gpu.status_entry = gtt_alloc(1);
     gtt_set(gpu.status_entry, gpu.status.gfn);
     gtt_flush();
@@ -193,8 +201,9 @@ uint32_t ring_submit(void)
     ring_emit(MI_STORE_DATA_IMM_GGTT);
     emit_address((uint64_t)gpu.status_entry * PAGE_SIZE);
     ring_emit(gpu.seqno);
-    if (gpu.tail % 8)
+    if (gpu.tail % 8) {
         ring_emit(0); /* the tail counts in quadwords */
+    }
     mmio_write32(RING_TAIL, gpu.tail);
     return gpu.seqno;
 }
@@ -205,8 +214,9 @@ bool ring_wait(uint32_t seqno, uint64_t timeout_us)
     uint64_t start = now_us();
 
     while (*status != seqno) {
-        if (now_us() - start > timeout_us)
+        if (now_us() - start > timeout_us) {
             return false;
+        }
         relax();
     }
     return true;

@@ -125,8 +125,9 @@ static int view(void *arg, uint64_t frame, void **page)
 {
     uint8_t *pages = arg;
 
-    if (frame < FRAME_BASE || frame >= FRAME_BASE + FRAMES)
+    if (frame < FRAME_BASE || frame >= FRAME_BASE + FRAMES) {
         return -EFAULT;
+    }
     *page = pages + (frame - FRAME_BASE) * PAGE;
     return 0;
 }
@@ -209,18 +210,21 @@ static uint8_t *page_of_frame(struct edu *edu, uint64_t frame)
     while (maps && !found && fgets(line, sizeof(line), maps)) {
         unsigned long first, end;
 
-        if (sscanf(line, "%lx-%lx rw-p", &first, &end) != 2 || end - first > (64u << 20))
+        if (sscanf(line, "%lx-%lx rw-p", &first, &end) != 2 || end - first > (64u << 20)) {
             continue;
+        }
         for (; first < end && !found; first += PAGE) {
             uint64_t entry = 0;
 
             if (pread(edu->pagemap, &entry, 8, (off_t)(first / PAGE * 8)) == 8 && entry >> 63 &&
-                (entry & ((UINT64_C(1) << 55) - 1)) == frame)
+                (entry & ((UINT64_C(1) << 55) - 1)) == frame) {
                 found = (uint8_t *)first; // NOLINT(performance-no-int-to-ptr)
+            }
         }
     }
-    if (maps)
+    if (maps) {
         fclose(maps);
+    }
     return found;
 }
 
@@ -252,10 +256,11 @@ static void edu_transfer(struct edu *edu, uint64_t command)
         edu->mistakes++;
         return;
     }
-    if (command & 2)
+    if (command & 2) {
         memcpy(memory, edu->buffer + (inside - EDU_BUFFER), count);
-    else
+    } else {
         memcpy(edu->buffer + (inside - EDU_BUFFER), memory, count);
+    }
     edu->transfers++;
 }
 

@@ -41,8 +41,9 @@ static void test_command_across_pages(void **state)
     struct fixture *fx = *state;
 
     fx->ring_size = 2 * PAGE;
-    while (fx->tail < PAGE - 8)
+    while (fx->tail < PAGE - 8) {
         EMIT(fx, MI_NOOP);
+    }
     EMIT(fx, MI_STORE_QWORD, DATA, 0, 0x11111111, 0x22222222);
     execute(fx);
     assert_int_equal(get(fx, DATA), 0x11111111);
@@ -81,8 +82,9 @@ static void test_batches(void **state)
     PUT(fx, A_BATCH + PAGE - 8, MI_STORE_DWORD, DATA + 16, 0, 5, MI_BATCH_END);
     EMIT(fx, MI_BATCH_START, A_BATCH, 0, MI_STORE_DWORD, DATA + 20, 0, 6);
     execute(fx);
-    for (uint32_t i = 0; i < 6; i++)
+    for (uint32_t i = 0; i < 6; i++) {
         assert_int_equal(get(fx, DATA + i * 4), i + 1);
+    }
 }
 
 static void test_batch_levels_are_bounded(void **state)
@@ -101,8 +103,9 @@ static void test_endless_batch(void **state)
     PUT(fx, A_BATCH, MI_NOOP, MI_BATCH_START, A_BATCH, 0);
     EMIT(fx, MI_BATCH_START, A_BATCH, 0);
     submit(fx);
-    for (unsigned i = 0; i < 10; i++)
+    for (unsigned i = 0; i < 10; i++) {
         assert_true(fx->gpu->ops->run(fx->gpu, 1000));
+    }
     assert_false(state_of(fx, fx->a).idle);
     assert_int_equal(state_of(fx, fx->a).head, 0);
 
@@ -184,8 +187,9 @@ static void test_truncated(void **state)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         for (uint32_t n = 1; n < commands[i].length; n++) {
             EMIT(fx, commands[i].header);
-            for (uint32_t k = 1; k < n; k++)
+            for (uint32_t k = 1; k < n; k++) {
                 EMIT(fx, 0);
+            }
             expect_failure(fx, "reach over the tail");
         }
     }
@@ -482,8 +486,9 @@ static void test_clients_take_turns(void **state)
     struct fixture *fx = *state;
     struct gpu_stats a, b;
 
-    for (unsigned i = 0; i < 500; i++)
+    for (unsigned i = 0; i < 500; i++) {
         EMIT(fx, MI_NOOP);
+    }
     /* One client keeps two engines busy and gets no more for it. */
     submit(fx);
     fx->engine = GPU_RCS;
@@ -526,8 +531,9 @@ static void test_garbage_stays_inside(void **state)
         own[fx->frame[A_COMMANDS + i]] = true;
         own[fx->frame[A_DATA + i]] = true;
     }
-    for (size_t i = 0; i < (size_t)FRAMES * PAGE; i++)
+    for (size_t i = 0; i < (size_t)FRAMES * PAGE; i++) {
         fx->port->memory[i] = (uint8_t)random_below(fx, 256);
+    }
     memcpy(before, fx->port->memory, sizeof(before));
 
     for (unsigned round = 0; round < 3000; round++) {
@@ -543,8 +549,9 @@ static void test_garbage_stays_inside(void **state)
         reset(fx);
     }
     for (uint32_t i = 0; i < FRAMES; i++) {
-        if (!own[i])
+        if (!own[i]) {
             assert_memory_equal(fx->port->memory + (size_t)i * PAGE, before[i], PAGE);
+        }
     }
 }
 
@@ -560,8 +567,9 @@ static void test_client_open_refuses(void **state)
     struct fixture *fx = *state;
     struct gpu_client *client;
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(fx->gpu->ops->client_open(fx->gpu, cases[i], &client), -ENOSPC);
+    }
     assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, &client), 0);
     fx->gpu->ops->client_close(client);
     assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, &client), 0);
@@ -592,8 +600,9 @@ static void test_open_refuses_options(void **state)
         bool closed = false;
 
         port->closed = &closed;
-        if (last)
+        if (last) {
             port->base.scratch |= UINT64_C(1) << 60;
+        }
         assert_int_equal(gpu_soft_open(&port->base, &options, &gpu), -EINVAL);
         assert_true(closed);
     }
@@ -623,8 +632,7 @@ int main(void)
         TEST(test_dma_fault),
         TEST(test_error_lasts_until_reset),
         TEST(test_tlb_is_stale_until_invalidate),
-        cmocka_unit_test_setup_teardown(test_eager_shows_a_wrong_order, set_up_eager,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_eager_shows_a_wrong_order, set_up_eager, tear_down),
         TEST(test_commands_are_fetched_anew_after_invalidate),
         TEST(test_commands_are_fetched_anew_after_submit),
         TEST(test_holds),

@@ -12,14 +12,16 @@
 
 static void read_data(struct fixture *fx, uint8_t *data)
 {
-    for (uint32_t i = 0; i < A_PAGES; i++)
+    for (uint32_t i = 0; i < A_PAGES; i++) {
         memcpy(data + (size_t)i * PAGE, at(fx, DATA + i * PAGE), PAGE);
+    }
 }
 
 static void fill_data(struct fixture *fx)
 {
-    for (uint32_t addr = DATA; addr < DATA + (uint32_t)DATA_SIZE; addr += 4)
+    for (uint32_t addr = DATA; addr < DATA + (uint32_t)DATA_SIZE; addr += 4) {
         put(fx, addr, random_below(fx, UINT32_MAX));
+    }
 }
 
 static void expect_data(struct fixture *fx, const uint8_t *expected)
@@ -28,8 +30,9 @@ static void expect_data(struct fixture *fx, const uint8_t *expected)
 
     read_data(fx, data);
     for (uint32_t i = 0; i < DATA_SIZE; i++) {
-        if (data[i] != expected[i])
+        if (data[i] != expected[i]) {
             fail_msg("byte 0x%x is 0x%02x, not 0x%02x", i, data[i], expected[i]);
+        }
     }
 }
 
@@ -80,9 +83,10 @@ static void model_fill(uint8_t *data, struct surface dst, unsigned depth, int32_
 {
     for (int32_t y = 0; y < h; y++) {
         for (int32_t x = 0; x < w; x++) {
-            for (unsigned b = 0; b < depth; b++)
+            for (unsigned b = 0; b < depth; b++) {
                 data[dst.origin + y * dst.pitch + x * (int32_t)depth + (int32_t)b] =
                     (uint8_t)(colour >> 8 * b);
+            }
         }
     }
 }
@@ -94,8 +98,9 @@ static void model_copy(uint8_t *data, struct surface dst, struct surface src, un
 
     memcpy(before, data, DATA_SIZE);
     for (int32_t y = 0; y < h; y++) {
-        for (int32_t x = 0; x < w * (int32_t)depth; x++)
+        for (int32_t x = 0; x < w * (int32_t)depth; x++) {
             data[dst.origin + y * dst.pitch + x] = before[src.origin + y * src.pitch + x];
+        }
     }
 }
 
@@ -257,8 +262,9 @@ static void test_budget_does_not_matter(void **state)
         submit(fx);
         run_all(fx, budgets[i]);
         assert_string_equal(state_of(fx, fx->a).reason, "");
-        if (i == 0)
+        if (i == 0) {
             read_data(fx, expected);
+        }
         expect_data(fx, expected);
     }
 }

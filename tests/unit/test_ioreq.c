@@ -31,8 +31,9 @@ struct fixture {
 
 static void note(struct fixture *f, uint64_t offset)
 {
-    if (f->accesses < 8)
+    if (f->accesses < 8) {
         f->offsets[f->accesses] = offset;
+    }
     f->accesses++;
 }
 
@@ -52,8 +53,9 @@ static void fake_write(void *arg, uint64_t offset, uint64_t value, unsigned size
     struct fixture *f = arg;
 
     assert_true(offset + size <= SIZE);
-    if (size < 8)
+    if (size < 8) {
         assert_int_equal(value >> size * 8, 0);
+    }
     note(f, offset);
     memcpy(f->regs + offset, &value, size);
 }
@@ -67,12 +69,14 @@ static int fake_copy(void *arg, uint64_t gpa, void *buf, size_t len, bool write)
 {
     struct fixture *f = arg;
 
-    if (f->memory_gone || len > sizeof(f->memory) || gpa > sizeof(f->memory) - len)
+    if (f->memory_gone || len > sizeof(f->memory) || gpa > sizeof(f->memory) - len) {
         return -EFAULT;
-    if (write)
+    }
+    if (write) {
         memcpy(f->memory + gpa, buf, len);
-    else
+    } else {
         memcpy(buf, f->memory + gpa, len);
+    }
     return 0;
 }
 
@@ -95,8 +99,9 @@ static int setup(void **state)
         .copy_arg = f,
         .stats = &f->stats,
     };
-    for (size_t i = 0; i < sizeof(f->regs); i++)
+    for (size_t i = 0; i < sizeof(f->regs); i++) {
         f->regs[i] = (uint8_t)(i * 7 + 1);
+    }
     *state = f;
     return 0;
 }
@@ -228,12 +233,13 @@ static void test_odd_sizes(void **state)
     static const uint32_t sizes[] = {0, 3, 5, 6, 7, 9, 16, 4096, UINT32_MAX};
     struct fixture *f = *state;
 
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         for (int dir = IOREQ_WRITE; dir <= IOREQ_READ; dir++) {
             struct ioreq req = copy_req(BASE, sizes[i], dir);
 
             assert_odd(f, &req);
         }
+    }
 }
 
 static void test_odd_counts(void **state)
@@ -241,8 +247,8 @@ static void test_odd_counts(void **state)
     static const uint32_t counts[] = {0, 1025, 65536, 0x40000001, UINT32_MAX};
     struct fixture *f = *state;
 
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-        for (int ptr = 0; ptr <= 1; ptr++)
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        for (int ptr = 0; ptr <= 1; ptr++) {
             for (int df = 0; df <= 1; df++) {
                 struct ioreq req = copy_req(BASE + 0x8000, 4, IOREQ_WRITE);
 
@@ -251,6 +257,8 @@ static void test_odd_counts(void **state)
                 req.df = df & 1;
                 assert_odd(f, &req);
             }
+        }
+    }
 }
 
 static void test_out_of_range(void **state)
@@ -275,8 +283,9 @@ static void test_other_types(void **state)
     for (unsigned type = 0; type < 256; type++) {
         struct ioreq req = copy_req(BASE, 4, IOREQ_READ);
 
-        if (type == IOREQ_TYPE_COPY || type == IOREQ_TYPE_INVALIDATE)
+        if (type == IOREQ_TYPE_COPY || type == IOREQ_TYPE_INVALIDATE) {
             continue;
+        }
         req.type = (uint8_t)type;
         assert_odd(f, &req);
     }
@@ -305,8 +314,9 @@ static void test_rep_stos(void **state)
     req.data = 0xabcd1234;
     ioreq_perform(&f->device, &req);
     assert_int_equal(f->accesses, 1024);
-    for (unsigned i = 0; i < 1024; i++)
+    for (unsigned i = 0; i < 1024; i++) {
         assert_memory_equal(f->regs + 0x1000 + 4 * i, &req.data, 4);
+    }
 }
 
 static void test_rep_stos_down(void **state)
@@ -339,8 +349,9 @@ static void test_string_out(void **state)
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE + 0x2000, 8, IOREQ_WRITE);
 
-    for (size_t i = 0; i < sizeof(f->memory); i++)
+    for (size_t i = 0; i < sizeof(f->memory); i++) {
         f->memory[i] = (uint8_t)(i * 3);
+    }
     req.count = 512;
     req.data_is_ptr = 1;
     req.data = 0xf04; /* not aligned, across a page */

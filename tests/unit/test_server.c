@@ -104,8 +104,9 @@ static int teardown(void **state)
     f->gpu->ops->close(f->gpu);
     xengt_close(f->xg);
     xengt_sim_free(f->sim);
-    if (f->base)
+    if (f->base) {
         event_base_free(f->base);
+    }
     free(f);
     return 0;
 }
@@ -123,8 +124,9 @@ static void attach(struct fixture *f, const char *domain, struct server_vgpu_inf
 {
     int rc = server_attach(f->server, domain, info, f->error, sizeof(f->error));
 
-    if (rc)
+    if (rc) {
         fail_msg("%s", f->error);
+    }
 }
 
 static void assert_attach_fails(struct fixture *f, const char *domain, int rc, const char *part)
@@ -132,8 +134,9 @@ static void assert_attach_fails(struct fixture *f, const char *domain, int rc, c
     struct server_vgpu_info info;
 
     assert_int_equal(server_attach(f->server, domain, &info, f->error, sizeof(f->error)), rc);
-    if (!strstr(f->error, part) || strchr(f->error, '\n'))
+    if (!strstr(f->error, part) || strchr(f->error, '\n')) {
         fail_msg("\"%s\" does not say \"%s\"", f->error, part);
+    }
 }
 
 static void refresh(struct fixture *f, const char *domain, struct server_vgpu_info *info)
@@ -149,8 +152,9 @@ static void settle(struct fixture *f, const char *domain)
     for (int i = 0; i < 200; i++) {
         server_turn(f->server);
         refresh(f, domain, &info);
-        if (!info.gtt.pending)
+        if (!info.gtt.pending) {
             return;
+        }
         usleep(5000);
     }
     fail_msg("%u stores are still pending after a second", info.gtt.pending);
@@ -162,8 +166,9 @@ static void guest_stores(struct fixture *f, const struct server_vgpu_info *info,
 {
     uint64_t table = MMIO_BASE + VGPU_GTT_OFFSET + 8 * info->mappable.first;
 
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         host_sim_mmio_write(f->host, info->domid, table + 8 * i, first + i * step, 8);
+    }
     host_sim_end_of_turn(f->host, info->domid);
 }
 
@@ -306,8 +311,9 @@ static void see(void *arg, const struct server_mapping *m)
 {
     struct seen *seen = arg;
 
-    if (!seen->n++)
+    if (!seen->n++) {
         seen->first_gfn = m->gfn;
+    }
 }
 
 static void test_mappings(void **state)

@@ -44,8 +44,9 @@ static uint32_t xen_cpuid_base(void)
     for (base = XEN_CPUID_FIRST_LEAF; base < XEN_CPUID_FIRST_LEAF + 0x10000; base += 0x100) {
         cpuid(base, 0, regs);
         if (regs[1] == XEN_CPUID_SIGNATURE_EBX && regs[2] == XEN_CPUID_SIGNATURE_ECX &&
-            regs[3] == XEN_CPUID_SIGNATURE_EDX)
+            regs[3] == XEN_CPUID_SIGNATURE_EDX) {
             break;
+        }
     }
     return base;
 }
@@ -83,8 +84,9 @@ void halt_case(void)
 {
     struct sched_shutdown shutdown = {.reason = SHUTDOWN_poweroff};
 
-    for (;;)
+    for (;;) {
         hypercall2(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
+    }
 }
 
 void relax(void)
@@ -104,8 +106,9 @@ static int one_page_op(unsigned int op, uint64_t gfn)
 
     set_xen_guest_handle(reservation.extent_start, &frame);
     result = hypercall2(__HYPERVISOR_memory_op, op, &reservation);
-    if (result == 1)
+    if (result == 1) {
         return 0;
+    }
     return result < 0 ? (int)result : -XEN_ENOMEM;
 }
 
@@ -138,8 +141,9 @@ static void memory_init(const struct hvm_start_info *info)
 
         /* Above the BAR nothing is RAM that this guest uses: only 4 GiB are mapped. */
         if (map[i].type == XEN_HVM_MEMMAP_TYPE_RAM && end <= GTTMMADR_BASE &&
-            end >> PAGE_SHIFT > ram_end_gfn)
+            end >> PAGE_SHIFT > ram_end_gfn) {
             ram_end_gfn = end >> PAGE_SHIFT;
+        }
     }
     next_fresh_gfn = ((uintptr_t)image_end + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
@@ -215,8 +219,9 @@ void mmio_write64(uint32_t off, uint64_t v)
 void platform_start(const struct hvm_start_info *info)
 {
     xen_init();
-    if (info->cmdline_paddr)
+    if (info->cmdline_paddr) {
         command_line_init((const char *)(uintptr_t)info->cmdline_paddr);
+    }
     memory_init(info);
     main();
     halt_case();

@@ -21,8 +21,9 @@ static void put_char(char c)
 
 static void put_string(const char *s)
 {
-    while (*s)
+    while (*s) {
         put_char(*s++);
+    }
 }
 
 static void put_number(uint64_t value, unsigned int base)
@@ -34,14 +35,16 @@ static void put_number(uint64_t value, unsigned int base)
         digits[count++] = "0123456789abcdef"[value % base];
         value /= base;
     } while (value);
-    while (count)
+    while (count) {
         put_char(digits[--count]);
+    }
 }
 
 static void put_signed(int value)
 {
-    if (value < 0)
+    if (value < 0) {
         put_char('-');
+    }
     put_number(value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 }
 
@@ -57,19 +60,21 @@ void say(const char *fmt, ...)
             put_char(*fmt);
             continue;
         }
-        for (fmt++; *fmt == 'l'; fmt++)
+        for (fmt++; *fmt == 'l'; fmt++) {
             is_long = true;
-        if (*fmt == 's')
+        }
+        if (*fmt == 's') {
             put_string(va_arg(args, const char *));
-        else if (*fmt == 'c')
+        } else if (*fmt == 'c') {
             put_char((char)va_arg(args, int));
-        else if (*fmt == 'd')
+        } else if (*fmt == 'd') {
             put_signed(va_arg(args, int));
-        else if (*fmt == 'u' || *fmt == 'x')
+        } else if (*fmt == 'u' || *fmt == 'x') {
             put_number(is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned int),
                        *fmt == 'u' ? 10 : 16);
-        else
+        } else {
             put_char(*fmt);
+        }
     }
     va_end(args);
     put_char('\n');
@@ -81,8 +86,9 @@ void say(const char *fmt, ...)
 void command_line_init(const char *from)
 {
     /* The last two bytes stay 0: they end the last word and the list of words. */
-    for (unsigned int i = 0; from[i] && i < COMMAND_LINE_MAX - 2; i++)
+    for (unsigned int i = 0; from[i] && i < COMMAND_LINE_MAX - 2; i++) {
         command_line[i] = from[i] == ' ' ? '\0' : from[i];
+    }
 }
 
 const char *case_name(void)
@@ -105,8 +111,9 @@ const char *arg(const char *key, const char *dflt)
     for (const char *word = command_line; word < command_line + COMMAND_LINE_MAX; word++) {
         const char *value = value_of(word, key);
 
-        if (value && (word == command_line || word[-1] == '\0'))
+        if (value && (word == command_line || word[-1] == '\0')) {
             return value;
+        }
     }
     return dflt;
 }
@@ -116,19 +123,21 @@ unsigned long arg_num(const char *key, unsigned long dflt)
     const char *text = arg(key, NULL);
     unsigned long value = 0, base = 10;
 
-    if (!text)
+    if (!text) {
         return dflt;
+    }
     if (text[0] == '0' && text[1] == 'x') {
         base = 16;
         text += 2;
     }
     for (; *text; text++) {
-        if (*text >= '0' && *text <= '9')
+        if (*text >= '0' && *text <= '9') {
             value = value * base + (unsigned long)(*text - '0');
-        else if (base == 16 && *text >= 'a' && *text <= 'f')
+        } else if (base == 16 && *text >= 'a' && *text <= 'f') {
             value = value * base + (unsigned long)(*text - 'a' + 10);
-        else
+        } else {
             return dflt;
+        }
     }
     return value;
 }

@@ -11,10 +11,10 @@
 
 struct scenario {
     const char *command_line;
-    bool no_defer;         /* unmap at once: order mistakes cannot hide behind the delay */
-    const char *failsafe;  /* the vGPU is expected to end in failsafe, for this reason */
+    bool no_defer;          /* unmap at once: order mistakes cannot hide behind the delay */
+    const char *failsafe;   /* the vGPU is expected to end in failsafe, for this reason */
     uint32_t max_map_calls; /* 0: not checked */
-    uint32_t scratch;      /* entries that are scratch at the end */
+    uint32_t scratch;       /* entries that are scratch at the end */
 };
 
 static const struct scenario scenarios[] = {

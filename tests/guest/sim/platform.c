@@ -25,8 +25,8 @@ int page_alloc(struct page *p)
         return -1;
     }
     p->gfn = guest.next_gfn++;
-    p->va = xengt_sim_guest_page(guest.run->world->sim, guest.run->domid,
-                                 (struct xengt_gfn){p->gfn});
+    p->va =
+        xengt_sim_guest_page(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){p->gfn});
     return p->va ? 0 : -1;
 }
 

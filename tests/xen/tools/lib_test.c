@@ -47,8 +47,8 @@ int open_library(struct test *t, const char *state_dir)
         return ret;
     }
     t->caps = xengt_get_caps(t->xg);
-    t->confined = !strstr(t->caps->explanation, "not stopped") &&
-                  !strstr(t->caps->explanation, "no IOMMU");
+    t->confined =
+        !strstr(t->caps->explanation, "not stopped") && !strstr(t->caps->explanation, "no IOMMU");
     return 0;
 }
 
@@ -66,6 +66,9 @@ static int api(const char *dir, int argc, char **argv)
     }
     test_api(&t);
     test_offers(&t);
+    if (t.caps->backend == XENGT_BACKEND_GRANT) {
+        test_seeded(&t);
+    }
     struct xengt_stats stats;
     xengt_get_stats(t.xg, &stats);
     expect(&t, stats.mapped == 0 && stats.leaked == 0, "nothing stays mapped or leaked");

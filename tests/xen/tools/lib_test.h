@@ -21,10 +21,27 @@ struct test {
 __attribute__((format(printf, 3, 4))) bool expect(struct test *t, bool good, const char *format,
                                                   ...);
 
+#define EXPECT(call, want)                                                                        \
+    do {                                                                                          \
+        int _got = (call);                                                                        \
+        expect(t, _got == (want), "%s gives %d, got %d", #call, (want), _got);                    \
+    } while (0)
+
+/* The guest of 32 MiB uses its first few; these are its own, and it does not look at them. */
+#define GFN_A      0x1800u
+#define GFN_B      0x1801u
+#define GFN_BEYOND 0x100000u
+#define GFN_LAPIC  0xfee00u
+
+/* One frame of the guest, all or nothing. */
+int map1(struct test *t, uint64_t gfn, struct xengt_bfn *bfn, unsigned prot);
+int unmap1(struct test *t, struct xengt_bfn bfn);
+
 int open_library(struct test *t, const char *state_dir);
 
 void test_api(struct test *t);
 void test_offers(struct test *t);
+void test_seeded(struct test *t); /* the grant back end only */
 int run_load(struct test *t, const uint32_t *domids, unsigned n);
 
 /* Real DMA: copies len bytes between bus addresses. 0, or -errno if the device does not answer. */

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Run every test and count: unit and model tests, the same under sanitizers, fuzzers, real Xen.
+
+Whatever runs speaks TAP on its standard output, or is one test by its exit status.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+FUZZ_SECONDS = 20
+POINT = re.compile(r"^(not )?ok\b(?!.*# SKIP)")
+SKIPPED = re.compile(r"^(not )?ok\b.*# SKIP")
+PLAN = re.compile(r"^1\.\.(\d+)")
+
+
+@dataclass
+class Suite:
+    """One program to run."""
+
+    name: str
+    command: list
+    environment: dict = field(default_factory=dict)
+    tap: bool = True
+
+
+@dataclass
+class Count:
+    """What came out."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other):
+        """Sum up."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+
+def meson_suites(builddir: Path, label):
+    """The tests that meson knows, to be run by us: their test points are counted one by one."""
+    text = subprocess.run(["meson", "introspect", "--tests", str(builddir)], check=True,
+                          capture_output=True, text=True).stdout
+    for test in sorted(json.loads(text), key=lambda test: test["name"]):
+        yield Suite(f"{label}/{test['name']}", test["cmd"], test["env"],
+                    test["protocol"] == "tap")
+
+
+def all_suites(builddir: Path):
+    """In the order of their price."""
+    yield from meson_suites(builddir, "unit")
+    yield from meson_suites(Path(f"{builddir}-asan"), "asan")
+    yield Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
+                         "--seconds", str(FUZZ_SECONDS), "--tap"])
+    for boot in boots_with_scenarios():
+        yield Suite(f"xen/{boot}", [str(TESTS / "xen/run.py"), "--builddir", str(builddir),
+                                    "--boot", boot])
+
+
+def boots_with_scenarios():
+    """Boots that a scenario asks for, in the order of first mention."""
+    boots = {}
+    for path in sorted((TESTS / "xen/scenarios").glob("*.sh")):
+        match = re.search(r"^# boots: *(.+)$", path.read_text(), re.M)
+        boots.update(dict.fromkeys(match[1].split() if match else []))
+    return boots
+
+
+def read_tap(process, show):
+    """Count the points of a stream; show tells which lines are worth the reader's time."""
+    count, planned, failing = Count(), None, False
+    for line in process.stdout:
+        line = line.rstrip("\n")
+        plan = PLAN.match(line)
+        if plan:
+            planned = int(plan[1])
+        elif SKIPPED.match(line):
+            count.skipped += 1
+            print(f"  {line}", flush=True)
+        elif match := POINT.match(line):
+            failing = match[1] is not None
+            count.failed += int(failing)
+            count.passed += int(not failing)
+        if failing or show(line):
+            print(f"  {line}", flush=True)
+    return count, planned
+
+
+def run_suite(suite, verbose):
+    """Run one program; a program that fails without saying so counts as a failure."""
+    started = time.monotonic()
+    print(f"{suite.name} ...", flush=True)
+    process = subprocess.Popen(suite.command, env={**os.environ, **suite.environment}, text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, errors="replace")
+    if suite.tap:
+        count, planned = read_tap(process, lambda line: verbose or line.startswith("# scenario"))
+        status = process.wait()
+        points = count.passed + count.failed + count.skipped
+        if planned != points:
+            print(f"  {points} test points, planned were {planned}")
+            count.failed += 1
+        elif status and not count.failed:
+            print(f"  exit status {status}")
+            count.failed += 1
+    else:
+        output = process.communicate()[0]
+        failed = int(process.returncode != 0)
+        count = Count(passed=1 - failed, failed=failed)
+        if failed or verbose:
+            print(output)
+    seconds = time.monotonic() - started
+    print(f"{suite.name}: {count.passed} passed, {count.failed} failed, {seconds:.0f} s",
+          flush=True)
+    return count
+
+
+def main():
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--builddir", type=Path, default=Path("build"))
+    parser.add_argument("--verbose", action="store_true", help="all output of everything")
+    parser.add_argument("filter", nargs="?", default="", help="suites whose names contain this")
+    args = parser.parse_args()
+    total = Count()
+    for suite in all_suites(args.builddir.resolve()):
+        if args.filter in suite.name:
+            total.add(run_suite(suite, args.verbose))
+    skipped = f", {total.skipped} skipped" if total.skipped else ""
+    print(f"{total.passed} passed, {total.failed} failed{skipped}")
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
