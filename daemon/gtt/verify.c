@@ -56,6 +56,7 @@ static void check_users(const struct gtt *gtt, uint64_t *frame, uint32_t n, stru
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written to through the findings */
 unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
 {
     struct findings f = {0, error, error_size};

@@ -104,14 +104,13 @@ static void reg_write_part(struct vgpu *vgpu, uint32_t offset, uint32_t value, u
 void vgpu_mmio_write(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigned size)
 {
     vgpu->stats.writes++;
-    if (!well_formed(offset, size)) {
+    bool reserved = offset >= VGPU_REGS_SIZE && offset < VGPU_GTT_OFFSET;
+    if (!well_formed(offset, size) || reserved) {
         vgpu->stats.unknown++;
     } else if (offset >= VGPU_GTT_OFFSET) {
         if (vgpu->failed || gtt_write(vgpu->gtt, offset - VGPU_GTT_OFFSET, value, size)) {
             vgpu->stats.unknown++;
         }
-    } else if (offset >= VGPU_REGS_SIZE) {
-        vgpu->stats.unknown++; /* reserved */
     } else if (size == 8) {
         reg_write(vgpu, offset, value);
         reg_write(vgpu, offset + 4, value >> 32);

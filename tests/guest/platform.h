@@ -58,7 +58,7 @@ unsigned long arg_num(const char *key, unsigned long dflt);
 /* End the guest at once, as if powered off. */
 void halt_case(void) __attribute__((noreturn));
 
-/* The name of the case to run: the command line's first word. */
+/* The command line's first word: the cases to run. */
 const char *case_name(void);
 
 /* NULL when passed, else the reason it failed. */
@@ -69,5 +69,11 @@ struct test_case {
 
 /* Ends with an entry whose name is NULL. */
 extern const struct test_case test_cases[];
+
+/*
+ * Runs "case" or "case+case+...", up to the first that fails: NULL, or its reason. The list ends at
+ * a space.
+ */
+const char *run_cases(const char *list);
 
 #endif

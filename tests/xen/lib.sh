@@ -33,6 +33,20 @@ check() {
     return 1
 }
 
+# relay COMMAND...: runs a test program; its lines "ok ..." and "not ok ..." are tests, too.
+relay() {
+    "$@" >/run/relay.out 2>&1
+    _relay_status=$?
+    while IFS= read -r _line; do
+        case "$_line" in
+        'ok '*) tell "ok ${_line#ok }" ;;
+        'not ok '*) tell "notok ${_line#not ok }" ;;
+        *) note "${_line#\# }" ;;
+        esac
+    done </run/relay.out
+    return "$_relay_status"
+}
+
 # wait_until SECONDS COMMAND...: polls until the command returns 0; its last output is kept.
 wait_until() {
     _deadline=$(($(cut -d. -f1 /proc/uptime) + $1))
@@ -222,7 +236,7 @@ vgpu_stat() {
 vgpu_stat_is() {
     _value=$(vgpu_stat "$1" "$2")
     echo "$2 is '$_value'"
-    [ "$_value" "$3" "$4" ]
+    test "$_value" "$3" "$4"
 }
 
 # fails_with REGEX COMMAND...: exit status 1 and one line that matches, no more.

@@ -28,6 +28,7 @@ static const struct scenario scenarios[] = {
     {.command_line = "badgfn", .no_defer = true, .scratch = 4},
     {.command_line = "badcommand", .failsafe = "unknown command"},
     {.command_line = "balloon"},
+    {.command_line = "blit+repoint+halves+probe+blit pages=40", .no_defer = true},
 };
 
 struct check {

@@ -136,13 +136,7 @@ unsigned long arg_num(const char *key, unsigned long dflt)
 
 const char *guest_run(const struct guest_run *run)
 {
-    size_t length = strcspn(run->command_line, " ");
     guest.run = run;
     guest.next_gfn = 16; /* as on a machine: the first pages are somebody else's */
-    for (const struct test_case *c = test_cases; c->name; c++) {
-        if (strlen(c->name) == length && strncmp(c->name, run->command_line, length) == 0) {
-            return c->run();
-        }
-    }
-    return "no such case";
+    return run_cases(run->command_line);
 }

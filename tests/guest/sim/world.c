@@ -30,7 +30,7 @@ static int open_gpu(struct world *world, uint32_t gtt_entries)
 
 int world_open(struct world *world, const struct world_options *options)
 {
-    *world = (struct world){.sim = xengt_sim_new()};
+    *world = (struct world){.sim = xengt_sim_new(), .mute = options->mute};
     if (!world->sim) {
         return -ENOMEM;
     }
@@ -56,7 +56,9 @@ int world_open(struct world *world, const struct world_options *options)
         ret = server_create(&config, &world->server);
     }
     if (ret) {
-        fprintf(stderr, "world: %s %s\n", strerror(-ret), error);
+        if (!options->mute) {
+            fprintf(stderr, "world: %s %s\n", strerror(-ret), error);
+        }
         world_close(world);
     }
     return ret;
@@ -85,7 +87,7 @@ int world_guest(struct world *world, const char *name, uint32_t pages, uint32_t 
     }
     char error[256];
     ret = server_attach(world->server, name, NULL, error, sizeof(error));
-    if (ret) {
+    if (ret && !world->mute) {
         fprintf(stderr, "world: %s\n", error);
     }
     return ret;

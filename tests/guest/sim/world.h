@@ -20,13 +20,14 @@ struct world {
     struct gpu *gpu;
     struct host *host;
     struct server *server;
-    bool mute; /* guests' lines are kept to themselves */
+    bool mute;
 };
 
 struct world_options {
     struct xengt_space_options space;
     uint32_t mappable_pages;
     uint32_t unmappable_pages;
+    bool mute; /* nobody hears what guests say, or why there is no world */
     uint32_t gtt_entries; /* of the GPU; fewer make a faster world */
 };
 
