@@ -7,6 +7,7 @@
 #include <xengt/space.h>
 #include <xengt/target.h>
 
+#include "bfns.h"
 #include "hv/hv.h"
 #include "slots.h"
 
@@ -20,7 +21,8 @@ struct target {
 struct xengt {
     struct hv *hv;
     struct slots slots;
-    void **views; /* CPU pointers by slot; NULL until the first is asked for */
+    struct bfns bfns; /* used where the back end has no window */
+    void **views;     /* CPU pointers by slot; NULL until the first is asked for */
     struct target targets[XENGT_TARGETS_MAX];
     size_t targets_count;
     struct xengt_caps caps;
@@ -46,14 +48,26 @@ __attribute__((format(printf, 3, 4))) int xengt_fail(struct xengt *xg, int error
 __attribute__((format(printf, 3, 4))) void xengt_log(struct xengt *xg, int level,
                                                      const char *format, ...);
 
+/* xengt_open() with a back end that is open already, which the handle takes; NULL: opens one. */
+int handle_open(struct xengt **out, const struct xengt_options *options, struct hv *hv,
+                struct hv_error *error);
+
+/* Releases what a predecessor's journal says it held, then starts one of our own. */
+int take_over(struct xengt *xg, struct hv_error *error);
+
 struct target *target_find(struct xengt *xg, uint32_t domid);
 
 /*
  * Maps the slots that were reserved for gfns (at most one batch) and moves those that succeeded
- * to SLOT_MAPPED. The caller frees those whose err is not 0.
+ * to SLOT_MAPPED. The caller gives those whose err is not 0 to engine_drop().
  */
-void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot,
-                const struct xengt_gfn *gfn, int *err, size_t n, unsigned prot);
+void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, const struct xengt_gfn *gfn,
+                int *err, size_t n, unsigned prot);
+void engine_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *slot,
+                        const uint32_t *gref, int *err, size_t n, unsigned prot);
+
+/* Frees a slot that was not mapped; one of which that is not certain stays leaked. */
+void engine_drop(struct xengt *xg, uint32_t slot);
 
 /*
  * Unmaps slots (at most one batch). Those Xen let go are free afterwards and err is 0; the rest
@@ -61,8 +75,12 @@ void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot,
  */
 void engine_unmap(struct xengt *xg, const uint32_t *slot, int *err, size_t n);
 
-/* The slot of a BFN that is mapped, or SLOT_NONE. */
+/*
+ * The slot of a BFN that is mapped, or SLOT_NONE; and the next one of the same BFN. Only where
+ * there is no window can there be more than one: when a page was mapped more than once.
+ */
 uint32_t engine_slot(const struct xengt *xg, struct xengt_bfn bfn);
+uint32_t engine_next(const struct xengt *xg, uint32_t slot);
 struct xengt_bfn engine_bfn(const struct xengt *xg, uint32_t slot);
 
 /* Gives up mappings that only wait for their users to come back, of all spaces. */

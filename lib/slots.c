@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,27 +11,34 @@
 #include <unistd.h>
 
 /*
- * A record, from bit 0: gfn 36, domid 16, state 4, check 8. The check byte makes a record that
- * was not written by us recognisable; a free slot is all zero.
+ * A record, from bit 0: gfn 36, domid 16, state 3, offered 1, check 8. The check byte makes a
+ * record that was not written by us recognisable; a free slot is all zero.
  */
-#define RECORD_GFN_BITS   36
-#define RECORD_DOMID_BITS 16
-#define RECORD_STATE_BITS 4
-#define RECORD_DOMID_SHIFT RECORD_GFN_BITS
-#define RECORD_STATE_SHIFT (RECORD_DOMID_SHIFT + RECORD_DOMID_BITS)
-#define RECORD_CHECK_SHIFT (RECORD_STATE_SHIFT + RECORD_STATE_BITS)
-#define RECORD_BODY_MASK  ((UINT64_C(1) << RECORD_CHECK_SHIFT) - 1)
+#define RECORD_GFN_BITS      36
+#define RECORD_DOMID_BITS    16
+#define RECORD_STATE_BITS    3
+#define RECORD_DOMID_SHIFT   RECORD_GFN_BITS
+#define RECORD_STATE_SHIFT   (RECORD_DOMID_SHIFT + RECORD_DOMID_BITS)
+#define RECORD_OFFERED_SHIFT (RECORD_STATE_SHIFT + RECORD_STATE_BITS)
+#define RECORD_CHECK_SHIFT   (RECORD_OFFERED_SHIFT + 1)
+#define RECORD_BODY_MASK     ((UINT64_C(1) << RECORD_CHECK_SHIFT) - 1)
+
+#define HELD_CHECK_SHIFT 40
 
 #define JOURNAL_MAGIC   UINT64_C(0x316c6e6a74676e78) /* "xngtjnl1", little endian */
-#define JOURNAL_VERSION 1u
+#define JOURNAL_VERSION 2u
 #define HEADER_SIZE     4096u
+#define BOOT_ID_SIZE    40u
 
 struct header {
     uint64_t magic;
     uint32_t version;
     uint32_t count;
     uint64_t window_base;
-    uint64_t check; /* of the members above */
+    uint32_t backend;
+    uint32_t area_size;
+    char boot_id[BOOT_ID_SIZE]; /* of the kernel: mappings end with the domain that has them */
+    uint64_t check;             /* of the members above */
 };
 
 static uint64_t mix(uint64_t x)
@@ -42,21 +50,28 @@ static uint64_t mix(uint64_t x)
 
 static uint64_t header_check(const struct header *h)
 {
-    return mix(h->magic ^ mix(h->version + mix(h->count + mix(h->window_base))));
+    const uint64_t *word = (const uint64_t *)h;
+    uint64_t check = 0;
+    for (size_t i = 0; i < offsetof(struct header, check) / sizeof(*word); i++) {
+        check = mix(check + word[i]) + i;
+    }
+    return check;
 }
 
-static uint64_t record_make(uint32_t domid, struct xengt_gfn gfn, enum slot_state state)
+static uint64_t record_make(uint32_t domid, uint64_t gfn, enum slot_state state, bool offered)
 {
-    uint64_t body = gfn.v | (uint64_t)domid << RECORD_DOMID_SHIFT |
-                    (uint64_t)state << RECORD_STATE_SHIFT;
+    uint64_t body = gfn | (uint64_t)domid << RECORD_DOMID_SHIFT |
+                    (uint64_t)state << RECORD_STATE_SHIFT |
+                    (uint64_t)offered << RECORD_OFFERED_SHIFT;
     return body | mix(body) << RECORD_CHECK_SHIFT;
 }
 
-static bool record_is_sound(uint64_t record)
+bool slots_sound(const struct slots *slots, uint32_t s)
 {
+    uint64_t record = slots->record[s];
     uint64_t body = record & RECORD_BODY_MASK;
     return record == 0 || (record == (body | mix(body) << RECORD_CHECK_SHIFT) &&
-                           body >> RECORD_STATE_SHIFT < SLOT_STATES);
+                           slots_state(slots, s) < SLOT_STATES);
 }
 
 /* One store moves a slot on: the file never shows half a record. */
@@ -67,7 +82,12 @@ static void record_store(struct slots *slots, uint32_t s, uint64_t record)
 
 enum slot_state slots_state(const struct slots *slots, uint32_t s)
 {
-    return (slots->record[s] & RECORD_BODY_MASK) >> RECORD_STATE_SHIFT;
+    return slots->record[s] >> RECORD_STATE_SHIFT & ((1u << RECORD_STATE_BITS) - 1);
+}
+
+bool slots_offered(const struct slots *slots, uint32_t s)
+{
+    return slots->record[s] >> RECORD_OFFERED_SHIFT & 1;
 }
 
 uint32_t slots_domid(const struct slots *slots, uint32_t s)
@@ -85,43 +105,144 @@ void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state)
     if (state == SLOT_LEAKED) {
         slots->leaked++;
     }
-    record_store(slots, s, record_make(slots_domid(slots, s), slots_gfn(slots, s), state));
+    record_store(
+        slots, s,
+        record_make(slots_domid(slots, s), slots_gfn(slots, s).v, state, slots_offered(slots, s)));
 }
 
-static size_t journal_size(uint32_t count)
+/* --- what is held ------------------------------------------------------------------------- */
+
+/* The slot is part of it: an entry that strayed to another place is not believed either. */
+static uint64_t held_check(uint32_t s, uint64_t bfn, uint32_t handle, uint32_t ref)
 {
-    return HEADER_SIZE + (size_t)count * sizeof(uint64_t);
+    uint64_t check = mix(bfn + mix((uint64_t)handle << 32 | ref) + mix(s + UINT64_C(1)));
+    return check << HELD_CHECK_SHIFT | UINT64_C(1) << 63; /* never all zero: that is "nothing" */
+}
+
+/* The check is stored last: an entry that was cut short by a kill is recognised. */
+void held_set(struct slots *slots, uint32_t s, uint64_t bfn, uint32_t handle, uint32_t ref)
+{
+    struct held *h = &slots->held[s];
+    h->handle = handle;
+    h->ref = ref;
+    __atomic_store_n(&h->bfn, bfn | held_check(s, bfn, handle, ref), __ATOMIC_RELEASE);
+}
+
+void held_clear(struct slots *slots, uint32_t s)
+{
+    struct held *h = &slots->held[s];
+    __atomic_store_n(&h->bfn, 0, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    h->handle = 0;
+    h->ref = 0;
+}
+
+bool held_empty(const struct slots *slots, uint32_t s)
+{
+    return slots->held[s].bfn == 0;
+}
+
+bool held_sound(const struct slots *slots, uint32_t s)
+{
+    const struct held *h = &slots->held[s];
+    uint64_t bfn = h->bfn & HELD_BFN_MAX;
+    return h->bfn == 0 || h->bfn == (bfn | held_check(s, bfn, h->handle, h->ref));
+}
+
+/* --- the file ----------------------------------------------------------------------------- */
+
+static size_t page_up(size_t size)
+{
+    return (size + XENGT_PAGE_SIZE - 1) / XENGT_PAGE_SIZE * XENGT_PAGE_SIZE;
+}
+
+static size_t held_offset(uint32_t count)
+{
+    return HEADER_SIZE + page_up((size_t)count * sizeof(uint64_t));
+}
+
+static size_t area_offset(uint32_t count)
+{
+    return held_offset(count) + page_up((size_t)count * sizeof(struct held));
+}
+
+static size_t journal_size(uint32_t count, uint32_t area_size)
+{
+    return area_offset(count) + page_up(area_size);
+}
+
+static void point_into(struct slots *slots, void *file, uint32_t count, uint32_t area_size)
+{
+    slots->file = file;
+    slots->file_size = journal_size(count, area_size);
+    slots->count = count;
+    slots->record = (uint64_t *)((char *)file + HEADER_SIZE);
+    slots->held = (struct held *)((char *)file + held_offset(count));
+    slots->area = (char *)file + area_offset(count);
+    slots->area_size = area_size;
+}
+
+static void read_boot_id(char id[BOOT_ID_SIZE])
+{
+    memset(id, 0, BOOT_ID_SIZE);
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        if (read(fd, id, BOOT_ID_SIZE - 1) < 0) {
+            id[0] = '\0';
+        }
+        close(fd);
+    }
+}
+
+/*
+ * A file that is all zero was being made when the process was killed: its header is written last,
+ * and nothing is mapped before that.
+ */
+static bool is_blank(const struct slots *slots, off_t size)
+{
+    static const char zero[XENGT_PAGE_SIZE];
+    char page[XENGT_PAGE_SIZE];
+    for (off_t at = 0; at < size;) {
+        ssize_t n = pread(slots->fd, page, sizeof(page), at);
+        if (n <= 0 || memcmp(page, zero, n) != 0) {
+            return false;
+        }
+        at += n;
+    }
+    return true;
 }
 
 /* Reads what a predecessor left; on any doubt the file is called damaged, never believed. */
 static void look_at_predecessor(struct slots *slots, off_t size, struct slots_found *found)
 {
+    struct header h;
+    char boot_id[BOOT_ID_SIZE];
     found->exists = true;
     found->damaged = true;
-    if (size < (off_t)HEADER_SIZE) {
+    if (pread(slots->fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || h.magic != JOURNAL_MAGIC ||
+        h.version != JOURNAL_VERSION || h.check != header_check(&h)) {
         return;
     }
-    slots->file = mmap(NULL, size, PROT_READ, MAP_SHARED, slots->fd, 0);
-    if (slots->file == MAP_FAILED) {
-        slots->file = NULL;
+    read_boot_id(boot_id);
+    found->other_boot = memcmp(boot_id, h.boot_id, sizeof(boot_id)) != 0;
+    found->kind = (struct slots_kind){
+        .window_base = h.window_base,
+        .count = h.count,
+        .backend = h.backend,
+        .area_size = h.area_size,
+    };
+    if ((size_t)size != journal_size(h.count, h.area_size)) {
         return;
     }
-    slots->file_size = size;
-    const struct header *h = slots->file;
-    if (h->magic != JOURNAL_MAGIC || h->version != JOURNAL_VERSION ||
-        h->check != header_check(h)) {
+    void *file = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, slots->fd, 0);
+    if (file == MAP_FAILED) {
         return;
     }
-    found->window_base = h->window_base;
-    if ((size_t)size != journal_size(h->count)) {
-        return;
-    }
-    found->count = h->count;
-    slots->count = h->count;
-    slots->record = (uint64_t *)((char *)slots->file + HEADER_SIZE);
+    point_into(slots, file, h.count, h.area_size);
+    found->readable = true;
     found->damaged = false;
-    for (uint32_t s = 0; s < h->count; s++) {
-        if (!record_is_sound(slots->record[s])) {
+    for (uint32_t s = 0; s < h.count; s++) {
+        if (!slots_sound(slots, s)) {
             found->damaged = true;
         }
     }
@@ -134,6 +255,8 @@ static void unmap_file(struct slots *slots)
     }
     slots->file = NULL;
     slots->record = NULL;
+    slots->held = NULL;
+    slots->area = NULL;
 }
 
 int slots_open(struct slots *slots, const char *dir, struct slots_found *found)
@@ -155,31 +278,61 @@ int slots_open(struct slots *slots, const char *dir, struct slots_found *found)
     if (fstat(slots->fd, &st)) {
         return -errno;
     }
-    if (st.st_size > 0) {
+    if (st.st_size > 0 && !is_blank(slots, st.st_size)) {
         look_at_predecessor(slots, st.st_size, found);
     }
     return 0;
 }
 
-int slots_begin(struct slots *slots, uint64_t window_base, uint32_t count)
+/*
+ * Makes the file anew. What will be written without a way to report failure gets its memory now:
+ * on a tmpfs without room a store would end the process.
+ */
+static int make_file(struct slots *slots, const struct slots_kind *kind, size_t size)
 {
-    unmap_file(slots);
-    size_t size = journal_size(count);
+    if (ftruncate(slots->fd, 0) || ftruncate(slots->fd, size)) {
+        return -errno;
+    }
+    size_t sure = kind->uses_held ? area_offset(kind->count) : held_offset(kind->count);
+    int ret = posix_fallocate(slots->fd, 0, sure);
+    if (!ret && kind->area_size) {
+        ret = posix_fallocate(slots->fd, area_offset(kind->count), page_up(kind->area_size));
+    }
+    return -ret;
+}
+
+static int map_file(struct slots *slots, const struct slots_kind *kind)
+{
+    size_t size = journal_size(kind->count, kind->area_size);
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     if (slots->fd >= 0) {
         flags = MAP_SHARED;
-        if (ftruncate(slots->fd, 0) || ftruncate(slots->fd, size)) {
-            return -errno;
+        int ret = make_file(slots, kind, size);
+        if (ret) {
+            return ret;
         }
     }
     void *file = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, slots->fd, 0);
     if (file == MAP_FAILED) {
         return -errno;
     }
-    slots->file = file;
-    slots->file_size = size;
-    slots->record = (uint64_t *)((char *)file + HEADER_SIZE);
+    point_into(slots, file, kind->count, kind->area_size);
+    /* The hypervisor reads and writes the area and cannot wait for a page to come. */
+    if (kind->area_size && mlock(slots->area, kind->area_size)) {
+        return -errno;
+    }
+    memset(slots->area, 0, kind->area_size);
+    return 0;
+}
 
+int slots_begin(struct slots *slots, const struct slots_kind *kind)
+{
+    uint32_t count = kind->count;
+    unmap_file(slots);
+    int ret = map_file(slots, kind);
+    if (ret) {
+        return ret;
+    }
     /* Pages of the array are taken when slots are first used, not now. */
     slots->slot = mmap(NULL, count * sizeof(struct slot), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -187,7 +340,6 @@ int slots_begin(struct slots *slots, uint64_t window_base, uint32_t count)
         slots->slot = NULL;
         return -ENOMEM;
     }
-    slots->count = count;
     slots->used = slots->leaked = slots->fresh = 0;
     slots->free = SLOT_NONE;
 
@@ -195,18 +347,20 @@ int slots_begin(struct slots *slots, uint64_t window_base, uint32_t count)
         .magic = JOURNAL_MAGIC,
         .version = JOURNAL_VERSION,
         .count = count,
-        .window_base = window_base,
+        .window_base = kind->window_base,
+        .backend = kind->backend,
+        .area_size = kind->area_size,
     };
+    read_boot_id(h.boot_id);
     h.check = header_check(&h);
-    memcpy(file, &h, sizeof(h));
+    memcpy(slots->file, &h, sizeof(h));
     return 0;
 }
 
 void slots_close(struct slots *slots, bool remove_file, const char *dir)
 {
     char path[512];
-    if (remove_file && dir &&
-        snprintf(path, sizeof(path), "%s/journal", dir) < (int)sizeof(path)) {
+    if (remove_file && dir && snprintf(path, sizeof(path), "%s/journal", dir) < (int)sizeof(path)) {
         unlink(path);
     }
     unmap_file(slots);
@@ -220,7 +374,7 @@ void slots_close(struct slots *slots, bool remove_file, const char *dir)
     slots->fd = -1;
 }
 
-uint32_t slots_reserve(struct slots *slots, uint32_t domid, struct xengt_gfn gfn)
+static uint32_t reserve(struct slots *slots, uint32_t domid, uint64_t frame, bool offered)
 {
     uint32_t s = slots->free;
     if (s != SLOT_NONE) {
@@ -232,8 +386,18 @@ uint32_t slots_reserve(struct slots *slots, uint32_t domid, struct xengt_gfn gfn
     }
     slots->used++;
     slots->slot[s] = (struct slot){.hash_next = SLOT_NONE, .prev = SLOT_NONE, .next = SLOT_NONE};
-    record_store(slots, s, record_make(domid, gfn, SLOT_RESERVED));
+    record_store(slots, s, record_make(domid, frame, SLOT_RESERVED, offered));
     return s;
+}
+
+uint32_t slots_reserve(struct slots *slots, uint32_t domid, struct xengt_gfn gfn)
+{
+    return reserve(slots, domid, gfn.v, false);
+}
+
+uint32_t slots_reserve_offered(struct slots *slots, uint32_t domid, uint32_t gref)
+{
+    return reserve(slots, domid, gref, true);
 }
 
 void slots_free(struct slots *slots, uint32_t s)

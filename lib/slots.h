@@ -9,6 +9,13 @@
  * holds, at any instant. Written first, without a system call, by design of the table itself.
  *
  * The slots (16 bytes) hold what only the running process needs.
+ *
+ * Two more areas of the journal serve back ends whose mappings cannot be told from the slot
+ * alone; they take no memory until they are used:
+ *
+ *   held  16 bytes for each slot: the BFN, and the handle Xen will want to see again
+ *   area  the back end's own: above all the arguments of its hypercalls, so that what Xen answers
+ *         is in the journal before the process can be killed
  */
 #ifndef XENGT_SLOTS_H
 #define XENGT_SLOTS_H
@@ -30,6 +37,19 @@ enum slot_state {
     SLOT_STATES,
 };
 
+/*
+ * What stands for a mapping where the slot does not: in the journal, and checked, because a wrong
+ * number here would undo a mapping of somebody else. All zero: nothing. handle and ref mean what
+ * the back end says.
+ */
+struct held {
+    uint64_t bfn; /* and a check of all members above its 40 bits */
+    uint32_t handle;
+    uint32_t ref;
+};
+
+#define HELD_BFN_MAX ((UINT64_C(1) << 40) - 1)
+
 #define SLOT_USERS_MAX ((1u << 22) - 1)
 
 struct slot {
@@ -44,40 +64,68 @@ struct slot {
 
 struct slots {
     uint32_t count;
-    uint32_t used;   /* not free */
+    uint32_t used; /* not free */
     uint32_t leaked;
-    uint32_t fresh;  /* slots from here on have never been used */
-    uint32_t free;   /* head of the free list */
+    uint32_t fresh; /* slots from here on have never been used */
+    uint32_t free;  /* head of the free list */
     struct slot *slot;
     uint64_t *record;
-    void *file; /* header and records */
+    struct held *held;
+    void *area;
+    size_t area_size;
+    void *file; /* header, records, held, area */
     size_t file_size;
     int fd; /* -1: no file */
+};
+
+/* What the header of a journal says of all of it. */
+struct slots_kind {
+    uint64_t window_base;
+    uint32_t count;
+    uint32_t backend;   /* whose rules the records follow: enum xengt_backend */
+    uint32_t area_size; /* of the back end's own area */
+    bool uses_held;     /* every mapping has its held: room for it is made sure of */
 };
 
 /* What was found in the file of a predecessor. */
 struct slots_found {
     bool exists;
-    bool damaged; /* the records cannot be trusted: sweep all of the window */
-    uint64_t window_base;
-    uint32_t count;
+    bool damaged;    /* not all of it can be trusted */
+    bool other_boot; /* written before this domain booted: nothing of it is mapped any more */
+    bool readable;   /* kind is sound, and the records can be looked at one by one */
+    struct slots_kind kind;
 };
 
 /*
  * Opens the journal in dir, or makes one (dir NULL: in memory only). What a predecessor left is
- * described and can be read by slots_record() until slots_begin() starts afresh.
+ * described and can be read until slots_begin() starts afresh. Its held and area may also be
+ * written: that goes to private memory, so that a kill in the middle of a recovery loses nothing.
  */
 int slots_open(struct slots *slots, const char *dir, struct slots_found *found);
-int slots_begin(struct slots *slots, uint64_t window_base, uint32_t count);
+int slots_begin(struct slots *slots, const struct slots_kind *kind);
 void slots_close(struct slots *slots, bool remove_file, const char *dir);
 
 /* SLOT_NONE: all in use. The slot comes reserved, its record written. */
 uint32_t slots_reserve(struct slots *slots, uint32_t domid, struct xengt_gfn gfn);
+/* The same for a grant that the domain offers: unmapped by its handle, on every back end. */
+uint32_t slots_reserve_offered(struct slots *slots, uint32_t domid, uint32_t gref);
 void slots_free(struct slots *slots, uint32_t s);
 void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state);
 
 enum slot_state slots_state(const struct slots *slots, uint32_t s);
 uint32_t slots_domid(const struct slots *slots, uint32_t s);
-struct xengt_gfn slots_gfn(const struct slots *slots, uint32_t s);
+struct xengt_gfn slots_gfn(const struct slots *slots, uint32_t s); /* or the offered reference */
+bool slots_offered(const struct slots *slots, uint32_t s);
+bool slots_sound(const struct slots *slots, uint32_t s); /* of a predecessor: can be believed */
+
+void held_set(struct slots *slots, uint32_t s, uint64_t bfn, uint32_t handle, uint32_t ref);
+void held_clear(struct slots *slots, uint32_t s);
+bool held_sound(const struct slots *slots, uint32_t s); /* all zero is sound, too */
+bool held_empty(const struct slots *slots, uint32_t s);
+
+static inline uint64_t held_bfn(const struct slots *slots, uint32_t s)
+{
+    return slots->held[s].bfn & HELD_BFN_MAX;
+}
 
 #endif

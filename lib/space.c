@@ -270,8 +270,8 @@ static uint32_t reserve(struct xengt_space *space, struct xengt_gfn gfn, int *er
  * One batch. While the call is on its way, prev of a reserved slot says which of the misses it
  * is, so that a gfn that stands twice shares the answer.
  */
-static void get_batch(struct xengt_space *space, const struct xengt_gfn *gfn,
-                      struct xengt_bfn *bfn, int *err, size_t n)
+static void get_batch(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
+                      int *err, size_t n)
 {
     struct xengt *xg = space->xg;
     struct batch *b = &xg->batch;
@@ -308,7 +308,7 @@ static void get_batch(struct xengt_space *space, const struct xengt_gfn *gfn,
     for (size_t k = 0; k < misses; k++) {
         if (b->err[k]) {
             hash_remove(space, b->slot[k]);
-            slots_free(&xg->slots, b->slot[k]);
+            engine_drop(xg, b->slot[k]);
             space->mapped--;
         }
     }
@@ -332,29 +332,45 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
                         bfn[k] = XENGT_BFN_INVALID;
                     }
                 }
-                return xengt_fail(xg, ret, "domain %u: a frame cannot be mapped: %s",
-                                  space->domid, strerror(-ret));
+                return xengt_fail(xg, ret, "domain %u: a frame cannot be mapped: %s", space->domid,
+                                  strerror(-ret));
             }
         }
     }
     return 0;
 }
 
-/* The slot of a BFN of this space, or SLOT_NONE. */
-static uint32_t own_slot(const struct xengt_space *space, struct xengt_bfn bfn)
+static bool is_own(const struct xengt_space *space, uint32_t s)
 {
     const struct slots *slots = &space->xg->slots;
-    uint32_t s = engine_slot(space->xg, bfn);
-    if (s == SLOT_NONE || slots->slot[s].raw || slots_domid(slots, s) != space->domid) {
-        return SLOT_NONE;
+    return !slots->slot[s].raw && slots_domid(slots, s) == space->domid;
+}
+
+/*
+ * The slot of a BFN of this space, or SLOT_NONE. Where the BFN is the page itself, a stale mapping
+ * and a fresh one can share it; then it is the one that has users.
+ */
+static uint32_t own_slot(const struct xengt_space *space, struct xengt_bfn bfn)
+{
+    uint32_t found = SLOT_NONE;
+    for (uint32_t s = engine_slot(space->xg, bfn); s != SLOT_NONE; s = engine_next(space->xg, s)) {
+        if (is_own(space, s)) {
+            found = s;
+            if (space->xg->slots.slot[s].users) {
+                break;
+            }
+        }
     }
-    return s;
+    return found;
 }
 
 uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn)
 {
-    uint32_t s = own_slot(space, bfn);
-    return s == SLOT_NONE ? 0 : space->xg->slots.slot[s].users;
+    uint32_t users = 0;
+    for (uint32_t s = engine_slot(space->xg, bfn); s != SLOT_NONE; s = engine_next(space->xg, s)) {
+        users += is_own(space, s) ? space->xg->slots.slot[s].users : 0;
+    }
+    return users;
 }
 
 int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)

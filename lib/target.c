@@ -19,8 +19,9 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
 {
     int ret = xg->hv->ops->domain_info(xg->hv, domid, info);
     if (ret) {
-        xengt_fail(xg, ret, ret == -ESRCH ? "no domain has this number"
-                                          : "Xen gives no information on it: %s",
+        xengt_fail(xg, ret,
+                   ret == -ESRCH ? "no domain has this number"
+                                 : "Xen gives no information on it: %s",
                    strerror(-ret));
     }
     return ret;
@@ -29,6 +30,9 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
 int xengt_target_add(struct xengt *xg, uint32_t domid)
 {
     struct xengt_target_info info;
+    if (domid == 0) {
+        return xengt_fail(xg, -EINVAL, "dom0 is no guest");
+    }
     int ret = xengt_domain_info(xg, domid, &info);
     if (ret) {
         return ret;
@@ -70,6 +74,9 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid)
     }
     if (t->raw) {
         return xengt_fail(xg, -EBUSY, "domain %u: %u of its pages are mapped", domid, t->raw);
+    }
+    if (xg->hv->ops->forget) {
+        xg->hv->ops->forget(xg->hv, domid);
     }
     size_t i = t - xg->targets;
     xg->targets_count--;

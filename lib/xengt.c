@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The handle: opening, closing, the lock, what a predecessor left. */
+/* The handle: opening, closing, the lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -101,81 +101,18 @@ static int take_lock(struct xengt *xg, struct hv_error *error)
     return 0;
 }
 
-/* Unmaps the slots of a predecessor, a batch at a time. Returns how many could not be. */
-static uint32_t sweep(struct xengt *xg, const struct slots *old, uint32_t count)
-{
-    uint32_t failed = 0;
-    for (uint32_t s = 0; s < count;) {
-        size_t n = 0;
-        for (; s < count && n < xg->hv->batch; s++) {
-            if (!old || slots_state(old, s) != SLOT_FREE) {
-                xg->batch.slot[n++] = s;
-            }
-        }
-        if (!n) {
-            break;
-        }
-        xg->hv->ops->unmap(xg->hv, xg->batch.slot, xg->batch.err, n);
-        for (size_t i = 0; i < n; i++) {
-            if (xg->batch.err[i] == 0) {
-                xg->stats.reclaimed++;
-            } else if (xg->batch.err[i] != -ENOENT) {
-                failed++;
-            }
-        }
-    }
-    return failed;
-}
-
-/*
- * Releases what a predecessor held, then starts a journal of our own. The predecessor's window
- * may have been another one; the journal says which.
- */
-static int take_over(struct xengt *xg, struct hv_error *error)
-{
-    struct slots_found found;
-    int ret = slots_open(&xg->slots, xg->state_dir, &found);
-    if (ret) {
-        hv_error(error, "journal in '%s': %s", xg->state_dir, strerror(-ret));
-        return ret;
-    }
-    uint64_t window_base = xg->hv->window_base;
-    uint32_t failed = 0;
-    if (found.exists && !found.damaged) {
-        xg->hv->window_base = found.window_base;
-        failed = sweep(xg, &xg->slots, found.count);
-        xg->hv->window_base = window_base;
-    } else if (found.exists) {
-        xengt_log(xg, LOG_WARNING, "journal in '%s' is damaged: sweeping the whole window",
-                  xg->state_dir);
-        failed = sweep(xg, NULL, xg->hv->slots);
-    }
-    if (failed) {
-        hv_error(error, "%u mappings of a predecessor cannot be released; see 'xl dmesg'", failed);
-        return -EIO;
-    }
-    if (xg->stats.reclaimed) {
-        xengt_log(xg, LOG_NOTICE, "released %llu mappings of a process that was killed",
-                  (unsigned long long)xg->stats.reclaimed);
-    }
-    ret = slots_begin(&xg->slots, window_base, xg->hv->slots);
-    if (ret) {
-        hv_error(error, "slot table of %u entries: %s", xg->hv->slots, strerror(-ret));
-    }
-    return ret;
-}
-
 static int open_backend(struct xengt *xg, const struct xengt_options *options,
                         struct hv_error *error)
 {
     switch (options->backend) {
     case XENGT_BACKEND_AUTO:
-        if (options->sim) {
-            return hv_sim_open(options, &xg->hv, error);
-        }
-        return hv_physmap_open(options, &xg->hv, error);
+        return hv_auto_open(options, &xg->hv, error);
     case XENGT_BACKEND_PHYSMAP:
         return hv_physmap_open(options, &xg->hv, error);
+    case XENGT_BACKEND_GRANT:
+        return hv_grant_open(options, &xg->hv, error);
+    case XENGT_BACKEND_PVIOMMU:
+        return hv_pviommu_open(options, &xg->hv, error);
     case XENGT_BACKEND_SIM:
         return hv_sim_open(options, &xg->hv, error);
     }
@@ -229,9 +166,12 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     if (dir && !(xg->state_dir = strdup(dir))) {
         return -ENOMEM;
     }
-    int ret = open_backend(xg, options, error);
+    int ret = xg->hv ? 0 : open_backend(xg, options, error);
     if (ret) {
         return ret;
+    }
+    if (xg->hv->batch_max && batch > xg->hv->batch_max) {
+        batch = xg->hv->batch_max;
     }
     xg->hv->batch = batch;
     ret = take_lock(xg, error);
@@ -258,33 +198,24 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     return 0;
 }
 
-int xengt_open(struct xengt **out, const struct xengt_options *options, char *error,
-               size_t error_size)
+int handle_open(struct xengt **out, const struct xengt_options *options, struct hv *hv,
+                struct hv_error *error)
 {
-    static const struct xengt_options defaults = {0};
-    char unused[1];
-    struct hv_error err = {error ? error : unused, error ? error_size : sizeof(unused)};
-    *out = NULL;
-    if (!options) {
-        options = &defaults;
-    }
-    if (error && error_size) {
-        error[0] = '\0';
-    }
     struct xengt *xg = calloc(1, sizeof(*xg));
     if (!xg) {
-        hv_error(&err, "out of memory");
+        if (hv) {
+            hv->ops->close(hv);
+        }
         return -ENOMEM;
     }
+    xg->hv = hv;
     xg->lock_fd = -1;
     xg->slots.fd = -1;
     xg->log = options->log;
     xg->log_arg = options->log_arg;
-    int ret = handle_init(xg, options, &err);
+    int ret = handle_init(xg, options, error);
     if (ret) {
-        if (ret == -ENOMEM && error && !error[0]) {
-            hv_error(&err, "out of memory");
-        }
+        bfns_free(&xg->bfns);
         slots_close(&xg->slots, false, NULL);
         handle_free(xg);
         return ret;
@@ -292,6 +223,23 @@ int xengt_open(struct xengt **out, const struct xengt_options *options, char *er
     xengt_log(xg, LOG_INFO, "%s: %s", xg->caps.backend_name, xg->caps.explanation);
     *out = xg;
     return 0;
+}
+
+int xengt_open(struct xengt **out, const struct xengt_options *options, char *error,
+               size_t error_size)
+{
+    static const struct xengt_options defaults = {0};
+    char unused[1];
+    struct hv_error err = {error ? error : unused, error ? error_size : sizeof(unused)};
+    *out = NULL;
+    if (error && error_size) {
+        error[0] = '\0';
+    }
+    int ret = handle_open(out, options ? options : &defaults, NULL, &err);
+    if (ret == -ENOMEM && error && error_size && !error[0]) {
+        hv_error(&err, "out of memory");
+    }
+    return ret;
 }
 
 /* Mappings of xengt_map() that their owner did not undo. */
@@ -317,6 +265,7 @@ void xengt_close(struct xengt *xg)
         xengt_space_close(xg->targets[i].space);
     }
     unmap_raw(xg);
+    bfns_free(&xg->bfns);
     /* Leaked slots stay in the journal, so that the next owner tries again. */
     slots_close(&xg->slots, xg->slots.leaked == 0, xg->state_dir);
     handle_free(xg);

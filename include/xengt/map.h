@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Map and unmap, one mapping per call entry: the plain form. Every entry of xengt_map() is a
- * mapping of its own with a BFN of its own, also when the same gfn is named twice. Users that
- * want counting, caching and deferral want <xengt/space.h> instead, which is built on this.
+ * mapping of its own, also when the same gfn is named twice, and wants an xengt_unmap() of its
+ * own. Users that want counting, caching and deferral want <xengt/space.h> instead.
+ *
+ * Where mappings live in a window (caps.window_base is not 0), each has a BFN of its own. On the
+ * grant and pviommu back ends the BFN is the page itself: a page mapped twice has the same BFN
+ * twice, and stays mapped until that BFN has been unmapped as often.
  */
 #ifndef XENGT_MAP_H
 #define XENGT_MAP_H
@@ -28,12 +32,16 @@ extern "C" {
  * An entry (the call, when err is NULL):
  *   -EINVAL      the gfn is not RAM of the target: a hole, MMIO, beyond its memory, ballooned
  *                out, paged out or shared; or above XENGT_GFN_MAX
- *   -ENOSPC      the window is full
+ *   -ENOSPC      the window is full; or the guest's grant table, or Xen's table of mappings
  *   -ENOMEM      Xen has no memory for page tables of the window
  *   -ESRCH       the target is gone
+ *   -EACCES      the guest took the entry of its grant table away that the mapping needed
+ *   -EOPNOTSUPP  the guest uses version 2 of the grant table
+ *   -EIO         anything else, which Xen logs; should it be unknown whether the page is mapped
+ *                now, that is logged, too, and the slot is leaked
  */
-int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn,
-              struct xengt_bfn *bfn, int *err, size_t n, unsigned prot);
+int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
+              int *err, size_t n, unsigned prot);
 
 /*
  * Undoes mappings, in as few hypercalls as possible. No device may use the BFNs any more: their

@@ -19,10 +19,10 @@ struct xengt_space;
 
 /* Zero is the default of every member. */
 struct xengt_space_options {
-    uint32_t quota;          /* mappings at a time; 0: as many as the window has */
-    uint32_t defer_pages;    /* mappings kept after their last release; 0: the default */
-    unsigned defer_ms;       /* time they are kept, at least, twice that at most; 0: default */
-    bool no_defer;           /* unmap at the last release: for tests */
+    uint32_t quota;       /* mappings at a time; 0: as many as the window has */
+    uint32_t defer_pages; /* mappings kept after their last release; 0: the default */
+    unsigned defer_ms;    /* time they are kept, at least, twice that at most; 0: default */
+    bool no_defer;        /* unmap at the last release: for tests */
 };
 
 #define XENGT_DEFER_PAGES_DEFAULT 1024u
@@ -34,9 +34,9 @@ struct xengt_space_stats {
     uint32_t deferred;   /* of these: kept for a user who may come back */
     uint32_t high_water; /* most mappings at a time so far */
     uint64_t gets;
-    uint64_t hits;       /* gets served without a hypercall */
-    uint64_t failures;   /* gets refused */
-    uint64_t map_calls;  /* hypercalls made to map */
+    uint64_t hits;      /* gets served without a hypercall */
+    uint64_t failures;  /* gets refused */
+    uint64_t map_calls; /* hypercalls made to map */
     uint64_t unmap_calls;
 };
 

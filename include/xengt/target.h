@@ -19,7 +19,7 @@ struct xengt_target_info {
     bool hvm;           /* HVM or PVH: has guest frame numbers of its own */
     bool hap;           /* hardware assisted paging: has a p2m that writes can be trapped in */
     bool dying;
-    uint64_t pages;     /* pages it owns now */
+    uint64_t pages; /* pages it owns now */
     uint64_t max_pages;
     unsigned vcpus;
 };
@@ -36,7 +36,7 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
  *   -EEXIST      it is a target already
  *   -EOPNOTSUPP  its memory cannot be mapped safely: a PV domain (no frame numbers of its own),
  *                or one without hardware assisted paging
- *   -EINVAL      the backend domain itself
+ *   -EINVAL      domain 0
  *   -ENOSPC      XENGT_TARGETS_MAX targets exist
  */
 int xengt_target_add(struct xengt *xg, uint32_t domid);

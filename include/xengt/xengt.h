@@ -38,6 +38,8 @@ enum xengt_backend {
     XENGT_BACKEND_AUTO,
     XENGT_BACKEND_PHYSMAP, /* PVH or HVM backend domain: foreign frames in its own p2m */
     XENGT_BACKEND_SIM,     /* a model of Xen inside the process; see <xengt/sim.h> */
+    XENGT_BACKEND_GRANT,   /* PV dom0: grants, written into the guests' grant tables */
+    XENGT_BACKEND_PVIOMMU, /* PV dom0 of XenServer or XCP-ng: its PV-IOMMU hypercall */
 };
 
 /* Levels are syslog's: LOG_ERR 3, LOG_WARNING 4, LOG_INFO 6, LOG_DEBUG 7. One line, no '\n'. */
@@ -50,10 +52,20 @@ struct xengt_options {
     /*
      * The window: the range of the backend domain's own frame numbers that mappings are put
      * into. window_pages 0 means a size fit for the machine; window_base 0 lets the library
-     * look for a range that nothing else in the domain uses, or fail with the remedy.
+     * look for a range that nothing else in the domain uses, or fail with the remedy. The grant
+     * and pviommu back ends have no window; window_pages bounds their mappings all the same.
      */
     uint64_t window_base;
     uint32_t window_pages;
+
+    /*
+     * The grant back end: how many frames of each guest's grant table it may use, from the last
+     * one downwards. A frame serves 512 mappings; a guest's table has 64 unless its
+     * configuration says otherwise (max_grant_frames), and the first use makes Xen allocate all
+     * of them. 0: XENGT_GRANT_FRAMES_DEFAULT; at most
+     * 64.
+     */
+    uint32_t grant_frames;
 
     /* Entries per hypercall, 1..XENGT_BATCH_MAX; 0 means XENGT_BATCH_DEFAULT. */
     unsigned batch;
@@ -73,14 +85,16 @@ struct xengt_options {
 
 #define XENGT_STATE_DIR     "/run/xengt"
 #define XENGT_BATCH_DEFAULT 256u
-#define XENGT_BATCH_MAX     4096u
+#define XENGT_BATCH_MAX     4096u /* pviommu: 128, and more is taken as that */
+
+#define XENGT_GRANT_FRAMES_DEFAULT 32u
 
 /* What an open handle can do. */
 struct xengt_caps {
     enum xengt_backend backend;
     const char *backend_name;
     const char *explanation; /* why this back end, in one line */
-    uint64_t window_base;    /* first BFN of the window */
+    uint64_t window_base;    /* first BFN of the window; 0: BFNs are not ours to choose */
     uint32_t window_pages;   /* mappings that can exist at a time, all targets together */
     unsigned batch;          /* entries per hypercall */
     bool read_only;          /* XENGT_PROT_READ alone is enforced by the IOMMU */
@@ -107,7 +121,9 @@ struct xengt_stats {
  *   -EBUSY   another process owns the state directory
  *   -ENODEV  no Xen here, or not a domain that can be a backend
  *   -EPERM, -EACCES  Xen's interfaces need privilege
- *   -EINVAL  an option makes no sense, or the window is not safe to use
+ *   -EINVAL  an option makes no sense, or the window is not safe to use, or the state directory
+ *            holds mappings of another back end
+ *   -EIO     Xen does not release what a predecessor left
  *   -ENOMEM
  * On failure *out is NULL and, if error is not NULL, one line of at most error_size bytes is
  * put there that names what is missing and the remedy.

@@ -4,29 +4,55 @@
  * bookkeeping of its own beyond what its interface forces on it: which slots are in use, for
  * whom and how often is the business of the code above.
  *
- * A slot is an index below hv->slots that stands for one mapping. Where mappings live in a
- * window, the BFN of slot s is window_base + s.
+ * A slot is an index below hv->slots that stands for one mapping. Where mappings live in a window
+ * (hv->windowed), the BFN of slot s is window_base + s. Elsewhere Xen chooses the BFN, and the
+ * back end keeps it, with whatever the unmap will need, in the held entry of the slot: it has
+ * them in hv->journal, which is the predecessor's while that is being recovered from.
  */
 #ifndef XENGT_HV_H
 #define XENGT_HV_H
 
+#include <errno.h>
+
 #include <xengt/map.h>
 #include <xengt/target.h>
 
+#include "slots.h"
+
 struct hv;
+
+/* Nobody knows whether Xen holds a reference now: the slot must not be used again. */
+#define HV_DOUBT (-ENOTRECOVERABLE)
 
 struct hv_ops {
     int (*domain_info)(struct hv *hv, uint32_t domid, struct xengt_target_info *info);
 
     /*
      * Maps gfn[i] of the domain into slot[i], n <= hv->batch, in one hypercall if that is
-     * possible. Every err[i] is set: 0, and Xen holds a reference; or negative, and it does not.
+     * possible. Every err[i] is set: 0, and Xen holds a reference; or negative, and it does not;
+     * or HV_DOUBT.
      */
     void (*map)(struct hv *hv, uint32_t domid, const uint32_t *slot, const struct xengt_gfn *gfn,
                 int *err, size_t n, unsigned prot);
 
     /* Every err[i] is set: 0 or -ENOENT, and the slot is empty; or other, and nobody knows. */
     void (*unmap)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
+
+    /*
+     * The same two for grants that the domain offers by reference. NULL: not possible.
+     */
+    void (*map_offered)(struct hv *hv, uint32_t domid, const uint32_t *slot, const uint32_t *gref,
+                        int *err, size_t n, unsigned prot);
+    void (*unmap_offered)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
+
+    /*
+     * begin: hv->journal is a predecessor's; completes its held entries with what the process did
+     * not come to before it was killed. Otherwise: all of it has been unmapped. Or NULL.
+     */
+    void (*recover)(struct hv *hv, bool begin);
+
+    /* A target has been taken off the list: nothing of it may be kept. Or NULL. */
+    void (*forget)(struct hv *hv, uint32_t domid);
 
     /* A CPU pointer to the page in a slot, and its end. */
     int (*view)(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view);
@@ -40,11 +66,17 @@ struct hv {
     const struct hv_ops *ops;
     const char *name;
     enum xengt_backend backend;
-    char explanation[160]; /* why this one, where its window lies */
+    char explanation[200]; /* why this one, where its window lies */
     uint64_t window_base;
     uint32_t slots;
-    unsigned batch; /* set before use by the code above */
+    unsigned batch;     /* set before use by the code above */
+    unsigned batch_max; /* 0: XENGT_BATCH_MAX */
     bool read_only;
+    bool windowed;
+    bool one_pin;          /* Xen keeps one bit for each page: the last mapping of it undoes it */
+    bool held_is_proof;    /* Xen checks a held entry against its own: a wrong one does no harm */
+    size_t area_size;      /* bytes of the journal this back end wants for itself */
+    struct slots *journal; /* set before use by the code above */
 };
 
 /* Text for the user goes to error, which is never NULL here. */
@@ -52,9 +84,13 @@ struct hv_error {
     char *text;
     size_t size;
 };
-__attribute__((format(printf, 2, 3))) void hv_error(struct hv_error *error, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void hv_error(struct hv_error *error, const char *format,
+                                                    ...);
 
 int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
+int hv_grant_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
+int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
+int hv_auto_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_sim_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 
 #endif

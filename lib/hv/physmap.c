@@ -6,8 +6,6 @@
  *   map    XENMEM_add_to_physmap_batch with XENMAPSPACE_gmfn_foreign
  *   unmap  XENMEM_remove_from_physmap, many in one multicall: stock Xen has no batch of it
  */
-#define __XEN_TOOLS__ 1
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,14 +15,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <xencall.h>
-#include <xenctrl.h>
-#include <xenforeignmemory.h>
+#include "gnt.h"
+#include "window.h"
+
 #include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
-
-#include "hv.h"
-#include "window.h"
 
 #define PIECE_PAGES 512u /* probed together: one p2m table */
 
@@ -43,9 +38,7 @@ struct unmap_args {
 
 struct hv_physmap {
     struct hv hv;
-    xencall_handle *call;
-    xc_interface *xc;
-    xenforeignmemory_handle *memory;
+    struct xen xen;
     struct map_args *map;
     struct unmap_args *unmap;
     struct xen_hvm_get_mem_type *probe;
@@ -59,32 +52,14 @@ static struct hv_physmap *physmap_of(struct hv *hv)
 
 static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
 {
-    xc_dominfo_t d;
-    int n = xc_domain_getinfo(physmap_of(hv)->xc, domid, 1, &d);
-    if (n < 0) {
-        return -errno;
-    }
-    if (n == 0 || d.domid != domid) { /* Xen answers with the next domain there is */
-        return -ESRCH;
-    }
-    *info = (struct xengt_target_info){
-        .domid = domid,
-        .hvm = d.hvm,
-        .hap = d.hap,
-        .dying = d.dying,
-        .pages = d.nr_pages,
-        .max_pages = d.max_memkb / (XENGT_PAGE_SIZE / 1024),
-        .vcpus = d.max_vcpu_id + 1,
-    };
-    memcpy(info->handle, d.handle, sizeof(info->handle));
-    return 0;
+    return xen_domain_info(&physmap_of(hv)->xen, domid, info);
 }
 
 /* Asks Xen what a frame of this domain is. Negative errno, or a HVMMEM_ type. */
 static int mem_type(struct hv_physmap *p, uint64_t frame)
 {
     *p->probe = (struct xen_hvm_get_mem_type){.domid = DOMID_SELF, .pfn = frame};
-    if (xencall2(p->call, __HYPERVISOR_hvm_op, HVMOP_get_mem_type, (uintptr_t)p->probe)) {
+    if (xencall2(p->xen.call, __HYPERVISOR_hvm_op, HVMOP_get_mem_type, (uintptr_t)p->probe)) {
         return -errno;
     }
     return p->probe->mem_type;
@@ -124,7 +99,7 @@ static void add_to_physmap(struct hv_physmap *p, uint32_t domid, size_t n)
     for (size_t i = 0; i < n; i++) {
         a->err[i] = -EINPROGRESS;
     }
-    int ret = xencall2(p->call, __HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch,
+    int ret = xencall2(p->xen.call, __HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch,
                        (uintptr_t)&a->batch);
     int call_err = ret ? -errno : -EIO;
     for (size_t i = 0; i < n; i++) {
@@ -138,7 +113,7 @@ static int remove_from_physmap(struct hv_physmap *p, uint64_t frame)
 {
     struct xen_remove_from_physmap *r = &p->unmap->remove[0];
     *r = (struct xen_remove_from_physmap){.domid = DOMID_SELF, .gpfn = frame};
-    return xencall2(p->call, __HYPERVISOR_memory_op, XENMEM_remove_from_physmap, (uintptr_t)r)
+    return xencall2(p->xen.call, __HYPERVISOR_memory_op, XENMEM_remove_from_physmap, (uintptr_t)r)
                ? -errno
                : 0;
 }
@@ -195,7 +170,7 @@ static void physmap_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t 
             .args = {XENMEM_remove_from_physmap, (uintptr_t)&a->remove[i]},
         };
     }
-    int ret = xencall2(p->call, __HYPERVISOR_multicall, (uintptr_t)a->call, n);
+    int ret = xencall2(p->xen.call, __HYPERVISOR_multicall, (uintptr_t)a->call, n);
     int call_err = ret ? -errno : -EIO;
     for (size_t i = 0; i < n; i++) {
         err[i] = (int)(long)a->call[i].result;
@@ -205,44 +180,58 @@ static void physmap_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t 
     }
 }
 
+static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot,
+                                const uint32_t *gref, int *err, size_t n, unsigned prot)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!piece_is_safe(physmap_of(hv), slot[i])) {
+            for (size_t k = 0; k < n; k++) {
+                err[k] = -EADDRINUSE;
+            }
+            return;
+        }
+    }
+    gnt_map_offered(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, domid, slot, gref,
+                    err, n, prot);
+}
+
+static void physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    gnt_unmap(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, slot, err, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!err[i] || err[i] == -ENOENT) {
+            held_clear(hv->journal, slot[i]);
+        }
+    }
+}
+
+static void recover(struct hv *hv, bool begin)
+{
+    if (begin) {
+        gnt_recover(hv->journal);
+    }
+}
+
 static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
 {
     (void)slot;
-    xen_pfn_t pfn = gfn.v;
-    int err = 0;
-    void *page = xenforeignmemory_map(physmap_of(hv)->memory, domid, PROT_READ | PROT_WRITE, 1,
-                                      &pfn, &err);
-    if (!page) {
-        return -errno;
-    }
-    if (err) {
-        xenforeignmemory_unmap(physmap_of(hv)->memory, page, 1);
-        return err;
-    }
-    *view = page;
-    return 0;
+    return xen_view(&physmap_of(hv)->xen, domid, gfn, view);
 }
 
 static void unview(struct hv *hv, void *view)
 {
-    xenforeignmemory_unmap(physmap_of(hv)->memory, view, 1);
+    xen_unview(&physmap_of(hv)->xen, view);
 }
 
 static void physmap_close(struct hv *hv)
 {
     struct hv_physmap *p = physmap_of(hv);
-    if (p->call) {
-        xencall_free_buffer(p->call, p->map);
-        xencall_free_buffer(p->call, p->unmap);
-        xencall_free_buffer(p->call, p->probe);
-        xencall_close(p->call);
+    if (p->xen.call) {
+        xencall_free_buffer(p->xen.call, p->map);
+        xencall_free_buffer(p->xen.call, p->unmap);
+        xencall_free_buffer(p->xen.call, p->probe);
     }
-    if (p->xc) {
-        xc_interface_close(p->xc);
-    }
-    if (p->memory) {
-        xenforeignmemory_close(p->memory);
-    }
+    xen_close(&p->xen);
     free(p->probed);
     free(p);
 }
@@ -251,62 +240,40 @@ static const struct hv_ops ops = {
     .domain_info = domain_info,
     .map = physmap_map,
     .unmap = physmap_unmap,
+    .map_offered = physmap_map_offered,
+    .unmap_offered = physmap_unmap_offered,
+    .recover = recover,
     .view = view,
     .unview = unview,
     .close = physmap_close,
 };
 
-/* The first line of a file of sysfs, or "". */
-static void read_line(const char *path, char *line, size_t size)
-{
-    line[0] = '\0';
-    FILE *f = fopen(path, "re");
-    if (f) {
-        if (fgets(line, (int)size, f)) {
-            line[strcspn(line, "\n")] = '\0';
-        }
-        fclose(f);
-    }
-}
-
 /* Is this a domain that has a p2m of its own to map into? */
 static int check_domain(struct hv_error *error)
 {
-    char type[16];
-    read_line("/sys/hypervisor/type", type, sizeof(type));
-    if (strcmp(type, "xen") != 0) {
+    switch (xen_guest_type()) {
+    case XEN_NONE:
         hv_error(error, "this is not a Xen domain (/sys/hypervisor/type does not say xen); "
                         "boot the host under Xen, or use the simulator");
         return -ENODEV;
-    }
-    read_line("/sys/hypervisor/guest_type", type, sizeof(type));
-    if (strcmp(type, "PV") == 0) {
+    case XEN_PV:
         hv_error(error, "the physmap back end needs a PVH or HVM backend domain and this one is "
-                        "PV; boot Xen with dom0=pvh");
+                        "PV; boot Xen with dom0=pvh, or use the grant back end");
         return -ENODEV;
+    default:
+        return 0;
     }
-    return 0;
 }
 
 static int open_interfaces(struct hv_physmap *p, struct hv_error *error)
 {
-    p->call = xencall_open(NULL, 0);
-    if (!p->call) {
-        int err = -errno;
-        hv_error(error, "hypercalls are not possible: /dev/xen/privcmd: %s; run as root with the "
-                        "xen-privcmd module loaded", strerror(-err));
-        return err;
+    int ret = xen_open(&p->xen, error);
+    if (ret) {
+        return ret;
     }
-    p->xc = xc_interface_open(NULL, NULL, 0);
-    p->memory = xenforeignmemory_open(NULL, 0);
-    if (!p->xc || !p->memory) {
-        int err = -errno;
-        hv_error(error, "libxenctrl or libxenforeignmemory cannot be opened: %s", strerror(-err));
-        return err;
-    }
-    p->map = xencall_alloc_buffer(p->call, sizeof(*p->map));
-    p->unmap = xencall_alloc_buffer(p->call, sizeof(*p->unmap));
-    p->probe = xencall_alloc_buffer(p->call, sizeof(*p->probe));
+    p->map = xencall_alloc_buffer(p->xen.call, sizeof(*p->map));
+    p->unmap = xencall_alloc_buffer(p->xen.call, sizeof(*p->unmap));
+    p->probe = xencall_alloc_buffer(p->xen.call, sizeof(*p->probe));
     return p->map && p->unmap && p->probe ? 0 : -ENOMEM;
 }
 
@@ -333,8 +300,8 @@ static int find_window(const struct xengt_options *options, struct window *windo
         hv_error(error, "/proc/iomem: %s", strerror(-err));
         return err;
     }
-    int ret = window_choose(iomem, &rules, options->window_base, options->window_pages, window,
-                            error);
+    int ret =
+        window_choose(iomem, &rules, options->window_base, options->window_pages, window, error);
     fclose(iomem);
     return ret;
 }
@@ -349,7 +316,13 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
     if (!p) {
         return -ENOMEM;
     }
-    p->hv = (struct hv){.ops = &ops, .name = "physmap", .backend = XENGT_BACKEND_PHYSMAP};
+    p->hv = (struct hv){
+        .ops = &ops,
+        .name = "physmap",
+        .backend = XENGT_BACKEND_PHYSMAP,
+        .windowed = true,
+        .area_size = sizeof(struct gnt_area),
+    };
     ret = open_interfaces(p, error);
     if (ret) {
         goto fail;
@@ -367,8 +340,10 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
         goto fail;
     }
     if (!piece_is_safe(p, 0)) {
-        hv_error(error, "window at frame 0x%" PRIx64 ": Xen says there is RAM there; choose "
-                        "another with the window options", window.base);
+        hv_error(error,
+                 "window at frame 0x%" PRIx64 ": Xen says there is RAM there; choose "
+                 "another with the window options",
+                 window.base);
         ret = -EINVAL;
         goto fail;
     }

@@ -68,8 +68,8 @@ struct xengt_sim {
     char violation[160];
 };
 
-__attribute__((format(printf, 2, 3))) static void violate(struct xengt_sim *sim,
-                                                          const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void violate(struct xengt_sim *sim, const char *format,
+                                                          ...)
 {
     if (sim->stats.violations++ == 0) {
         va_list ap;

@@ -28,8 +28,8 @@ static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, const struc
     (void)prot; /* only read and write gets here: hv->read_only is off */
     int ret = sim_hypercall(sim_of(hv), true);
     for (size_t i = 0; i < n; i++) {
-        err[i] = ret ? ret
-                     : sim_add_to_physmap(sim_of(hv), domid, gfn[i], hv->window_base + slot[i]);
+        err[i] =
+            ret ? ret : sim_add_to_physmap(sim_of(hv), domid, gfn[i], hv->window_base + slot[i]);
     }
 }
 
@@ -94,6 +94,7 @@ int hv_sim_open(const struct xengt_options *options, struct hv **out, struct hv_
         .backend = XENGT_BACKEND_SIM,
         .window_base = base,
         .slots = pages,
+        .windowed = true,
     };
     snprintf(hv->hv.explanation, sizeof(hv->hv.explanation),
              "a simulator was given; window of %u frames at 0x%llx", pages,

@@ -75,8 +75,7 @@ static int check_explicit(FILE *iomem, const struct window_rules *rules, struct 
         return -EINVAL;
     }
     if (!inside) {
-        hv_error(error,
-                 "window 0x%llx+%u lies in no range that the kernel leaves alone; " REMEDY,
+        hv_error(error, "window 0x%llx+%u lies in no range that the kernel leaves alone; " REMEDY,
                  (unsigned long long)w->base, w->pages);
         return -EINVAL;
     }

@@ -68,8 +68,9 @@ static inline int fake_bytes(struct dma_port *port, uint64_t addr, size_t len, u
     uint64_t frame = addr / PAGE;
 
     assert_true(len <= PAGE - addr % PAGE);
-    if (frame == fake->refused || frame < FRAME_BASE || frame >= FRAME_BASE + FRAMES)
+    if (frame == fake->refused || frame < FRAME_BASE || frame >= FRAME_BASE + FRAMES) {
         return -EFAULT;
+    }
     *bytes = fake->memory + (frame - FRAME_BASE) * PAGE + addr % PAGE;
     return 0;
 }
@@ -79,8 +80,9 @@ static inline int fake_read(struct dma_port *port, uint64_t addr, void *buf, siz
     uint8_t *bytes;
     int ret = fake_bytes(port, addr, len, &bytes);
 
-    if (ret == 0)
+    if (ret == 0) {
         memcpy(buf, bytes, len);
+    }
     ((struct fake_port *)port)->reads++;
     return ret;
 }
@@ -90,8 +92,9 @@ static inline int fake_write(struct dma_port *port, uint64_t addr, const void *b
     uint8_t *bytes;
     int ret = fake_bytes(port, addr, len, &bytes);
 
-    if (ret == 0)
+    if (ret == 0) {
         memcpy(bytes, buf, len);
+    }
     ((struct fake_port *)port)->writes++;
     return ret;
 }
@@ -101,10 +104,12 @@ static inline int fake_copy(struct dma_port *port, uint64_t dst, uint64_t src, s
     uint8_t *to, *from;
     int ret = fake_bytes(port, src, len, &from);
 
-    if (ret == 0)
+    if (ret == 0) {
         ret = fake_bytes(port, dst, len, &to);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         memmove(to, from, len);
+    }
     ((struct fake_port *)port)->copies++;
     return ret;
 }
@@ -113,8 +118,9 @@ static inline void fake_close(struct dma_port *port)
 {
     struct fake_port *fake = (struct fake_port *)port;
 
-    if (fake->closed)
+    if (fake->closed) {
         *fake->closed = true;
+    }
     free(fake->memory);
     free(fake);
 }
@@ -178,8 +184,9 @@ static inline void map_windows(struct fixture *fx)
         map(fx, A_COMMANDS + i, 1 + n++ * 37 % 251);
         map(fx, A_DATA + i, 1 + n++ * 37 % 251);
     }
-    for (uint32_t i = 0; i < B_PAGES; i++)
+    for (uint32_t i = 0; i < B_PAGES; i++) {
         map(fx, B_WINDOW + i, 1 + n++ * 37 % 251);
+    }
 }
 
 static inline int set_up_with(void **state, bool eager)
@@ -241,8 +248,9 @@ static inline void put(struct fixture *fx, uint32_t addr, uint32_t value)
 
 static inline void put_all(struct fixture *fx, uint32_t addr, const uint32_t *dw, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         put(fx, addr + (uint32_t)i * 4, dw[i]);
+    }
 }
 
 static inline void emit_all(struct fixture *fx, const uint32_t *dw, size_t n)
@@ -276,8 +284,9 @@ static inline void run_all(struct fixture *fx, unsigned budget)
 {
     unsigned rounds = 0;
 
-    while (fx->gpu->ops->run(fx->gpu, budget))
+    while (fx->gpu->ops->run(fx->gpu, budget)) {
         assert_true(rounds++ < 1000000);
+    }
 }
 
 static inline struct gpu_engine_state state_of(struct fixture *fx, struct gpu_client *client)
@@ -317,8 +326,9 @@ static inline void expect_failure(struct fixture *fx, const char *reason)
     state = state_of(fx, fx->a);
     assert_true(state.error);
     assert_true(state.idle);
-    if (!strstr(state.reason, reason))
+    if (!strstr(state.reason, reason)) {
         fail_msg("the reason is '%s', not '%s'", state.reason, reason);
+    }
     reset(fx);
     assert_false(state_of(fx, fx->a).error);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmocka_all.h"
@@ -11,6 +12,7 @@
 #include "slots.h"
 
 #define BASE UINT64_C(0x100000)
+#define AREA 5000u
 
 static int make_dir(void **state)
 {
@@ -44,7 +46,14 @@ static void fresh(struct slots *slots, const char *dir, uint32_t count)
 {
     struct slots_found found;
     assert_int_equal(slots_open(slots, dir, &found), 0);
-    assert_int_equal(slots_begin(slots, BASE, count), 0);
+    const struct slots_kind kind = {
+        .window_base = BASE,
+        .count = count,
+        .backend = 7,
+        .area_size = AREA,
+        .uses_held = true,
+    };
+    assert_int_equal(slots_begin(slots, &kind), 0);
 }
 
 static void records_keep_what_they_were_given(void **state)
@@ -107,8 +116,12 @@ static void a_successor_finds_the_records(void **state)
     assert_int_equal(slots_open(&heir, *state, &found), 0);
     assert_true(found.exists);
     assert_false(found.damaged);
-    assert_true(found.window_base == BASE);
-    assert_int_equal(found.count, 32);
+    assert_true(found.readable);
+    assert_false(found.other_boot);
+    assert_true(found.kind.window_base == BASE);
+    assert_int_equal(found.kind.count, 32);
+    assert_int_equal(found.kind.backend, 7);
+    assert_int_equal(found.kind.area_size, AREA);
     assert_int_equal(slots_state(&heir, 0), SLOT_MAPPED);
     assert_int_equal(slots_domid(&heir, 0), 5);
     assert_int_equal(slots_state(&heir, 1), SLOT_RESERVED);
@@ -141,6 +154,7 @@ static void damage_is_noticed(const char *dir, off_t at)
     assert_int_equal(slots_open(&slots, dir, &found), 0);
     assert_true(found.exists);
     assert_true(found.damaged);
+    assert_int_equal(found.readable, at >= 4096);
     slots_close(&slots, false, NULL);
 }
 
@@ -150,6 +164,9 @@ static void a_damaged_header_is_not_believed(void **state)
     damage_is_noticed(*state, 8);  /* version */
     damage_is_noticed(*state, 12); /* count */
     damage_is_noticed(*state, 17); /* window */
+    damage_is_noticed(*state, 24); /* back end */
+    damage_is_noticed(*state, 29); /* area */
+    damage_is_noticed(*state, 40); /* boot */
 }
 
 static void a_damaged_record_is_not_believed(void **state)
@@ -157,6 +174,72 @@ static void a_damaged_record_is_not_believed(void **state)
     for (off_t byte = 0; byte < 8; byte++) {
         damage_is_noticed(*state, 4096 + byte);
     }
+}
+
+static void what_is_held_is_checked(void **state)
+{
+    struct slots slots;
+    struct slots_found found;
+    fresh(&slots, *state, 32);
+    uint32_t s = slots_reserve(&slots, 5, gfn(77));
+    assert_true(held_empty(&slots, s) && held_sound(&slots, s));
+    held_set(&slots, s, HELD_BFN_MAX, 0, UINT32_MAX);
+    assert_true(held_sound(&slots, s) && !held_empty(&slots, s));
+    assert_true(held_bfn(&slots, s) == HELD_BFN_MAX);
+    slots.held[s + 1] = slots.held[s]; /* strayed */
+    assert_false(held_sound(&slots, s + 1));
+    held_set(&slots, s + 2, 0, 0, 0);
+    assert_false(held_empty(&slots, s + 2));
+    held_clear(&slots, s + 2);
+    assert_true(held_empty(&slots, s + 2));
+    memset(slots.area, 0x5a, AREA);
+    slots_close(&slots, false, NULL);
+
+    for (off_t byte = 0; byte < 16; byte++) {
+        off_t at = 4096 + 4096 + byte;
+        flip_byte(*state, at);
+        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_true(found.exists && !found.damaged);
+        assert_false(held_sound(&slots, s));
+        assert_int_equal(((unsigned char *)slots.area)[AREA - 1], 0x5a);
+        slots_close(&slots, false, NULL);
+        flip_byte(*state, at);
+    }
+}
+
+/* A recovery writes to what it reads, and none of it reaches the file. */
+static void a_recovery_that_is_killed_loses_nothing(void **state)
+{
+    struct slots slots;
+    struct slots_found found;
+    fresh(&slots, *state, 32);
+    uint32_t s = slots_reserve(&slots, 5, gfn(77));
+    held_set(&slots, s, 1, 2, 3);
+    slots_close(&slots, false, NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_true(held_sound(&slots, s));
+        assert_int_equal(slots.held[s].handle, 2);
+        held_clear(&slots, s);
+        memset(slots.area, 0xff, AREA);
+        slots_close(&slots, false, NULL);
+    }
+}
+
+static void an_offered_slot_says_so(void **state)
+{
+    (void)state;
+    struct slots slots;
+    fresh(&slots, NULL, 4);
+    uint32_t s = slots_reserve_offered(&slots, 3, UINT32_MAX);
+    uint32_t plain = slots_reserve(&slots, 3, gfn(1));
+    assert_true(slots_offered(&slots, s));
+    assert_false(slots_offered(&slots, plain));
+    slots_set_state(&slots, s, SLOT_MAPPED);
+    assert_true(slots_offered(&slots, s) && slots_sound(&slots, s));
+    assert_int_equal(slots_state(&slots, s), SLOT_MAPPED);
+    assert_true(slots_gfn(&slots, s).v == UINT32_MAX);
+    slots_close(&slots, true, NULL);
 }
 
 static void a_truncated_file_is_not_believed(void **state)
@@ -167,11 +250,35 @@ static void a_truncated_file_is_not_believed(void **state)
     fresh(&slots, *state, 32);
     slots_close(&slots, false, NULL);
     journal_path(*state, path, sizeof(path));
-    for (off_t size = 1; size < 4096 + 32 * 8; size += 511) {
+    for (off_t size = 1; size < 4096 * 5; size += 511) {
         assert_int_equal(truncate(path, size), 0);
         assert_int_equal(slots_open(&slots, *state, &found), 0);
         assert_true(found.exists && found.damaged);
         slots_close(&slots, false, NULL);
+    }
+}
+
+/* Killed while the file was being made. */
+static void a_file_without_a_header_yet_holds_nothing(void **state)
+{
+    char path[128];
+    struct slots slots;
+    struct slots_found found;
+    journal_path(*state, path, sizeof(path));
+    for (off_t size = 0; size < 60000; size += 10001) {
+        fresh(&slots, *state, 32);
+        slots_close(&slots, false, NULL);
+        assert_int_equal(truncate(path, 0), 0);
+        assert_int_equal(truncate(path, size), 0);
+        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_false(found.exists);
+        slots_close(&slots, false, NULL);
+        if (size) {
+            flip_byte(*state, size - 1);
+            assert_int_equal(slots_open(&slots, *state, &found), 0);
+            assert_true(found.exists && found.damaged);
+            slots_close(&slots, false, NULL);
+        }
     }
 }
 
@@ -195,7 +302,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_successor_finds_the_records, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_damaged_header_is_not_believed, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_damaged_record_is_not_believed, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(what_is_held_is_checked, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_recovery_that_is_killed_loses_nothing, make_dir,
+                                        remove_dir),
+        cmocka_unit_test(an_offered_slot_says_so),
         cmocka_unit_test_setup_teardown(a_truncated_file_is_not_believed, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_file_without_a_header_yet_holds_nothing, make_dir,
+                                        remove_dir),
         cmocka_unit_test_setup_teardown(a_clean_close_leaves_nothing, make_dir, remove_dir),
     };
     return cmocka_run_group_tests_name("slots", tests, NULL, NULL);

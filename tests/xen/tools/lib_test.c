@@ -4,6 +4,8 @@
  *
  *   lib-test api DIR DOMID [EDU]    every call and every documented error
  *   lib-test load DIR DOMID...      maps and unmaps until it is killed
+ *   lib-test random DIR OPERATIONS DOMID DOMID COMMAND
+ *                                   against a model; COMMAND destroys the first, half-way
  *   lib-test reclaim DIR            opens and closes; says what a predecessor had left
  */
 #include <errno.h>
@@ -54,8 +56,18 @@ int open_library(struct test *t, const char *state_dir)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: lib-test api DIR DOMID [EDU] | load DIR DOMID... | reclaim DIR\n");
+    fprintf(stderr, "usage: lib-test api DIR DOMID [EDU] | load DIR DOMID... | "
+                    "random DIR OPERATIONS DOMID DOMID COMMAND | reclaim DIR\n");
     return 2;
+}
+
+static int finish(struct test *t)
+{
+    struct xengt_stats stats;
+    xengt_get_stats(t->xg, &stats);
+    expect(t, stats.mapped == 0 && stats.leaked == 0, "nothing stays mapped or leaked");
+    xengt_close(t->xg);
+    return t->failed != 0;
 }
 
 static int api(const char *dir, int argc, char **argv)
@@ -69,11 +81,18 @@ static int api(const char *dir, int argc, char **argv)
     if (t.caps->backend == XENGT_BACKEND_GRANT) {
         test_seeded(&t);
     }
-    struct xengt_stats stats;
-    xengt_get_stats(t.xg, &stats);
-    expect(&t, stats.mapped == 0 && stats.leaked == 0, "nothing stays mapped or leaked");
-    xengt_close(t.xg);
-    return t.failed != 0;
+    return finish(&t);
+}
+
+static int random_operations(const char *dir, char **argv)
+{
+    struct test t = {0};
+    const uint32_t domids[2] = {strtoul(argv[1], NULL, 0), strtoul(argv[2], NULL, 0)};
+    if (!expect(&t, !open_library(&t, dir), "the library opens")) {
+        return 1;
+    }
+    test_random(&t, domids, (unsigned)strtoul(argv[0], NULL, 0), argv[3]);
+    return finish(&t);
 }
 
 static int load(const char *dir, int argc, char **argv)
@@ -108,6 +127,9 @@ int main(int argc, char **argv)
     }
     if (argc >= 4 && !strcmp(argv[1], "load")) {
         return load(argv[2], argc - 3, argv + 3);
+    }
+    if (argc == 7 && !strcmp(argv[1], "random")) {
+        return random_operations(argv[2], argv + 3);
     }
     if (argc == 3 && !strcmp(argv[1], "reclaim")) {
         return reclaim(argv[2]);

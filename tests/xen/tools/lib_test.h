@@ -21,10 +21,10 @@ struct test {
 __attribute__((format(printf, 3, 4))) bool expect(struct test *t, bool good, const char *format,
                                                   ...);
 
-#define EXPECT(call, want)                                                                        \
-    do {                                                                                          \
-        int _got = (call);                                                                        \
-        expect(t, _got == (want), "%s gives %d, got %d", #call, (want), _got);                    \
+#define EXPECT(call, want)                                                     \
+    do {                                                                       \
+        int _got = (call);                                                     \
+        expect(t, _got == (want), "%s gives %d, got %d", #call, (want), _got); \
     } while (0)
 
 /* The guest of 32 MiB uses its first few; these are its own, and it does not look at them. */
@@ -42,6 +42,9 @@ int open_library(struct test *t, const char *state_dir);
 void test_api(struct test *t);
 void test_offers(struct test *t);
 void test_seeded(struct test *t); /* the grant back end only */
+/* Destroys the first of two guests half-way, by a shell command. */
+void test_random(struct test *t, const uint32_t domid[2], unsigned operations,
+                 const char *destroy_first);
 int run_load(struct test *t, const uint32_t *domids, unsigned n);
 
 /* Real DMA: copies len bytes between bus addresses. 0, or -errno if the device does not answer. */

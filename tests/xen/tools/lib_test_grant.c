@@ -7,6 +7,7 @@
 
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
@@ -46,8 +47,7 @@ static void test_offered_maps(struct test *t, const grant_entry_v1_t *table)
     int err[5];
     EXPECT(xengt_map_offered(t->xg, t->domid, ref, bfn, err, 5, XENGT_PROT_RW), 0);
     for (int i = 0; i < 5; i++) {
-        expect(t, err[i] == want[i], "offered grant %u gives %d, got %d", ref[i], want[i],
-               err[i]);
+        expect(t, err[i] == want[i], "offered grant %u gives %d, got %d", ref[i], want[i], err[i]);
     }
     EXPECT(xengt_map_offered(t->xg, t->domid, &ref[4], &read_only, NULL, 1, XENGT_PROT_READ), 0);
     EXPECT(xengt_map_offered(t->xg, t->domid, ref, bfn, NULL, 0, 0), -EINVAL);
@@ -63,8 +63,8 @@ static void test_offered_maps(struct test *t, const grant_entry_v1_t *table)
            "after the unmap no entry is in use");
 }
 
-static xenforeignmemory_resource_handle *map_table(xenforeignmemory_handle *memory,
-                                                   struct test *t, unsigned frame, void **table)
+static xenforeignmemory_resource_handle *map_table(xenforeignmemory_handle *memory, struct test *t,
+                                                   unsigned frame, void **table)
 {
     *table = NULL;
     return xenforeignmemory_map_resource(memory, t->domid, XENMEM_resource_grant_table,

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a predecessor left mapped: found in its journal, released, and a journal of our own. */
+#include <string.h>
+#include <syslog.h>
+
+#include "private.h"
+
+/*
+ * What a predecessor's journal makes of a slot. Without a journal that can be read all slots of a
+ * window count as used, and none elsewhere.
+ */
+enum leftover {
+    LEFT_NOTHING,
+    LEFT_PLAIN,
+    LEFT_OFFERED,
+};
+
+static enum leftover leftover(const struct xengt *xg, const struct slots_found *found, uint32_t s)
+{
+    const struct slots *old = &xg->slots;
+    if (!found->readable) {
+        return xg->hv->windowed ? LEFT_PLAIN : LEFT_NOTHING;
+    }
+    if (slots_sound(old, s)) {
+        return slots_state(old, s) == SLOT_FREE ? LEFT_NOTHING
+               : slots_offered(old, s)          ? LEFT_OFFERED
+                                                : LEFT_PLAIN;
+    }
+    if (xg->hv->windowed) {
+        return LEFT_PLAIN;
+    }
+    /* The record is damaged; what is held may be sound, and Xen may be able to judge it. */
+    return xg->hv->held_is_proof && !held_empty(old, s) ? LEFT_PLAIN : LEFT_NOTHING;
+}
+
+/* Unmaps the slots of a predecessor, a batch at a time. Returns how many could not be. */
+static uint32_t sweep(struct xengt *xg, const struct slots_found *found, uint32_t count,
+                      enum leftover what)
+{
+    const struct hv_ops *ops = xg->hv->ops;
+    struct batch *b = &xg->batch;
+    uint32_t failed = 0;
+    for (uint32_t s = 0; s < count;) {
+        size_t n = 0;
+        for (; s < count && n < xg->hv->batch; s++) {
+            if (leftover(xg, found, s) == what) {
+                b->slot[n++] = s;
+            }
+        }
+        if (!n) {
+            break;
+        }
+        if (what == LEFT_PLAIN) {
+            ops->unmap(xg->hv, b->slot, b->err, n);
+        } else {
+            ops->unmap_offered(xg->hv, b->slot, b->err, n);
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (b->err[i] == 0) {
+                xg->stats.reclaimed++;
+            } else if (b->err[i] != -ENOENT) {
+                failed++;
+            }
+        }
+    }
+    return failed;
+}
+
+static bool nothing_left(const struct xengt *xg, const struct slots_found *found)
+{
+    for (uint32_t s = 0; s < found->kind.count; s++) {
+        if (xg->slots.record[s]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void log_damage(struct xengt *xg, const struct slots_found *found)
+{
+    if (xg->hv->windowed) {
+        xengt_log(xg, LOG_WARNING, "journal in '%s' is damaged: sweeping the whole window",
+                  xg->state_dir);
+    } else if (!found->readable) {
+        xengt_log(xg, LOG_ERR,
+                  "journal in '%s' is damaged: what a predecessor held is lost; a "
+                  "domain it had mapped stays a zombie until the host reboots",
+                  xg->state_dir);
+    } else {
+        xengt_log(xg, LOG_ERR,
+                  "journal in '%s' is damaged: releasing what can be proved; a "
+                  "domain of a lost mapping stays a zombie until the host reboots",
+                  xg->state_dir);
+    }
+}
+
+/* Releases what a predecessor held. Its window may have been another: the journal says which. */
+static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_error *error)
+{
+    struct hv *hv = xg->hv;
+    bool ours = found->kind.backend == hv->backend && found->kind.area_size == hv->area_size;
+    if (found->other_boot) {
+        xengt_log(xg, LOG_INFO, "journal in '%s' is from before a reboot: nothing to release",
+                  xg->state_dir);
+        return 0;
+    }
+    if (found->damaged) {
+        log_damage(xg, found);
+    }
+    if (found->readable && !ours) {
+        if (!found->damaged && nothing_left(xg, found)) {
+            return 0;
+        }
+        hv_error(error,
+                 "journal in '%s' was written by another back end, or another version of "
+                 "this one; open it with that once, so that its mappings are released",
+                 xg->state_dir);
+        return -EINVAL;
+    }
+    uint64_t window_base = hv->window_base;
+    uint32_t count = hv->slots;
+    if (found->readable) {
+        hv->window_base = found->kind.window_base;
+        count = found->kind.count;
+    }
+    if (found->readable && hv->ops->recover) {
+        hv->ops->recover(hv, true);
+    }
+    uint32_t failed = sweep(xg, found, count, LEFT_PLAIN);
+    if (hv->ops->unmap_offered) {
+        failed += sweep(xg, found, count, LEFT_OFFERED);
+    }
+    if (found->readable && hv->ops->recover) {
+        hv->ops->recover(hv, false);
+    }
+    hv->window_base = window_base;
+    if (failed) {
+        hv_error(error, "%u mappings of a predecessor cannot be released; see 'xl dmesg'", failed);
+        return -EIO;
+    }
+    if (xg->stats.reclaimed) {
+        xengt_log(xg, LOG_NOTICE, "released %llu mappings of a process that was killed",
+                  (unsigned long long)xg->stats.reclaimed);
+    }
+    return 0;
+}
+
+int take_over(struct xengt *xg, struct hv_error *error)
+{
+    struct slots_found found;
+    int ret = slots_open(&xg->slots, xg->state_dir, &found);
+    if (ret) {
+        hv_error(error, "journal in '%s': %s", xg->state_dir, strerror(-ret));
+        return ret;
+    }
+    xg->hv->journal = &xg->slots;
+    ret = found.exists ? reclaim(xg, &found, error) : 0;
+    if (ret) {
+        return ret;
+    }
+    ret = slots_begin(&xg->slots, &(struct slots_kind){
+                                      .window_base = xg->hv->window_base,
+                                      .count = xg->hv->slots,
+                                      .backend = xg->hv->backend,
+                                      .area_size = xg->hv->area_size,
+                                      .uses_held = !xg->hv->windowed,
+                                  });
+    if (!ret && !xg->hv->windowed) {
+        ret = bfns_init(&xg->bfns, &xg->slots);
+    }
+    if (ret) {
+        hv_error(error, "slot table of %u entries: %s", xg->hv->slots, strerror(-ret));
+    }
+    return ret;
+}
