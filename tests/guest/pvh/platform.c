@@ -89,9 +89,69 @@ void halt_case(void)
     }
 }
 
+/* --- time ------------------------------------------------------------------------------------ */
+
+#define NAP_NS 20000000u
+
+/* Xen keeps its clock for this vCPU here, as a TSC value and how to go on from it. */
+static const volatile struct vcpu_time_info *xen_clock;
+
+static uint64_t read_tsc(void)
+{
+    uint32_t low, high;
+
+    asm volatile("rdtsc" : "=a"(low), "=d"(high));
+    return ((uint64_t)high << 32) | low;
+}
+
+uint64_t now_us(void)
+{
+    return read_tsc() * 1000 / tsc_khz;
+}
+
+/* Puts the shared info page where a page of RAM was. */
+static void clock_init(void)
+{
+    struct page page;
+    struct xen_add_to_physmap shared = {.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info};
+
+    if (page_alloc(&page)) {
+        return;
+    }
+    shared.gpfn = page.gfn;
+    if (hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &shared) == 0) {
+        xen_clock = &((struct shared_info *)page.va)->vcpu_info[0].time;
+    }
+}
+
+/* Xen's system time. An odd version means that Xen is writing. */
+static uint64_t system_ns(void)
+{
+    uint32_t version;
+    uint64_t ns, delta;
+
+    do {
+        version = xen_clock->version;
+        delta = read_tsc() - xen_clock->tsc_timestamp;
+        delta = xen_clock->tsc_shift < 0 ? delta >> -xen_clock->tsc_shift
+                                         : delta << xen_clock->tsc_shift;
+        ns = xen_clock->system_time +
+             (uint64_t)((unsigned __int128)delta * xen_clock->tsc_to_system_mul >> 32);
+    } while (version != xen_clock->version || version & 1);
+    return ns;
+}
+
+/* A nap: a guest that polls in a loop would take the CPU from those it waits for. */
 void relax(void)
 {
-    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, NULL);
+    struct sched_poll poll = {.nr_ports = 0};
+
+    if (xen_clock) {
+        poll.timeout = system_ns() + NAP_NS;
+    }
+    if (!xen_clock || hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll)) {
+        hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, NULL);
+    }
 }
 
 /* Both operations answer with the number of extents done: 1 is success. */
@@ -120,14 +180,6 @@ int balloon_out(uint64_t gfn)
 int balloon_in(uint64_t gfn)
 {
     return one_page_op(XENMEM_populate_physmap, gfn);
-}
-
-uint64_t now_us(void)
-{
-    uint32_t low, high;
-
-    asm volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (((uint64_t)high << 32) | low) * 1000 / tsc_khz;
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -223,6 +275,7 @@ void platform_start(const struct hvm_start_info *info)
         command_line_init((const char *)(uintptr_t)info->cmdline_paddr);
     }
     memory_init(info);
+    clock_init();
     main();
     halt_case();
 }
