@@ -290,13 +290,14 @@ int slots_open(struct slots *slots, const char *dir, struct slots_found *found)
  */
 static int make_file(struct slots *slots, const struct slots_kind *kind, size_t size)
 {
-    if (ftruncate(slots->fd, 0) || ftruncate(slots->fd, size)) {
+    if (ftruncate(slots->fd, 0) || ftruncate(slots->fd, (off_t)size)) {
         return -errno;
     }
     size_t sure = kind->uses_held ? area_offset(kind->count) : held_offset(kind->count);
-    int ret = posix_fallocate(slots->fd, 0, sure);
+    int ret = posix_fallocate(slots->fd, 0, (off_t)sure);
     if (!ret && kind->area_size) {
-        ret = posix_fallocate(slots->fd, area_offset(kind->count), page_up(kind->area_size));
+        ret = posix_fallocate(slots->fd, (off_t)area_offset(kind->count),
+                              (off_t)page_up(kind->area_size));
     }
     return -ret;
 }
@@ -353,6 +354,7 @@ int slots_begin(struct slots *slots, const struct slots_kind *kind)
     };
     read_boot_id(h.boot_id);
     h.check = header_check(&h);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): mapped above */
     memcpy(slots->file, &h, sizeof(h));
     return 0;
 }

@@ -382,7 +382,9 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
             unknown++;
             continue;
         }
-        if (--space->xg->slots.slot[s].users == 0) {
+        uint32_t users = space->xg->slots.slot[s].users - 1;
+        space->xg->slots.slot[s].users = users;
+        if (!users) {
             defer(space, s);
         }
     }

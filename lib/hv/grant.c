@@ -175,6 +175,7 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
     }
     for (size_t i = 0, k = 0; i < n; i++) {
         if (!err[i]) {
+            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): one answer for each op */
             err[i] = answer[k] ? unseed(g, t, a->slot[k], gfn[i], answer[k]) : 0;
             k++;
         }

@@ -327,7 +327,7 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
     if (ret) {
         goto fail;
     }
-    struct window window;
+    struct window window = {0};
     ret = find_window(options, &window, error);
     if (ret) {
         goto fail;

@@ -129,10 +129,9 @@ static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
     for (size_t i = 0; i < n; i++) {
         const struct pv_iommu_op *op = &a->op[i];
         err[i] = op->status == STATUS_NONE ? ret : lookup_errno(op->status);
-        if (err[i] == -EFAULT) {
+        /* Also when the BFN is no frame of any machine: what was pinned is unknown. */
+        if (err[i] == -EFAULT || (!err[i] && op->u.lookup_foreign.bfn > HELD_BFN_MAX)) {
             err[i] = HV_DOUBT;
-        } else if (!err[i] && op->u.lookup_foreign.bfn > HELD_BFN_MAX) {
-            err[i] = HV_DOUBT; /* no frame of any machine; and what it pinned is unknown */
         } else if (!err[i]) {
             held_set(hv->journal, slot[i], op->u.lookup_foreign.bfn, a->tag[0], a->tag[1]);
         }

@@ -86,6 +86,7 @@ static uint16_t entry_flags(uint64_t raw)
     return e.flags;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written, by the builtin */
 static bool exchange(uint64_t *entry, uint64_t from, uint64_t to)
 {
     return __atomic_compare_exchange_n(entry, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);

@@ -447,10 +447,8 @@ static void two_spaces_do_not_mix(void **state)
     assert_int_equal(xengt_space_put(f->space, &theirs, 1), -ENOENT);
 }
 
-#define SPACE_TEST(name)                                                                          \
-    cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define SMALL_TEST(name)                                                                          \
-    cmocka_unit_test_setup_teardown(name, set_up_small, tear_down)
+#define SPACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define SMALL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_small, tear_down)
 
 int main(void)
 {

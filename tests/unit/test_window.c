@@ -9,25 +9,24 @@
 #include "hv/window.h"
 
 /* A PVH dom0 with 1 GiB of 3: the rest is "Unusable memory". */
-static const char dom0_map[] =
-    "00000000-00000fff : Reserved\n"
-    "00001000-0009fbff : System RAM\n"
-    "000a0000-000fffff : Reserved\n"
-    "00100000-3fffffff : System RAM\n"
-    "  01000000-01e02517 : Kernel code\n"
-    "40000000-7fffffff : Unusable memory\n"
-    "b0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]\n"
-    "c0000000-febfffff : PCI Bus 0000:00\n"
-    "fec00000-fec00fff : Reserved\n"
-    "100000000-13fffffff : Unusable memory\n"
-    "380000000000-383fffffffff : PCI Bus 0000:00\n"
-    "fd00000000-ffffffffff : Reserved\n";
+static const char dom0_map[] = "00000000-00000fff : Reserved\n"
+                               "00001000-0009fbff : System RAM\n"
+                               "000a0000-000fffff : Reserved\n"
+                               "00100000-3fffffff : System RAM\n"
+                               "  01000000-01e02517 : Kernel code\n"
+                               "40000000-7fffffff : Unusable memory\n"
+                               "b0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]\n"
+                               "c0000000-febfffff : PCI Bus 0000:00\n"
+                               "fec00000-fec00fff : Reserved\n"
+                               "100000000-13fffffff : Unusable memory\n"
+                               "380000000000-383fffffffff : PCI Bus 0000:00\n"
+                               "fd00000000-ffffffffff : Reserved\n";
 
 static const struct window_rules before_6_9 = {true, UINT64_C(1) << 27};
 static const struct window_rules after_6_9 = {false, UINT64_C(1) << 27};
 
-static int choose(const char *map, const struct window_rules *rules, uint64_t base,
-                  uint32_t pages, struct window *w, char *text, size_t size)
+static int choose(const char *map, const struct window_rules *rules, uint64_t base, uint32_t pages,
+                  struct window *w, char *text, size_t size)
 {
     struct hv_error error = {text, size};
     FILE *f = fmemopen((void *)(uintptr_t)map, strlen(map), "r");
@@ -96,8 +95,8 @@ static void an_explicit_window_must_be_safe(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct window w;
         char text[256];
-        int ret = choose(dom0_map, &before_6_9, cases[i].base, cases[i].pages, &w, text,
-                         sizeof(text));
+        int ret =
+            choose(dom0_map, &before_6_9, cases[i].base, cases[i].pages, &w, text, sizeof(text));
         if (!cases[i].complaint) {
             assert_int_equal(ret, 0);
             assert_true(w.base == cases[i].base);
@@ -127,8 +126,7 @@ static void nonsense_is_no_map(void **state)
     (void)state;
     struct window w;
     char text[256];
-    assert_int_equal(choose("hello\n\n-: x\n", &before_6_9, 0, 0, &w, text, sizeof(text)),
-                     -EINVAL);
+    assert_int_equal(choose("hello\n\n-: x\n", &before_6_9, 0, 0, &w, text, sizeof(text)), -EINVAL);
 }
 
 int main(void)
