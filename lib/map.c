@@ -50,11 +50,11 @@ static void mapped(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
         if (err[i]) {
             xg->stats.map_failures++;
             if (err[i] == HV_DOUBT) {
-                xengt_log(xg, LOG_ERR,
-                          "domain %u: whether frame 0x%llx is mapped is not known: "
-                          "its slot is leaked",
-                          slots_domid(&xg->slots, slot[i]),
-                          (unsigned long long)slots_gfn(&xg->slots, slot[i]).v);
+                handle_log(xg, LOG_ERR,
+                           "domain %u: whether frame 0x%llx is mapped is not known: "
+                           "its slot is leaked",
+                           slots_domid(&xg->slots, slot[i]),
+                           (unsigned long long)slots_gfn(&xg->slots, slot[i]).v);
                 slots_set_state(&xg->slots, slot[i], SLOT_LEAKED);
                 err[i] = -EIO;
             }
@@ -111,8 +111,8 @@ static void unmapped(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
             slots_free(&xg->slots, slot[i]);
         } else {
             xg->stats.unmap_failures++;
-            xengt_log(xg, LOG_ERR, "BFN 0x%llx cannot be unmapped and is leaked: %s",
-                      (unsigned long long)engine_bfn(xg, slot[i]).v, strerror(-err[i]));
+            handle_log(xg, LOG_ERR, "BFN 0x%llx cannot be unmapped and is leaked: %s",
+                       (unsigned long long)engine_bfn(xg, slot[i]).v, strerror(-err[i]));
             slots_set_state(&xg->slots, slot[i], SLOT_LEAKED);
         }
     }
@@ -265,13 +265,13 @@ int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, str
 {
     struct target *t = target_find(xg, domid);
     if (!t) {
-        return xengt_fail(xg, -EPERM, "domain %u is not a target", domid);
+        return handle_fail(xg, -EPERM, "domain %u is not a target", domid);
     }
     if (prot != XENGT_PROT_READ && prot != XENGT_PROT_RW) {
-        return xengt_fail(xg, -EINVAL, "prot 0x%x is neither read nor read and write", prot);
+        return handle_fail(xg, -EINVAL, "prot 0x%x is neither read nor read and write", prot);
     }
     if (prot == XENGT_PROT_READ && !xg->hv->read_only) {
-        return xengt_fail(xg, -EOPNOTSUPP, "the %s back end cannot map read-only", xg->hv->name);
+        return handle_fail(xg, -EOPNOTSUPP, "the %s back end cannot map read-only", xg->hv->name);
     }
     for (size_t done = 0; done < n;) {
         size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
@@ -286,8 +286,8 @@ int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, str
                     bfn[i] = XENGT_BFN_INVALID;
                 }
             }
-            return xengt_fail(xg, ret, "domain %u: a frame cannot be mapped: %s", domid,
-                              strerror(-ret));
+            return handle_fail(xg, ret, "domain %u: a frame cannot be mapped: %s", domid,
+                               strerror(-ret));
         }
     }
     return 0;
@@ -336,20 +336,20 @@ int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t 
         }
         done += chunk;
     }
-    return ret ? xengt_fail(xg, ret, "unmap: %s", strerror(-ret)) : 0;
+    return ret ? handle_fail(xg, ret, "unmap: %s", strerror(-ret)) : 0;
 }
 
 int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view)
 {
     uint32_t s = engine_slot(xg, bfn);
     if (s == SLOT_NONE) {
-        return xengt_fail(xg, -ENOENT, "BFN 0x%llx is not mapped", (unsigned long long)bfn.v);
+        return handle_fail(xg, -ENOENT, "BFN 0x%llx is not mapped", (unsigned long long)bfn.v);
     }
     if (!xg->views) {
         void *views = mmap(NULL, xg->slots.count * sizeof(void *), PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (views == MAP_FAILED) {
-            return xengt_fail(xg, -ENOMEM, "out of memory");
+            return handle_fail(xg, -ENOMEM, "out of memory");
         }
         xg->views = views;
     }
@@ -357,8 +357,8 @@ int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view)
         int ret = xg->hv->ops->view(xg->hv, slots_domid(&xg->slots, s), slots_gfn(&xg->slots, s), s,
                                     &xg->views[s]);
         if (ret) {
-            return xengt_fail(xg, ret, "BFN 0x%llx: no CPU pointer to it: %s",
-                              (unsigned long long)bfn.v, strerror(-ret));
+            return handle_fail(xg, ret, "BFN 0x%llx: no CPU pointer to it: %s",
+                               (unsigned long long)bfn.v, strerror(-ret));
         }
     }
     *view = xg->views[s];

@@ -67,11 +67,11 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
                       int *err, size_t n, unsigned prot)
 {
     if (!xg->hv->ops->map_offered) {
-        return xengt_fail(xg, -EOPNOTSUPP, "the %s back end cannot map by grant reference",
-                          xg->hv->name);
+        return handle_fail(xg, -EOPNOTSUPP, "the %s back end cannot map by grant reference",
+                           xg->hv->name);
     }
     if (prot != XENGT_PROT_READ && prot != XENGT_PROT_RW) {
-        return xengt_fail(xg, -EINVAL, "prot 0x%x is neither read nor read and write", prot);
+        return handle_fail(xg, -EINVAL, "prot 0x%x is neither read nor read and write", prot);
     }
     for (size_t done = 0; done < n;) {
         size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
@@ -81,8 +81,8 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
         int ret = err ? 0 : first_error(chunk_err, chunk);
         if (ret) {
             take_back(xg, bfn, done);
-            return xengt_fail(xg, ret, "domain %u: an offered grant cannot be mapped: %s", domid,
-                              strerror(-ret));
+            return handle_fail(xg, ret, "domain %u: an offered grant cannot be mapped: %s", domid,
+                               strerror(-ret));
         }
     }
     return 0;

@@ -79,18 +79,18 @@ static bool nothing_left(const struct xengt *xg, const struct slots_found *found
 static void log_damage(struct xengt *xg, const struct slots_found *found)
 {
     if (xg->hv->windowed) {
-        xengt_log(xg, LOG_WARNING, "journal in '%s' is damaged: sweeping the whole window",
-                  xg->state_dir);
+        handle_log(xg, LOG_WARNING, "journal in '%s' is damaged: sweeping the whole window",
+                   xg->state_dir);
     } else if (!found->readable) {
-        xengt_log(xg, LOG_ERR,
-                  "journal in '%s' is damaged: what a predecessor held is lost; a "
-                  "domain it had mapped stays a zombie until the host reboots",
-                  xg->state_dir);
+        handle_log(xg, LOG_ERR,
+                   "journal in '%s' is damaged: what a predecessor held is lost; a "
+                   "domain it had mapped stays a zombie until the host reboots",
+                   xg->state_dir);
     } else {
-        xengt_log(xg, LOG_ERR,
-                  "journal in '%s' is damaged: releasing what can be proved; a "
-                  "domain of a lost mapping stays a zombie until the host reboots",
-                  xg->state_dir);
+        handle_log(xg, LOG_ERR,
+                   "journal in '%s' is damaged: releasing what can be proved; a "
+                   "domain of a lost mapping stays a zombie until the host reboots",
+                   xg->state_dir);
     }
 }
 
@@ -100,8 +100,8 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
     struct hv *hv = xg->hv;
     bool ours = found->kind.backend == hv->backend && found->kind.area_size == hv->area_size;
     if (found->other_boot) {
-        xengt_log(xg, LOG_INFO, "journal in '%s' is from before a reboot: nothing to release",
-                  xg->state_dir);
+        handle_log(xg, LOG_INFO, "journal in '%s' is from before a reboot: nothing to release",
+                   xg->state_dir);
         return 0;
     }
     if (found->damaged) {
@@ -139,8 +139,8 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
         return -EIO;
     }
     if (xg->stats.reclaimed) {
-        xengt_log(xg, LOG_NOTICE, "released %llu mappings of a process that was killed",
-                  (unsigned long long)xg->stats.reclaimed);
+        handle_log(xg, LOG_NOTICE, "released %llu mappings of a process that was killed",
+                   (unsigned long long)xg->stats.reclaimed);
     }
     return 0;
 }

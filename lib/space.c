@@ -332,8 +332,8 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
                         bfn[k] = XENGT_BFN_INVALID;
                     }
                 }
-                return xengt_fail(xg, ret, "domain %u: a frame cannot be mapped: %s", space->domid,
-                                  strerror(-ret));
+                return handle_fail(xg, ret, "domain %u: a frame cannot be mapped: %s", space->domid,
+                                   strerror(-ret));
             }
         }
     }
@@ -391,7 +391,7 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
     if (space->no_defer) {
         xengt_space_flush(space);
     }
-    return unknown ? xengt_fail(space->xg, -ENOENT, "%zu of %zu BFNs were not in use", unknown, n)
+    return unknown ? handle_fail(space->xg, -ENOENT, "%zu of %zu BFNs were not in use", unknown, n)
                    : 0;
 }
 
@@ -425,17 +425,17 @@ int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_
     *out = NULL;
     struct target *t = target_find(xg, domid);
     if (!t) {
-        return xengt_fail(xg, -EPERM, "domain %u is not a target", domid);
+        return handle_fail(xg, -EPERM, "domain %u is not a target", domid);
     }
     if (t->space) {
-        return xengt_fail(xg, -EBUSY, "domain %u: its space is open already", domid);
+        return handle_fail(xg, -EBUSY, "domain %u: its space is open already", domid);
     }
     struct xengt_space *space = calloc(1, sizeof(*space));
     uint32_t *hash = malloc(HASH_MIN * sizeof(*hash));
     if (!space || !hash) {
         free(space);
         free(hash);
-        return xengt_fail(xg, -ENOMEM, "out of memory");
+        return handle_fail(xg, -ENOMEM, "out of memory");
     }
     memset(hash, 0xff, HASH_MIN * sizeof(*hash));
     *space = (struct xengt_space){

@@ -19,10 +19,10 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
 {
     int ret = xg->hv->ops->domain_info(xg->hv, domid, info);
     if (ret) {
-        xengt_fail(xg, ret,
-                   ret == -ESRCH ? "no domain has this number"
-                                 : "Xen gives no information on it: %s",
-                   strerror(-ret));
+        handle_fail(xg, ret,
+                    ret == -ESRCH ? "no domain has this number"
+                                  : "Xen gives no information on it: %s",
+                    strerror(-ret));
     }
     return ret;
 }
@@ -31,35 +31,35 @@ int xengt_target_add(struct xengt *xg, uint32_t domid)
 {
     struct xengt_target_info info;
     if (domid == 0) {
-        return xengt_fail(xg, -EINVAL, "dom0 is no guest");
+        return handle_fail(xg, -EINVAL, "dom0 is no guest");
     }
     int ret = xengt_domain_info(xg, domid, &info);
     if (ret) {
         return ret;
     }
     if (target_find(xg, domid)) {
-        return xengt_fail(xg, -EEXIST, "it is a target already");
+        return handle_fail(xg, -EEXIST, "it is a target already");
     }
     if (info.dying) {
-        return xengt_fail(xg, -ESRCH, "it is being destroyed");
+        return handle_fail(xg, -ESRCH, "it is being destroyed");
     }
     if (!info.hvm) {
-        return xengt_fail(xg, -EOPNOTSUPP,
-                          "it is a PV domain, which has no frame numbers of its own to map by; "
-                          "use type=\"pvh\" or type=\"hvm\"");
+        return handle_fail(xg, -EOPNOTSUPP,
+                           "it is a PV domain, which has no frame numbers of its own to map by; "
+                           "use type=\"pvh\" or type=\"hvm\"");
     }
     if (!info.hap) {
-        return xengt_fail(xg, -EOPNOTSUPP,
-                          "it runs without hardware assisted paging, so writes to its page "
-                          "tables cannot be followed; remove hap=0 from its configuration");
+        return handle_fail(xg, -EOPNOTSUPP,
+                           "it runs without hardware assisted paging, so writes to its page "
+                           "tables cannot be followed; remove hap=0 from its configuration");
     }
     if (xg->targets_count == XENGT_TARGETS_MAX) {
-        return xengt_fail(xg, -ENOSPC, "there are %u targets already", XENGT_TARGETS_MAX);
+        return handle_fail(xg, -ENOSPC, "there are %u targets already", XENGT_TARGETS_MAX);
     }
     struct target *t = &xg->targets[xg->targets_count++];
     *t = (struct target){.domid = domid};
     memcpy(t->handle, info.handle, sizeof(t->handle));
-    xengt_log(xg, LOG_INFO, "domain %u is a target", domid);
+    handle_log(xg, LOG_INFO, "domain %u is a target", domid);
     return 0;
 }
 
@@ -67,13 +67,13 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid)
 {
     struct target *t = target_find(xg, domid);
     if (!t) {
-        return xengt_fail(xg, -ENOENT, "domain %u is not a target", domid);
+        return handle_fail(xg, -ENOENT, "domain %u is not a target", domid);
     }
     if (t->space) {
-        return xengt_fail(xg, -EBUSY, "domain %u: its space is open", domid);
+        return handle_fail(xg, -EBUSY, "domain %u: its space is open", domid);
     }
     if (t->raw) {
-        return xengt_fail(xg, -EBUSY, "domain %u: %u of its pages are mapped", domid, t->raw);
+        return handle_fail(xg, -EBUSY, "domain %u: %u of its pages are mapped", domid, t->raw);
     }
     if (xg->hv->ops->forget) {
         xg->hv->ops->forget(xg->hv, domid);
@@ -81,7 +81,7 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid)
     size_t i = t - xg->targets;
     xg->targets_count--;
     memmove(t, t + 1, (xg->targets_count - i) * sizeof(*t));
-    xengt_log(xg, LOG_INFO, "domain %u is no target any more", domid);
+    handle_log(xg, LOG_INFO, "domain %u is no target any more", domid);
     return 0;
 }
 

@@ -14,7 +14,7 @@
 
 #include "private.h"
 
-int xengt_fail(struct xengt *xg, int error, const char *format, ...)
+int handle_fail(struct xengt *xg, int error, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -23,7 +23,7 @@ int xengt_fail(struct xengt *xg, int error, const char *format, ...)
     return error;
 }
 
-void xengt_log(struct xengt *xg, int level, const char *format, ...)
+void handle_log(struct xengt *xg, int level, const char *format, ...)
 {
     if (!xg->log) {
         return;
@@ -220,7 +220,7 @@ int handle_open(struct xengt **out, const struct xengt_options *options, struct 
         handle_free(xg);
         return ret;
     }
-    xengt_log(xg, LOG_INFO, "%s: %s", xg->caps.backend_name, xg->caps.explanation);
+    handle_log(xg, LOG_INFO, "%s: %s", xg->caps.backend_name, xg->caps.explanation);
     *out = xg;
     return 0;
 }

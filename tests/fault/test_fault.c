@@ -73,8 +73,10 @@ static bool scenario(struct world *world, uint64_t fail_hypercall)
     if (fail_hypercall) {
         xengt_sim_fail_hypercall(world->sim, fail_hypercall, -ENOMEM);
     }
-    struct guest_run run = {
-        .world = world, .domid = domid, .pages = PAGES, .command_line = "blit+repoint+badgfn+halves pages=20"};
+    struct guest_run run = {.world = world,
+                            .domid = domid,
+                            .pages = PAGES,
+                            .command_line = "blit+repoint+badgfn+halves pages=20"};
     guest_run(&run);
     fail_at = 0; /* the proof needs memory of its own */
     int violations = server_verify(world->server, "guest", error, sizeof(error));

@@ -186,9 +186,9 @@ static void check_holds(struct model *m)
 {
     for (unsigned i = 0; i < m->holds; i++) {
         uint64_t number = 0;
-        assert_int_equal(xengt_sim_dma_read(m->sim, xengt_bfn_to_addr(m->hold[i].bfn), &number,
-                                            sizeof(number)),
-                         0);
+        assert_int_equal(
+            xengt_sim_dma_read(m->sim, xengt_bfn_to_addr(m->hold[i].bfn), &number, sizeof(number)),
+            0);
         assert_true(number == m->hold[i].number);
     }
 }

@@ -27,7 +27,7 @@ struct world_options {
     struct xengt_space_options space;
     uint32_t mappable_pages;
     uint32_t unmappable_pages;
-    bool mute; /* nobody hears what guests say, or why there is no world */
+    bool mute;            /* nobody hears what guests say, or why there is no world */
     uint32_t gtt_entries; /* of the GPU; fewer make a faster world */
 };
 

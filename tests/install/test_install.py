@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Install into a temporary folder and use that copy as somebody else's program would. TAP.
+
+usage: test_install.py SOURCE BUILD
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+C = ["cc", "-std=c11", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
+CXX = ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror"]
+VERSION = re.compile(r"XENGT_1\.\d+")
+# What a C++ program would do with every kind of thing the headers hold.
+CXX_PROGRAM = """\
+#include <xengt/grant.h>
+#include <xengt/sim.h>
+#include <xengt/space.h>
+#include <xengt/target.h>
+int main()
+{
+    xengt_options options = {};
+    xengt_bfn bfn = XENGT_BFN_INVALID;
+    xengt *xg = nullptr;
+    char error[256];
+    options.backend = XENGT_BACKEND_SIM;
+    options.sim = xengt_sim_new();
+    int ret = xengt_open(&xg, &options, error, sizeof(error));
+    uint32_t users = bfn.v == ~UINT64_C(0) ? 0 : 1;
+    xengt_close(xg);
+    xengt_sim_free(options.sim);
+    return ret || users;
+}
+"""
+
+
+class Tap:
+    """Counts test points."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def check(self, good, description, why=""):
+        """One test point; why is shown when it fails."""
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {description}", flush=True)
+        for line in [] if good else str(why).splitlines()[:20]:
+            print(f"#   {line}")
+        return good
+
+    def runs(self, description, command, **kwargs):
+        """One test point: the command succeeds and says nothing wrong. Returns its output."""
+        try:
+            result = subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, check=False, **kwargs)
+            good, output = result.returncode == 0, result.stdout
+        except FileNotFoundError as error:
+            good, output = False, f"{error.filename} is not installed"
+        self.check(good, description, f"{' '.join(map(str, command))}\n{output}")
+        return output
+
+
+class Copy:
+    """What was installed, and where."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.library = next(iter(folder.glob("**/libxengt.so")), None)
+        self.headers = sorted(folder.glob("**/include/xengt/*.h"))
+        self.pc = next(iter(folder.glob("**/libxengt.pc")), None)
+
+    def pkg_config(self, *what):
+        """Flags, for a copy that is not where it says it is."""
+        env = {**os.environ, "PKG_CONFIG_PATH": str(self.pc.parent),
+               "PKG_CONFIG_SYSROOT_DIR": str(self.folder)}
+        return subprocess.run(["pkg-config", *what, "libxengt"], env=env, text=True,
+                              capture_output=True, check=True).stdout.split()
+
+    def run_environment(self):
+        """To run what was linked with it."""
+        return {**os.environ, "LD_LIBRARY_PATH": str(self.library.parent)}
+
+
+def check_headers(tap, copy, source: Path, folder: Path):
+    """Each header by itself, twice, in C and in C++."""
+    wanted = sorted(path.name for path in (source / "include/xengt").glob("*.h"))
+    tap.check([path.name for path in copy.headers] == wanted, "every public header is installed",
+              f"{[path.name for path in copy.headers]}, not {wanted}")
+    flags = copy.pkg_config("--cflags")
+    for header in copy.headers:
+        for compiler, extension, extra in ((C, "c", []), (CXX, "cc", ["-pedantic-errors"])):
+            unit = folder / f"header.{extension}"
+            unit.write_text(f"#include <xengt/{header.name}>\n" * 2 + "int unit;\n")
+            tap.runs(f"{header.name} compiles by itself with {compiler[0]} {compiler[1]}",
+                     [*compiler, *extra, *flags, "-fsyntax-only", str(unit)])
+
+
+def check_programs(tap, copy, folder: Path):
+    """The example as it was installed, and a program in C++."""
+    example = next(iter(copy.folder.glob("**/doc/xengt/examples/map-page.c")), None)
+    if tap.check(example, "the example is installed"):
+        program = folder / "map-page"
+        tap.runs("it compiles and links through pkg-config",
+                 [*C, "-o", str(program), str(example), *copy.pkg_config("--cflags", "--libs")])
+        if program.exists():
+            result = subprocess.run([str(program)], env=copy.run_environment(), text=True,
+                                    capture_output=True, check=False)
+            tap.check(result.returncode == 2 and result.stderr.startswith("usage:"),
+                      "and runs with the installed library", result.stderr)
+    unit, program = folder / "user.cc", folder / "user"
+    unit.write_text(CXX_PROGRAM)
+    tap.runs("a program in C++ compiles and links",
+             [*CXX, "-o", str(program), str(unit), *copy.pkg_config("--cflags", "--libs")])
+    tap.runs("and opens and closes a handle", [str(program)], env=copy.run_environment())
+
+
+def declared_functions(headers):
+    """Names of functions the headers declare and do not define."""
+    names = set()
+    for header in headers:
+        text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+        text = re.sub(r"\btypedef\b[^;]*;", "", text)
+        names |= set(re.findall(r"\b(xengt_\w+)\s*\([^;{]*\)\s*;", text))
+    return names
+
+
+def check_library(tap, copy):
+    """What the shared library shows of itself."""
+    listing = tap.runs("the library can be listed",
+                       ["nm", "-D", "--defined-only", "--with-symbol-versions", str(copy.library)])
+    symbols = [line.split()[-2:] for line in listing.splitlines()]
+    exported = {name.partition("@@") for kind, name in symbols if kind != "A"}
+    foreign = [name for name, _, version in exported
+               if not name.startswith("xengt_") or not VERSION.fullmatch(version)]
+    tap.check(exported and not foreign,
+              "it exports xengt_ names of version XENGT_1.x and no others", foreign)
+    names = {name for name, _, _ in exported}
+    wanted = declared_functions(copy.headers)
+    tap.check(names == wanted, "namely those that the headers declare",
+              f"only exported: {names - wanted}; only declared: {wanted - names}")
+    dynamic = tap.runs("its dynamic section can be read", ["readelf", "-d", str(copy.library)])
+    tap.check("soname: [libxengt.so.0]" in dynamic, "its soname is libxengt.so.0", dynamic)
+
+
+def check_pages(tap, copy, source: Path):
+    """All manual pages are there, and clean."""
+    for page in sorted((source / "docs/man").glob("*.scd")):
+        name, section = page.stem, page.stem[-1]
+        installed = next(iter(copy.folder.glob(f"**/man/man{section}/{name}")), None)
+        if not tap.check(installed and installed.read_text().startswith(".\\\" Generated by scdoc"),
+                         f"{name} is installed"):
+            continue
+        if not shutil.which("man"):
+            print(f"ok {tap.count + 1} - {name} renders # SKIP there is no man here")
+            tap.count += 1
+            continue
+        # -Z: what groff says, before a terminal is asked for.
+        result = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z",
+                                 str(installed)], text=True, capture_output=True, check=False,
+                                env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
+        tap.check(result.returncode == 0 and not result.stderr, f"{name} renders without a warning",
+                  result.stderr)
+
+
+def main():
+    """Returns the exit status."""
+    source, build = Path(sys.argv[1]), Path(sys.argv[2])
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        tap.runs("meson installs", ["meson", "install", "-C", str(build), "--no-rebuild", "--quiet",
+                                    "--destdir", str(folder / "copy")])
+        copy = Copy(folder / "copy")
+        if tap.check(copy.library and copy.pc, "the library and its .pc file are there"):
+            check_headers(tap, copy, source, folder)
+            check_programs(tap, copy, folder)
+            check_library(tap, copy)
+            check_pages(tap, copy, source)
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
