@@ -100,7 +100,7 @@ class Teller:
 
 
 class StorySession(harness.Session):
-    """Follows story.sh; besides a scenario's words it knows two of its own."""
+    """Follows story.sh; besides a scenario's words it knows some of its own."""
 
     status = None                # story.sh's exit status, when it has ended
 
@@ -120,6 +120,9 @@ class StorySession(harness.Session):
             teller.line(text)
         elif word == "doing":
             teller.doing = text
+        elif word == "told":
+            self.status = 0
+            self.done = True
         elif word in ("up", "start", "end"):
             # What the harness says of these is for tests.
             teller.muted = True
@@ -140,7 +143,7 @@ class StorySession(harness.Session):
             self.tap.doing = "starting"
         elif word == "end":
             self.status = int(text)
-            self.done = True         # nothing is lost with a machine that is only switched off
+            self.done = True
 
 
 def parse_arguments():
