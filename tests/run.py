@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,14 +58,14 @@ def meson_suites(builddir: Path, label):
 
 
 def all_suites(builddir: Path):
-    """In the order of their price."""
+    """The quick ones first, for whoever waits for a report."""
     yield from meson_suites(builddir, "unit")
     yield from meson_suites(Path(f"{builddir}-asan"), "asan")
-    yield Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
-                         "--seconds", str(FUZZ_SECONDS), "--tap"])
     for boot in boots_with_scenarios():
         yield Suite(f"xen/{boot}", [str(TESTS / "xen/run.py"), "--builddir", str(builddir),
                                     "--boot", boot])
+    yield Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
+                         "--seconds", str(FUZZ_SECONDS), "--tap"])
 
 
 def boots_with_scenarios():
@@ -76,8 +77,8 @@ def boots_with_scenarios():
     return boots
 
 
-def read_tap(process, show):
-    """Count the points of a stream; show tells which lines are worth the reader's time."""
+def read_tap(process, verbose, say):
+    """Count the points of a stream; what failed or was skipped is worth the reader's time."""
     count, planned, failing = Count(), None, False
     for line in process.stdout:
         line = line.rstrip("\n")
@@ -86,43 +87,46 @@ def read_tap(process, show):
             planned = int(plan[1])
         elif SKIPPED.match(line):
             count.skipped += 1
-            print(f"  {line}", flush=True)
+            say(f"  {line}")
         elif match := POINT.match(line):
             failing = match[1] is not None
             count.failed += int(failing)
             count.passed += int(not failing)
-        if failing or show(line):
-            print(f"  {line}", flush=True)
+        if failing or verbose:
+            say(f"  {line}")
     return count, planned
 
 
 def run_suite(suite, verbose):
-    """Run one program; a program that fails without saying so counts as a failure."""
+    """Run one program; a program that fails without saying so counts as a failure.
+
+    Returns the count, and what to print: suites run side by side, their reports one by one.
+    """
+    report = []
     started = time.monotonic()
-    print(f"{suite.name} ...", flush=True)
     process = subprocess.Popen(suite.command, env={**os.environ, **suite.environment}, text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, errors="replace")
     if suite.tap:
-        count, planned = read_tap(process, lambda line: verbose or line.startswith("# scenario"))
+        count, planned = read_tap(process, verbose, report.append)
         status = process.wait()
         points = count.passed + count.failed + count.skipped
         if planned != points:
-            print(f"  {points} test points, planned were {planned}")
+            report.append(f"  {points} test points, planned were {planned}")
             count.failed += 1
         elif status and not count.failed:
-            print(f"  exit status {status}")
+            report.append(f"  exit status {status}")
             count.failed += 1
     else:
         output = process.communicate()[0]
         failed = int(process.returncode != 0)
         count = Count(passed=1 - failed, failed=failed)
         if failed or verbose:
-            print(output)
+            report.append(output)
     seconds = time.monotonic() - started
-    print(f"{suite.name}: {count.passed} passed, {count.failed} failed, {seconds:.0f} s",
-          flush=True)
-    return count
+    report.insert(0, f"{suite.name}: {count.passed} passed, {count.failed} failed, "
+                     f"{seconds:.0f} s")
+    return count, report
 
 
 def main():
@@ -133,9 +137,12 @@ def main():
     parser.add_argument("filter", nargs="?", default="", help="suites whose names contain this")
     args = parser.parse_args()
     total = Count()
-    for suite in all_suites(args.builddir.resolve()):
-        if args.filter in suite.name:
-            total.add(run_suite(suite, args.verbose))
+    suites = [suite for suite in all_suites(args.builddir.resolve()) if args.filter in suite.name]
+    # The emulated machines have one CPU each: as many at a time as there are CPUs here.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for count, report in pool.map(lambda suite: run_suite(suite, args.verbose), suites):
+            print("\n".join(report), flush=True)
+            total.add(count)
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"{total.passed} passed, {total.failed} failed{skipped}")
     return 1 if total.failed or not total.passed else 0
