@@ -63,6 +63,7 @@ run_scenario() { # FILE
     limit=$(sed -n 's/^# timeout: *//p' "$1")
     tell "start $(basename "$1" .sh)"
     echo "=== scenario $(basename "$1" .sh)" >/dev/console
+    enable_edu # the scenario before may have switched it off when it was done
     timeout -s KILL "${limit:-60}" setsid sh "$TESTS/scenario.sh" "$1" <"$CHANNEL" >"$CHANNEL" 2>&1
     status=$?
     kill -KILL -- "-$(cat /run/scenario.pid)" 2>/dev/null
@@ -72,9 +73,9 @@ run_scenario() { # FILE
 
 mount_all
 start_xen_tools
-enable_edu
 tell "up $(cut -d' ' -f1 /proc/uptime)"
 if [ -e "$TESTS/interactive" ]; then
+    enable_edu
     stty -F "$CHANNEL" sane
     # An interactive shell reads the file that ENV names: the scenarios' functions work in it.
     ENV="$TESTS/lib.sh" setsid -c sh -i <"$CHANNEL" >"$CHANNEL" 2>&1
