@@ -20,6 +20,7 @@ TESTS = Path(__file__).resolve().parent
 FUZZ_SECONDS = 20
 POINT = re.compile(r"^(not )?ok\b(?!.*# SKIP)")
 SKIPPED = re.compile(r"^(not )?ok\b.*# SKIP")
+TOOK = re.compile(r"# \S+ took [0-9.]+ s$")
 PLAN = re.compile(r"^1\.\.(\d+)")
 
 
@@ -92,7 +93,7 @@ def read_tap(process, verbose, say):
             failing = match[1] is not None
             count.failed += int(failing)
             count.passed += int(not failing)
-        if failing or verbose:
+        if failing or verbose or TOOK.match(line):
             say(f"  {line}")
     return count, planned
 

@@ -3,7 +3,7 @@
 # boots: pvh-amd pv-strict
 # timeout: 240
 
-ROUNDS=10
+ROUNDS=6
 STATE=/run/lib-kill
 
 _is_running() {
