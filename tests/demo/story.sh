@@ -75,7 +75,7 @@ entry=$(sed -n 's/.*GTT entry \([0-9]*\).*/\1/p' /run/says.out)
 bfn=$(xengt-ctl mappings racer | awk -v entry="$(printf '0x%x' "$entry")" '$1 == entry { print $3 }')
 must "the page is out of the guest; Xen keeps it for the GPU as BFN $bfn" test -n "$bfn"
 doing "creating a stranger, which fills its memory"
-must "a stranger is created" guest_create stranger fill mem=96
+must "a stranger is created" guest_create stranger fill mem=40
 guest_says stranger "^filled" 60
 xl pause stranger
 guest_unpause racer
