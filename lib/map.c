@@ -250,7 +250,7 @@ static void map_batch(struct xengt *xg, struct target *t, const struct xengt_gfn
     }
 }
 
-static int first_error(const int *err, size_t n)
+int raw_first_error(const int *err, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (err[i]) {
@@ -258,6 +258,16 @@ static int first_error(const int *err, size_t n)
         }
     }
     return 0;
+}
+
+void raw_take_back(struct xengt *xg, struct xengt_bfn *bfn, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (bfn[i].v != XENGT_BFN_INVALID.v) {
+            xengt_unmap(xg, &bfn[i], NULL, 1);
+            bfn[i] = XENGT_BFN_INVALID;
+        }
+    }
 }
 
 int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
@@ -278,14 +288,9 @@ int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, str
         int *chunk_err = err ? err + done : xg->batch.entry_err;
         map_batch(xg, t, gfn + done, bfn + done, chunk_err, chunk, prot);
         done += chunk;
-        int ret = err ? 0 : first_error(chunk_err, chunk);
+        int ret = err ? 0 : raw_first_error(chunk_err, chunk);
         if (ret) {
-            for (size_t i = 0; i < done; i++) {
-                if (bfn[i].v != XENGT_BFN_INVALID.v) {
-                    xengt_unmap(xg, &bfn[i], NULL, 1);
-                    bfn[i] = XENGT_BFN_INVALID;
-                }
-            }
+            raw_take_back(xg, bfn, done);
             return handle_fail(xg, ret, "domain %u: a frame cannot be mapped: %s", domid,
                                strerror(-ret));
         }
@@ -332,7 +337,7 @@ int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t 
         int *chunk_err = err ? err + done : xg->batch.entry_err;
         unmap_batch(xg, bfn + done, chunk_err, chunk);
         if (!err && !ret) {
-            ret = first_error(chunk_err, chunk);
+            ret = raw_first_error(chunk_err, chunk);
         }
         done += chunk;
     }

@@ -42,27 +42,6 @@ static void map_batch(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
     }
 }
 
-static int first_error(const int *err, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (err[i]) {
-            return err[i];
-        }
-    }
-    return 0;
-}
-
-/* All or nothing: gives back what was mapped. */
-static void take_back(struct xengt *xg, struct xengt_bfn *bfn, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (bfn[i].v != XENGT_BFN_INVALID.v) {
-            xengt_unmap(xg, &bfn[i], NULL, 1);
-            bfn[i] = XENGT_BFN_INVALID;
-        }
-    }
-}
-
 int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, struct xengt_bfn *bfn,
                       int *err, size_t n, unsigned prot)
 {
@@ -78,9 +57,9 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
         int *chunk_err = err ? err + done : xg->batch.entry_err;
         map_batch(xg, domid, gref + done, bfn + done, chunk_err, chunk, prot);
         done += chunk;
-        int ret = err ? 0 : first_error(chunk_err, chunk);
+        int ret = err ? 0 : raw_first_error(chunk_err, chunk);
         if (ret) {
-            take_back(xg, bfn, done);
+            raw_take_back(xg, bfn, done);
             return handle_fail(xg, ret, "domain %u: an offered grant cannot be mapped: %s", domid,
                                strerror(-ret));
         }

@@ -86,4 +86,9 @@ struct xengt_bfn engine_bfn(const struct xengt *xg, uint32_t slot);
 /* Gives up mappings that only wait for their users to come back, of all spaces. */
 void spaces_flush(struct xengt *xg);
 
+/* A call without err[] is all or nothing: its first failure, or 0, and giving back what was mapped.
+ */
+int raw_first_error(const int *err, size_t n);
+void raw_take_back(struct xengt *xg, struct xengt_bfn *bfn, size_t n);
+
 #endif

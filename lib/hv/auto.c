@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Choosing the back end by what the running Xen offers. */
-#include <errno.h>
-
 #include "xen.h"
 
 int hv_auto_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
@@ -21,7 +19,5 @@ int hv_auto_open(const struct xengt_options *options, struct hv **out, struct hv
     case XEN_NONE:
         break;
     }
-    hv_error(error, "this is not a Xen domain (/sys/hypervisor/type does not say xen); boot the "
-                    "host under Xen, or use the simulator");
-    return -ENODEV;
+    return xen_absent(error);
 }

@@ -195,3 +195,14 @@ void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64
         }
     }
 }
+
+void gnt_unmap_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
+                       const uint32_t *slot, int *err, size_t n)
+{
+    gnt_unmap(calls, journal, window_base, slot, err, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!err[i] || err[i] == -ENOENT) {
+            held_clear(journal, slot[i]);
+        }
+    }
+}

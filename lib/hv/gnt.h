@@ -49,4 +49,8 @@ void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64
                      uint32_t domid, const uint32_t *slot, const uint32_t *gref, int *err, size_t n,
                      unsigned prot);
 
+/* Undoes them: as gnt_unmap(), and the held entries of those undone are cleared. */
+void gnt_unmap_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
+                       const uint32_t *slot, int *err, size_t n);
+
 #endif

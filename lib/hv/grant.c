@@ -223,12 +223,7 @@ static void grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slo
 
 static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    gnt_unmap(&grant_of(hv)->xen.calls, hv->journal, 0, slot, err, n);
-    for (size_t i = 0; i < n; i++) {
-        if (!err[i] || err[i] == -ENOENT) {
-            held_clear(hv->journal, slot[i]);
-        }
-    }
+    gnt_unmap_offered(&grant_of(hv)->xen.calls, hv->journal, 0, slot, err, n);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -285,9 +280,7 @@ static int check_domain(struct hv_error *error)
 {
     switch (xen_guest_type()) {
     case XEN_NONE:
-        hv_error(error, "this is not a Xen domain (/sys/hypervisor/type does not say xen); "
-                        "boot the host under Xen, or use the simulator");
-        return -ENODEV;
+        return xen_absent(error);
     case XEN_TRANSLATED:
         hv_error(error, "the grant back end needs a PV dom0 and this one is PVH or HVM; use the "
                         "physmap back end");

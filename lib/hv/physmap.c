@@ -197,12 +197,7 @@ static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *s
 
 static void physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    gnt_unmap(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, slot, err, n);
-    for (size_t i = 0; i < n; i++) {
-        if (!err[i] || err[i] == -ENOENT) {
-            held_clear(hv->journal, slot[i]);
-        }
-    }
+    gnt_unmap_offered(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, slot, err, n);
 }
 
 static void recover(struct hv *hv, bool begin)
@@ -253,9 +248,7 @@ static int check_domain(struct hv_error *error)
 {
     switch (xen_guest_type()) {
     case XEN_NONE:
-        hv_error(error, "this is not a Xen domain (/sys/hypervisor/type does not say xen); "
-                        "boot the host under Xen, or use the simulator");
-        return -ENODEV;
+        return xen_absent(error);
     case XEN_PV:
         hv_error(error, "the physmap back end needs a PVH or HVM backend domain and this one is "
                         "PV; boot Xen with dom0=pvh, or use the grant back end");

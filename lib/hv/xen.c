@@ -31,6 +31,13 @@ enum xen_guest_type xen_guest_type(void)
     return strcmp(type, "PV") == 0 ? XEN_PV : XEN_TRANSLATED;
 }
 
+int xen_absent(struct hv_error *error)
+{
+    hv_error(error, "this is not a Xen domain (/sys/hypervisor/type does not say xen); boot the "
+                    "host under Xen, or use the simulator");
+    return -ENODEV;
+}
+
 static int call(void *arg, unsigned op, uint64_t a, uint64_t b, uint64_t c)
 {
     int ret = xencall3(arg, op, a, b, c);

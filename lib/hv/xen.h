@@ -33,6 +33,9 @@ enum xen_guest_type {
 
 enum xen_guest_type xen_guest_type(void);
 
+/* Says that this is no Xen domain, and the remedy; returns -ENODEV. */
+int xen_absent(struct hv_error *error);
+
 /* Opens the interfaces, or says what is missing. To be closed in either case. */
 int xen_open(struct xen *xen, struct hv_error *error);
 void xen_close(struct xen *xen);
