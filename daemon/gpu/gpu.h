@@ -40,14 +40,58 @@ struct gpu_ring {
     uint32_t tail;
 };
 
-/* Where an engine stands. */
+/*
+ * Page tables: the global GTT is table 0, those of PPGTTs are made by table_alloc(), 512 entries
+ * each. A table's number is the number of the frame it occupies in the GPU's address space, so
+ * that an entry of the level above points to it as to any page.
+ */
+#define GPU_GGTT          0u
+#define GPU_TABLE_ENTRIES 512u
+
+struct gpu_pte_write {
+    uint32_t table;
+    uint32_t index;
+    uint64_t pte;
+};
+
+/* What non-privileged commands are translated by. levels 0: there is no PPGTT. */
+struct gpu_root {
+    unsigned levels;   /* 4: table[0] is the PML4; 3: four page directories */
+    uint32_t table[4]; /* 0: not there */
+};
+
+/* Commands of a guest, copied and checked: no memory of the guest's is behind them. */
+struct gpu_buffer {
+    uint64_t address; /* in the global GTT: where the guest has them */
+    const uint32_t *dw;
+    uint32_t count; /* dwords */
+    bool run;       /* false: reached by an MI_BATCH_BUFFER_START to its address only */
+};
+
+/*
+ * What an engine is to do: the buffers marked run, one after the other (a ring's new commands,
+ * before them what a context wants to be run at its start). A privileged batch (global GTT) is
+ * one of the other buffers, or the engine stops; a batch in the PPGTT is fetched by the engine.
+ */
+struct gpu_workload {
+    struct gpu_root root;
+    uint64_t context;     /* engine registers (GPRs, predicates) of another context start at 0 */
+    uint64_t status_page; /* GGTT address that indexed stores are relative to */
+    const struct gpu_buffer *buffer;
+    size_t buffers;
+};
+
+/* Where an engine stands. The counters never go back and may wrap. */
 struct gpu_engine_state {
-    uint32_t head;            /* ring offset of the next command */
-    bool idle;                /* nothing to do, or stopped by an error */
-    bool error;               /* stopped by a command it could not execute */
-    uint32_t ipehr;           /* header of the last command */
-    char reason[96];          /* with error: why, for people */
-    uint32_t user_interrupts; /* MI_USER_INTERRUPTs so far; counts on over a reset and may wrap */
+    uint32_t head;                /* old rings only: offset of the next command */
+    bool idle;                    /* nothing to do, or stopped by an error */
+    bool error;                   /* stopped by a command it could not execute */
+    uint32_t done;                /* workloads completed */
+    uint64_t acthd;               /* address of the command in work */
+    uint32_t ipehr;               /* header of the last command */
+    uint32_t user_interrupts;     /* MI_USER_INTERRUPTs */
+    uint32_t notify_interrupts;   /* PIPE_CONTROLs and MI_FLUSH_DWs with notify */
+    char reason[96];              /* with error: why, for people */
 };
 
 /* Of the whole GPU, or of a client; what concerns the GTT is counted for the GPU only. */
@@ -76,13 +120,23 @@ struct gpu_ops {
     void (*client_close)(struct gpu_client *client);
 
     /*
-     * Writes n PTEs of the global GTT. They may be used by the GPU from that moment on. An
-     * index beyond the GTT is skipped.
+     * A page table of a PPGTT with every entry set to pte: level 1 points to pages, higher ones
+     * to tables. Usable at once; nothing points to it yet. -ENOMEM; -ENOSPC: as many as there
+     * can be.
      */
-    void (*write_ptes)(struct gpu *gpu, const uint32_t *index, const uint64_t *pte, size_t n);
+    int (*table_alloc)(struct gpu *gpu, unsigned level, uint64_t pte, uint32_t *table);
 
-    /* What the global GTT holds now, for checks. */
-    uint64_t (*read_pte)(const struct gpu *gpu, uint32_t index);
+    /* No entry points to it any more, and the TLB was invalidated since. */
+    void (*table_free)(struct gpu *gpu, uint32_t table);
+
+    /*
+     * Writes n PTEs. They may be used by the GPU from that moment on. An index beyond its table,
+     * or a table that is none, is skipped.
+     */
+    void (*write_ptes)(struct gpu *gpu, const struct gpu_pte_write *write, size_t n);
+
+    /* What a table holds now, for checks. */
+    uint64_t (*read_pte)(const struct gpu *gpu, uint32_t table, uint32_t index);
 
     /* When it returns the GPU uses no translation that was written over before the call. */
     void (*invalidate)(struct gpu *gpu);
@@ -93,6 +147,13 @@ struct gpu_ops {
      * is an engine error; an engine with an error ignores everything until its reset.
      */
     void (*submit)(struct gpu_client *client, enum gpu_engine engine, const struct gpu_ring *ring);
+
+    /*
+     * Gives an engine that is idle its next workload, copied by the call. -EBUSY: it is at work;
+     * -EIO: it stopped on an error and waits for its reset; -ENOMEM; -EINVAL: nothing to run.
+     */
+    int (*execute)(struct gpu_client *client, enum gpu_engine engine,
+                   const struct gpu_workload *workload);
 
     void (*engine_state)(struct gpu_client *client, enum gpu_engine engine,
                          struct gpu_engine_state *state);
@@ -130,7 +191,14 @@ struct gpu_client {
 
 /* gen8 PTE: the format of Intel's Broadwell PRM, vol. 5, "Page Table Entry". */
 #define GPU_PTE_PRESENT   UINT64_C(1)
+#define GPU_PTE_WRITABLE  UINT64_C(2) /* PPGTT only */
 #define GPU_PTE_ADDR_MASK UINT64_C(0x00003ffffffff000) /* bits 45:12 */
+
+/* What an entry holds that points to a page table. */
+static inline uint64_t gpu_pte_of_table(uint32_t table)
+{
+    return (uint64_t)table << 12 | GPU_PTE_PRESENT | GPU_PTE_WRITABLE;
+}
 
 /*
  * soft: a gen8 command streamer in software. The port becomes the GPU's and is closed with it,

@@ -28,7 +28,7 @@ static int translate(struct cs_engine *engine, uint64_t addr, uint64_t *bus)
     if (!in_windows(client, page)) {
         return cs_fail(engine, -EPERM, "address 0x%" PRIx64 " outside the windows", addr);
     }
-    pte = ggtt_lookup(&client->gpu->ggtt, (uint32_t)page);
+    pte = tables_lookup_ggtt(&client->gpu->tables, page);
     if (!(pte & GPU_PTE_PRESENT)) {
         return cs_fail(engine, -EFAULT, "address 0x%" PRIx64 " not mapped", addr);
     }

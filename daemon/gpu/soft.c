@@ -29,7 +29,7 @@ static bool overlap(const struct gpu_range *a, const struct gpu_range *b)
 static bool ranges_are_free(const struct soft_gpu *soft, const struct gpu_range *ranges)
 {
     for (unsigned i = 0; i < GPU_RANGES; i++) {
-        if ((uint64_t)ranges[i].first + ranges[i].count > soft->ggtt.entries) {
+        if ((uint64_t)ranges[i].first + ranges[i].count > soft->tables.ggtt_entries) {
             return false;
         }
         for (unsigned j = 0; j < i; j++) {
@@ -69,10 +69,10 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     for (unsigned i = 0; i < GPU_RANGES; i++) {
         client->ranges[i] = ranges[i];
         for (uint32_t n = 0; n < ranges[i].count; n++) {
-            ggtt_write(&soft->ggtt, ranges[i].first + n, gpu->scratch_pte);
+            tables_write(&soft->tables, GPU_GGTT, ranges[i].first + n, gpu->scratch_pte);
         }
     }
-    ggtt_invalidate(&soft->ggtt); /* nothing of the entries' last owner may be left */
+    tables_invalidate(&soft->tables); /* nothing of the entries' last owner may be left */
     client->next = soft->clients;
     soft->clients = client;
     *out = &client->base;
@@ -94,30 +94,38 @@ static void soft_client_close(struct gpu_client *gpu_client)
     free(client);
 }
 
-/* --- the GTT -------------------------------------------------------------------------------- */
+/* --- page tables -------------------------------------------------------------------------------- */
 
-static void soft_write_ptes(struct gpu *gpu, const uint32_t *index, const uint64_t *pte, size_t n)
+static int soft_table_alloc(struct gpu *gpu, unsigned level, uint64_t pte, uint32_t *table)
+{
+    return tables_alloc(&to_soft(gpu)->tables, level, pte, table);
+}
+
+static void soft_table_free(struct gpu *gpu, uint32_t table)
+{
+    tables_release(&to_soft(gpu)->tables, table);
+}
+
+static void soft_write_ptes(struct gpu *gpu, const struct gpu_pte_write *write, size_t n)
 {
     struct soft_gpu *soft = to_soft(gpu);
 
     for (size_t i = 0; i < n; i++) {
-        ggtt_write(&soft->ggtt, index[i], pte[i]);
+        tables_write(&soft->tables, write[i].table, write[i].index, write[i].pte);
     }
     soft->stats.ptes_written += n;
 }
 
-static uint64_t soft_read_pte(const struct gpu *gpu, uint32_t index)
+static uint64_t soft_read_pte(const struct gpu *gpu, uint32_t table, uint32_t index)
 {
-    const struct soft_gpu *soft = (const struct soft_gpu *)gpu;
-
-    return index < soft->ggtt.entries ? soft->ggtt.pte[index] : 0;
+    return tables_read(&((const struct soft_gpu *)gpu)->tables, table, index);
 }
 
 static void soft_invalidate(struct gpu *gpu)
 {
     struct soft_gpu *soft = to_soft(gpu);
 
-    ggtt_invalidate(&soft->ggtt);
+    tables_invalidate(&soft->tables);
     for (struct soft_client *client = soft->clients; client; client = client->next) {
         for (unsigned i = 0; i < GPU_ENGINES; i++) {
             cs_drop_prefetch(&client->engines[i]);
@@ -128,10 +136,19 @@ static void soft_invalidate(struct gpu *gpu)
 
 static bool soft_holds(struct gpu *gpu, uint64_t frame)
 {
-    return ggtt_holds(&to_soft(gpu)->ggtt, frame);
+    return tables_hold(&to_soft(gpu)->tables, frame);
 }
 
 /* --- engines -------------------------------------------------------------------------------- */
+
+static int soft_execute(struct gpu_client *client, enum gpu_engine engine,
+                        const struct gpu_workload *workload)
+{
+    (void)client;
+    (void)engine;
+    (void)workload;
+    return -EOPNOTSUPP;
+}
 
 static void soft_engine_state(struct gpu_client *client, enum gpu_engine engine,
                               struct gpu_engine_state *state)
@@ -212,7 +229,7 @@ static void soft_submit(struct gpu_client *gpu_client, enum gpu_engine engine,
     cs_submit(&client->engines[engine], ring);
     client->stats.submissions++;
     client->gpu->stats.submissions++;
-    if (client->gpu->ggtt.eager) {
+    if (client->gpu->tables.eager) {
         soft_run(&client->gpu->base, EAGER_STEPS);
     }
 }
@@ -240,7 +257,7 @@ static void soft_close(struct gpu *gpu)
         free(client);
         client = next;
     }
-    ggtt_free(&soft->ggtt);
+    tables_free(&soft->tables);
     dma_close(soft->port);
     free(soft);
 }
@@ -249,10 +266,13 @@ static const struct gpu_ops soft_ops = {
     .name = "soft",
     .client_open = soft_client_open,
     .client_close = soft_client_close,
+    .table_alloc = soft_table_alloc,
+    .table_free = soft_table_free,
     .write_ptes = soft_write_ptes,
     .read_pte = soft_read_pte,
     .invalidate = soft_invalidate,
     .submit = soft_submit,
+    .execute = soft_execute,
     .engine_state = soft_engine_state,
     .pause = soft_pause,
     .reset = soft_reset,
@@ -282,7 +302,7 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     soft->base.gtt_entries = entries;
     soft->base.scratch_pte = port->scratch | GPU_PTE_PRESENT;
     soft->port = port;
-    ret = ggtt_init(&soft->ggtt, entries, soft->base.scratch_pte, options->eager);
+    ret = tables_init(&soft->tables, entries, soft->base.scratch_pte, options->eager);
     if (ret) {
         free(soft);
         goto fail;

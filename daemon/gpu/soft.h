@@ -9,8 +9,8 @@
 
 #include "gpu/cs.h"
 #include "gpu/dma.h"
-#include "gpu/ggtt.h"
 #include "gpu/gpu.h"
+#include "gpu/tables.h"
 
 struct soft_client {
     struct gpu_client base;
@@ -26,7 +26,7 @@ struct soft_client {
 struct soft_gpu {
     struct gpu base;
     struct dma_port *port;
-    struct ggtt ggtt;
+    struct tables tables;
     struct soft_client *clients;
     struct soft_client *turn; /* the client to look at first; NULL: the first of the list */
     struct gpu_stats stats;

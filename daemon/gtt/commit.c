@@ -60,8 +60,8 @@ static size_t make_ptes(struct gtt *gtt)
         gtt->stats.map_failures += failed;
         gtt->flags[entry] = (gtt->flags[entry] & GTT_HALF) | (failed ? GTT_FAILED : 0);
         gtt->shadow[entry] = pte;
-        gtt->room.index[i] = gtt_index(gtt, entry);
-        gtt->room.pte[i] = pte;
+        gtt->room.write[i] =
+            (struct gpu_pte_write){.table = GPU_GGTT, .index = gtt_index(gtt, entry), .pte = pte};
     }
     return old;
 }
@@ -75,7 +75,7 @@ void gtt_commit(struct gtt *gtt)
 
     map_new_frames(gtt);
     size_t old = make_ptes(gtt);
-    gpu->write_ptes(gtt->cfg.gpu, gtt->room.index, gtt->room.pte, gtt->pending_count);
+    gpu->write_ptes(gtt->cfg.gpu, gtt->room.write, gtt->pending_count);
     gpu->invalidate(gtt->cfg.gpu);
     xengt_space_put(gtt->cfg.space, gtt->room.old, old);
 

@@ -9,10 +9,8 @@
 #include "pte.h"
 
 #define ENTRY_SIZE 8u
-#define NO_ENTRY   UINT32_MAX
 
-/* The place of a GTT index in our arrays. */
-static uint32_t find_entry(const struct gtt *gtt, uint64_t index)
+uint32_t gtt_find_entry(const struct gtt *gtt, uint64_t index)
 {
     const struct gtt_config *c = &gtt->cfg;
     if (index - c->mappable.first < c->mappable.count) {
@@ -21,7 +19,7 @@ static uint32_t find_entry(const struct gtt *gtt, uint64_t index)
     if (index - c->unmappable.first < c->unmappable.count) {
         return c->mappable.count + (index - c->unmappable.first);
     }
-    return NO_ENTRY;
+    return GTT_NO_ENTRY;
 }
 
 /* One half of an entry. Until the other half has come as well, it is no entry and maps nothing. */
@@ -42,8 +40,8 @@ int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
         return -EINVAL;
     }
     gtt->stats.writes++;
-    uint32_t entry = find_entry(gtt, offset / ENTRY_SIZE);
-    if (entry == NO_ENTRY) {
+    uint32_t entry = gtt_find_entry(gtt, offset / ENTRY_SIZE);
+    if (entry == GTT_NO_ENTRY) {
         gtt->stats.dropped++;
         return 0;
     }
@@ -59,9 +57,9 @@ int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
 
 uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size)
 {
-    uint32_t entry = find_entry(gtt, offset / ENTRY_SIZE);
+    uint32_t entry = gtt_find_entry(gtt, offset / ENTRY_SIZE);
     unsigned shift = offset % ENTRY_SIZE;
-    if (entry == NO_ENTRY || size == 0 || size > ENTRY_SIZE - shift) {
+    if (entry == GTT_NO_ENTRY || size == 0 || size > ENTRY_SIZE - shift) {
         return 0;
     }
     uint64_t value = gtt->guest[entry] >> (shift * 8);

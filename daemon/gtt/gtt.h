@@ -17,12 +17,29 @@
 #include "gpu/gpu.h"
 
 struct gtt;
+struct xengt;
 struct xengt_space;
+struct xengt_gfn;
+
+/*
+ * Who can tell of the guest's stores into pages that are page tables: on Xen, write-protection
+ * by way of the ioreq server. on: stores into these pages come to gtt_table_write() from now on,
+ * and are done by it; off: the guest stores directly again. A negative errno value: it may have
+ * worked for some of the pages, and the GTT reckons with both.
+ */
+struct gtt_tracker {
+    int (*track)(void *arg, const struct xengt_gfn *gfn, size_t n, bool on);
+    void *arg;
+};
 
 /* The two parts of the global GTT that the guest may use, in entries. count 0: none. */
 struct gtt_config {
+    struct xengt *xengt;
     struct xengt_space *space; /* of the guest; stays the caller's, outlives the gtt */
     struct gpu *gpu;           /* likewise */
+    struct gtt_tracker tracker; /* track NULL: tables are compared at each submission instead */
+    const uint64_t *lazy;       /* the guest's GGTT as RAM, all of it: no store into it is trapped,
+                                   it is compared at each commit point. NULL: stores are trapped */
     struct gpu_range mappable;
     struct gpu_range unmappable;
 };
@@ -37,6 +54,22 @@ struct gtt_access {
     enum gtt_access_kind kind;
     enum gpu_engine engine;
     struct gpu_ring ring;
+};
+
+/* The root of a PPGTT, as the guest names it. levels 0: none. */
+struct gtt_root {
+    unsigned levels; /* 4 or 3 */
+    uint64_t pdp[4]; /* guest physical addresses; 4 levels: the first one, of the PML4 */
+};
+
+/* What gpu_workload is, before the tables are shadowed. */
+struct gtt_workload {
+    enum gpu_engine engine;
+    struct gtt_root root;
+    uint64_t context;
+    uint64_t status_page;
+    const struct gpu_buffer *buffer;
+    size_t buffers;
 };
 
 struct gtt_stats {
@@ -71,6 +104,31 @@ void gtt_commit(struct gtt *gtt);
 
 /* Commits, then lets the GPU have the access. */
 void gtt_forward(struct gtt *gtt, const struct gtt_access *access);
+
+/*
+ * Commits, brings the shadow of the workload's PPGTT up to date, and gives the workload to the
+ * engine. -EFAULT: the root points to no RAM of the guest; -ENOMEM, -ENOSPC: no more tables can be
+ * shadowed, not even after others were dropped; others as gpu_ops.execute().
+ */
+int gtt_submit(struct gtt *gtt, const struct gtt_workload *workload);
+
+/*
+ * The guest says that a PPGTT exists, or does no longer (g2v_notify). A root may be created
+ * several times and is gone when it was destroyed as often. -EINVAL: levels, or an address that
+ * is not page-aligned; -ENOENT: destroyed, but not known; else as gtt_submit().
+ */
+int gtt_ppgtt_create(struct gtt *gtt, const struct gtt_root *root);
+int gtt_ppgtt_destroy(struct gtt *gtt, const struct gtt_root *root);
+
+/* A store of the guest's into a tracked page, at a guest physical address: done here. */
+void gtt_table_write(struct gtt *gtt, uint64_t gpa, uint64_t value, unsigned size);
+
+/*
+ * Guest memory by its address in the global GTT, as the GPU would reach it: commits first. Across
+ * pages, all or nothing. -EFAULT: outside the windows, or no page of the guest is there.
+ */
+int gtt_memory_read(struct gtt *gtt, uint64_t address, void *buf, size_t size);
+int gtt_memory_write(struct gtt *gtt, uint64_t address, const void *buf, size_t size);
 
 /* What the vGPU asks of the GPU besides. */
 void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state);

@@ -44,8 +44,7 @@ struct gtt {
         struct xengt_bfn bfn[GTT_PENDING_MAX];
         int err[GTT_PENDING_MAX];
         struct xengt_bfn old[GTT_PENDING_MAX];
-        uint32_t index[GTT_PENDING_MAX];
-        uint64_t pte[GTT_PENDING_MAX];
+        struct gpu_pte_write write[GTT_PENDING_MAX];
     } room;
 };
 
@@ -60,6 +59,10 @@ static inline bool gtt_is_mapped(const struct gtt *gtt, uint32_t entry)
 {
     return gtt->shadow[entry] != gtt->cfg.gpu->scratch_pte;
 }
+
+/* The place of a GTT index in the arrays; GTT_NO_ENTRY: outside the windows. */
+#define GTT_NO_ENTRY UINT32_MAX
+uint32_t gtt_find_entry(const struct gtt *gtt, uint64_t index);
 
 /* Puts an entry on the list of those to commit; commits first when the list is full. */
 void gtt_mark_pending(struct gtt *gtt, uint32_t entry);

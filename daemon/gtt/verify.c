@@ -65,7 +65,7 @@ unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
     uint32_t failed = 0;
     for (uint32_t entry = 0; entry < gtt->entries; entry++) {
         uint32_t index = gtt_index(gtt, entry);
-        uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, index);
+        uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, GPU_GGTT, index);
         if (pte != gtt->shadow[entry]) {
             find(&f, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index, pte,
                  gtt->shadow[entry]);

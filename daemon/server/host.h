@@ -18,6 +18,8 @@ struct host_guest_ops {
     /* offset is relative to the MMIO range asked for */
     uint64_t (*mmio_read)(void *arg, uint64_t offset, unsigned size);
     void (*mmio_write)(void *arg, uint64_t offset, uint64_t value, unsigned size);
+    /* A store into a tracked page, at a guest physical address: not done yet, the callee does it */
+    void (*tracked_write)(void *arg, uint64_t gpa, uint64_t value, unsigned size);
     void (*layout_changed)(void *arg);
     /* All requests that were waiting are answered: the turn ends. */
     void (*end_of_turn)(void *arg);
@@ -52,6 +54,21 @@ struct host_ops {
 
     /* Every request that waits is answered before this returns. */
     void (*detach)(struct host_guest *guest);
+
+    /*
+     * Stores into these pages of guest RAM come as tracked_write() from now on, or do not any
+     * more. A negative errno value: some of them may be as asked and some as before; a store may
+     * still come after it was switched off.
+     */
+    int (*track)(struct host_guest *guest, const uint64_t *gfn, size_t n, bool on);
+
+    /*
+     * Gives the guest pages of RAM where it had none, from first on, zeroed and without a trap,
+     * and a view of them that is one piece. remove_ram takes them away again; detach does, too.
+     * -EBUSY: something is there; -ENOMEM, ...
+     */
+    int (*add_ram)(struct host_guest *guest, uint64_t first, uint32_t pages, void **view);
+    void (*remove_ram)(struct host_guest *guest, uint64_t first);
 
     void (*guest_stats)(const struct host_guest *guest, struct host_guest_stats *stats);
     void (*close)(struct host *host);

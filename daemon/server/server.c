@@ -161,7 +161,11 @@ static unsigned free_slot(const struct server *server)
 static int create_vgpu(struct server_guest *guest)
 {
     const struct server_config *config = &guest->server->config;
-    struct gtt_config gtt = {.space = guest->space, .gpu = config->gpu};
+    struct gtt_config gtt = {
+        .xengt = config->xengt,
+        .space = guest->space,
+        .gpu = config->gpu,
+    };
     struct vgpu_config vgpu = {
         .id = guest->slot + 1,
         .fences = FENCES_PER_VGPU,

@@ -166,7 +166,9 @@ static inline uint32_t random_below(struct fixture *fx, uint32_t limit)
 
 static inline void set_pte(struct fixture *fx, uint32_t index, uint64_t pte)
 {
-    fx->gpu->ops->write_ptes(fx->gpu, &index, &pte, 1);
+    const struct gpu_pte_write write = {.table = GPU_GGTT, .index = index, .pte = pte};
+
+    fx->gpu->ops->write_ptes(fx->gpu, &write, 1);
 }
 
 static inline void map(struct fixture *fx, uint32_t index, uint32_t frame)
