@@ -9,14 +9,28 @@
 #define TABLES_MAX   (1u << 20) /* 4 GiB of tables */
 #define INDEX_BITS   9u
 
+/* So that most questions of tables_hold() are answered at once. */
+static void note_usage(struct tables *tables, uint64_t pte, int change)
+{
+    if (tables->usage && pte & GPU_PTE_PRESENT) {
+        tables->usage[(pte & GPU_PTE_ADDR_MASK) >> 12 & (USAGE_SIZE - 1)] += (uint32_t)change;
+    }
+}
+
 int tables_init(struct tables *tables, uint32_t ggtt_entries, uint64_t scratch_pte, bool eager)
 {
     tables->ggtt = malloc(ggtt_entries * sizeof(*tables->ggtt));
     if (!tables->ggtt) {
         return -ENOMEM;
     }
+    tables->usage = eager ? calloc(USAGE_SIZE, sizeof(*tables->usage)) : NULL;
+    if (eager && !tables->usage) {
+        free(tables->ggtt);
+        return -ENOMEM;
+    }
     for (uint32_t i = 0; i < ggtt_entries; i++) {
         tables->ggtt[i] = scratch_pte;
+        note_usage(tables, scratch_pte, 1);
     }
     tables->ggtt_entries = ggtt_entries;
     tables->next = 1;
@@ -31,6 +45,7 @@ void tables_free(struct tables *tables)
     }
     free(tables->table);
     free(tables->ggtt);
+    free(tables->usage);
     tables->table = NULL;
     tables->ggtt = NULL;
     tables->tables = 0;
@@ -79,6 +94,7 @@ int tables_alloc(struct tables *tables, unsigned level, uint64_t pte, uint32_t *
     }
     for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
         entries[i] = pte;
+        note_usage(tables, pte, 1);
     }
     tables->table[n] = (struct soft_table){.pte = entries, .level = level};
     tables->next = n + 1;
@@ -91,12 +107,14 @@ static const struct soft_table *table_of(const struct tables *tables, uint32_t n
     return number < tables->tables && tables->table[number].pte ? &tables->table[number] : NULL;
 }
 
-/* A tree whose first table goes is not used any more; its number may name another one soon. */
-static void forget_space(struct tables *tables, uint32_t number)
+/* A tree that loses a root is not used any more; the number may name another table soon. */
+static void forget_root(struct tables *tables, uint32_t number)
 {
     for (uint32_t i = 0; i < TLB_ENTRIES; i++) {
-        if (tables->tlb[i].space == number) {
-            tables->tlb[i].pte = 0;
+        for (unsigned r = 0; r < 4; r++) {
+            if (tables->tlb[i].root.table[r] == number) {
+                tables->tlb[i].pte = 0;
+            }
         }
     }
 }
@@ -106,12 +124,15 @@ void tables_release(struct tables *tables, uint32_t number)
     if (!table_of(tables, number)) {
         return;
     }
+    for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
+        note_usage(tables, tables->table[number].pte[i], -1);
+    }
     free(tables->table[number].pte);
     tables->table[number].pte = NULL;
     if (number < tables->next) {
         tables->next = number;
     }
-    forget_space(tables, number);
+    forget_root(tables, number);
 }
 
 static uint64_t *entry_of(const struct tables *tables, uint32_t number, uint32_t index)
@@ -130,6 +151,8 @@ void tables_write(struct tables *tables, uint32_t table, uint32_t index, uint64_
     uint64_t *entry = entry_of(tables, table, index);
 
     if (entry) {
+        note_usage(tables, *entry, -1);
+        note_usage(tables, pte, 1);
         *entry = pte;
     }
 }
@@ -266,6 +289,9 @@ bool tables_hold(const struct tables *tables, uint64_t frame)
         if (refers_to(tables->tlb[i].pte, frame)) {
             return true;
         }
+    }
+    if (tables->usage && !tables->usage[frame & (USAGE_SIZE - 1)]) {
+        return false;
     }
     for (uint32_t i = 0; i < tables->tables; i++) {
         const struct soft_table *table = &tables->table[i];

@@ -35,7 +35,8 @@ struct tables {
     uint32_t tables;          /* how many the array has room for */
     uint32_t next;            /* where the search for a free number starts */
 
-    bool eager; /* see gpu_soft_options */
+    bool eager;      /* see gpu_soft_options */
+    uint32_t *usage; /* eager only: how many entries point to frames of a hash value */
     struct tlb_entry tlb[TLB_ENTRIES];
 };
 
@@ -54,6 +55,8 @@ uint64_t tables_lookup_ggtt(struct tables *tables, uint64_t page);
 
 /* The PTE for a page of a PPGTT, by a walk from its root; not present where the walk ends early. */
 uint64_t tables_lookup_ppgtt(struct tables *tables, const struct gpu_root *root, uint64_t page);
+
+#define USAGE_SIZE (1u << 16)
 
 /* Is the frame in any entry that points to a page, or in the TLB? */
 bool tables_hold(const struct tables *tables, uint64_t frame);

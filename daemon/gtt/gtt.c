@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "private.h"
-#include "pte.h"
 
 #define ENTRY_SIZE 8u
 
@@ -34,6 +33,13 @@ static void write_half(struct gtt *gtt, uint32_t entry, bool high, uint32_t valu
     }
 }
 
+/* Guests clear what is clear already, by the hundred thousand. */
+static bool stays_scratch(const struct gtt *gtt, uint32_t entry)
+{
+    return !gtt->flags[entry] && !gtt_is_mapped(gtt, entry) &&
+           !gtt_entry_present(&gtt_gen8[GTT_GGTT_PTE], gtt->guest[entry]);
+}
+
 int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
 {
     if ((size != 4 && size != 8) || offset % size) {
@@ -41,7 +47,7 @@ int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
     }
     gtt->stats.writes++;
     uint32_t entry = gtt_find_entry(gtt, offset / ENTRY_SIZE);
-    if (entry == GTT_NO_ENTRY) {
+    if (entry == GTT_NO_ENTRY || gtt->cfg.lazy) {
         gtt->stats.dropped++;
         return 0;
     }
@@ -51,7 +57,12 @@ int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
         gtt->guest[entry] = value;
         gtt->flags[entry] &= ~GTT_HALF;
     }
-    gtt_mark_pending(gtt, entry);
+    if (!stays_scratch(gtt, entry)) {
+        gtt_mark_pending(gtt, entry);
+    }
+    if (gtt->cfg.commit_each) {
+        gtt_commit(gtt);
+    }
     return 0;
 }
 
@@ -81,25 +92,46 @@ void gtt_pause(struct gtt *gtt, bool paused)
     gtt->cfg.gpu->ops->pause(gtt->client, paused);
 }
 
+/*
+ * What the guest took out of its tables before it gave the page away must be noticed now: when it
+ * later puts the same frame number back, it means another page, and nothing would seem changed.
+ */
 void gtt_guest_layout_changed(struct gtt *gtt)
 {
+    gtt_commit(gtt);
     xengt_space_invalidate(gtt->cfg.space);
 }
 
-/* The guest takes back everything it wrote, and that is committed as any other store. */
+/* The guest's view becomes 0, and what it had mapped is let go. */
+static void clear_ggtt(struct gtt *gtt)
+{
+    gtt->pending_count = 0;
+    memset(gtt->guest, 0, gtt->entries * sizeof(*gtt->guest));
+    memset(gtt->flags, 0, gtt->entries);
+    if (gtt->cfg.lazy) {
+        const struct gpu_range *low = &gtt->cfg.mappable;
+        const struct gpu_range *high = &gtt->cfg.unmappable;
+        memset(gtt->cfg.lazy + low->first, 0, low->count * sizeof(*gtt->cfg.lazy));
+        memset(gtt->cfg.lazy + high->first, 0, high->count * sizeof(*gtt->cfg.lazy));
+    }
+    gtt->stats.scratch = 0;
+    for (uint32_t entry = 0; gtt->stats.present && entry < gtt->entries; entry++) {
+        if (gtt_is_mapped(gtt, entry)) {
+            gtt_change(gtt, &(struct gtt_change){.index = entry});
+        }
+    }
+    gtt_run_batch(gtt);
+}
+
+/* Address spaces first: what is present after that is in the global GTT. */
 void gtt_reset(struct gtt *gtt)
 {
     for (int e = 0; e < GPU_ENGINES; e++) {
         gtt_engine_reset(gtt, e);
     }
-    for (uint32_t entry = 0; entry < gtt->entries; entry++) {
-        gtt->guest[entry] = 0;
-        gtt->flags[entry] &= ~GTT_HALF;
-        if (gtt_is_mapped(gtt, entry) || gtt->flags[entry] & GTT_FAILED) {
-            gtt_mark_pending(gtt, entry);
-        }
-    }
-    gtt_commit(gtt);
+    gtt_run_batch(gtt);
+    mm_drop_all(gtt);
+    clear_ggtt(gtt);
 }
 
 int gtt_create(const struct gtt_config *config, struct gtt **out)
@@ -114,6 +146,11 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
         return -ENOMEM;
     }
     gtt->cfg = *config;
+    gtt->cfg.tables_max = config->tables_max ? config->tables_max : GTT_TABLES_MAX_DEFAULT;
+    gtt->cfg.oos_max = config->oos_max ? config->oos_max : GTT_OOS_MAX_DEFAULT;
+    TAILQ_INIT(&gtt->changed);
+    TAILQ_INIT(&gtt->loose);
+    TAILQ_INIT(&gtt->mms);
     gtt->entries = entries;
     gtt->guest = calloc(entries, sizeof(*gtt->guest));
     gtt->shadow = malloc(entries * sizeof(*gtt->shadow));
@@ -141,8 +178,15 @@ void gtt_destroy(struct gtt *gtt)
     }
     if (gtt->client) {
         gtt_reset(gtt);
+        for (unsigned level = 1; level < GTT_LEVELS; level++) {
+            if (gtt->scratch_table[level]) {
+                gtt->cfg.gpu->ops->table_free(gtt->cfg.gpu, gtt->scratch_table[level]);
+            }
+        }
         gtt->cfg.gpu->ops->client_close(gtt->client);
     }
+    free(gtt->by_gfn);
+    free(gtt->by_table);
     free(gtt->guest);
     free(gtt->shadow);
     free(gtt->flags);
@@ -173,11 +217,12 @@ static uint32_t entry_from(const struct gtt *gtt, uint32_t index)
 
 bool gtt_next_mapping(const struct gtt *gtt, uint32_t *index, uint64_t *gfn, uint64_t *bfn)
 {
+    const struct gtt_entry_format *f = &gtt_gen8[GTT_GGTT_PTE];
     for (uint32_t entry = entry_from(gtt, *index); entry < gtt->entries; entry++) {
         if (gtt_is_mapped(gtt, entry)) {
             *index = gtt_index(gtt, entry);
-            *gfn = pte_gfn(gtt->guest[entry]).v;
-            *bfn = pte_bfn(gtt->shadow[entry]).v;
+            *gfn = gtt_entry_frame(f, gtt->guest[entry]);
+            *bfn = gtt_entry_frame(f, gtt->shadow[entry]);
             return true;
         }
     }

@@ -35,14 +35,24 @@ struct gtt_tracker {
 /* The two parts of the global GTT that the guest may use, in entries. count 0: none. */
 struct gtt_config {
     struct xengt *xengt;
-    struct xengt_space *space; /* of the guest; stays the caller's, outlives the gtt */
-    struct gpu *gpu;           /* likewise */
+    struct xengt_space *space;  /* of the guest; stays the caller's, outlives the gtt */
+    struct gpu *gpu;            /* likewise */
     struct gtt_tracker tracker; /* track NULL: tables are compared at each submission instead */
-    const uint64_t *lazy;       /* the guest's GGTT as RAM, all of it: no store into it is trapped,
+    uint64_t *lazy;             /* the guest's GGTT as RAM, all of it: no store into it is trapped,
                                    it is compared at each commit point. NULL: stores are trapped */
     struct gpu_range mappable;
     struct gpu_range unmappable;
+
+    uint32_t tables_max; /* page tables shadowed at a time; 0: GTT_TABLES_MAX_DEFAULT */
+    uint32_t oos_max;    /* of these out of sync with a copy; 0: GTT_OOS_MAX_DEFAULT */
+
+    /* For comparison: each page table is tracked always; each store is committed by itself. */
+    bool track_all;
+    bool commit_each;
 };
+
+#define GTT_TABLES_MAX_DEFAULT 16384u /* 64 MiB, for 32 GiB of mapped pages */
+#define GTT_OOS_MAX_DEFAULT    4096u
 
 /* An access that lets the GPU use what the guest wrote. */
 enum gtt_access_kind {
@@ -72,15 +82,30 @@ struct gtt_workload {
     size_t buffers;
 };
 
+/* spt: shadow page table; oos: out of sync, that is compared and not trapped. */
 struct gtt_stats {
-    uint64_t writes;       /* guest stores into the table */
+    uint64_t writes;       /* guest stores into the global GTT, trapped or found */
     uint64_t dropped;      /* of these: outside the windows */
-    uint64_t commits;      /* that had something to do */
+    uint64_t commits;      /* batches of changes, each with one TLB invalidate */
     uint64_t ptes;         /* GPU PTEs written */
     uint64_t map_failures; /* entries that became scratch because Xen refused the frame */
     uint32_t present;      /* entries that point to a guest page now */
     uint32_t scratch;      /* entries the guest made present that are scratch now */
-    uint32_t pending;      /* stores recorded, not committed */
+    uint32_t pending;      /* stores into the global GTT recorded, not committed */
+
+    uint32_t mms;          /* address spaces known */
+    uint32_t spt_tables;   /* guest page tables shadowed now */
+    uint32_t oos_tables;   /* of these: out of sync */
+    uint32_t oos_copies;   /* and have a copy to compare with */
+    uint64_t spt_allocs;   /* shadows made so far */
+    uint64_t spt_changes;  /* entries of page tables looked at anew */
+    uint64_t oos_syncs;    /* comparisons */
+    uint64_t oos_changes;  /* entries found changed by them */
+    uint64_t table_writes; /* trapped stores into page tables */
+    uint64_t odd_writes;   /* of these: of a size or alignment that no entry has */
+    uint64_t bad_tables;   /* entries that pointed to a table that is no page of the guest's */
+    uint64_t track_calls;  /* switches of tracking, each for one or more pages */
+    uint64_t reclaims;     /* shadows of address spaces given up for others */
 };
 
 /* -ENOSPC: the windows overlap another vGPU's; -EINVAL; -ENOMEM. */

@@ -6,7 +6,6 @@
 #include <xengt/map.h>
 
 #include "private.h"
-#include "pte.h"
 
 /* The page that a committed entry points to. */
 static int view_page(struct gtt *gtt, uint64_t address, uint8_t **page)
@@ -14,7 +13,8 @@ static int view_page(struct gtt *gtt, uint64_t address, uint8_t **page)
     uint32_t entry = gtt_find_entry(gtt, address >> XENGT_PAGE_SHIFT);
     void *view = NULL;
     if (entry == GTT_NO_ENTRY || !gtt_is_mapped(gtt, entry) ||
-        xengt_view(gtt->cfg.xengt, pte_bfn(gtt->shadow[entry]), &view)) {
+        xengt_view(gtt->cfg.xengt, gtt_entry_bfn(&gtt_gen8[GTT_GGTT_PTE], gtt->shadow[entry]),
+                   &view)) {
         return -EFAULT;
     }
     *page = view;
@@ -40,7 +40,7 @@ static int check_pages(struct gtt *gtt, uint64_t address, size_t size)
 
 int gtt_memory_read(struct gtt *gtt, uint64_t address, void *buf, size_t size)
 {
-    gtt_commit(gtt);
+    gtt_commit_ggtt(gtt);
     int ret = 0;
     for (size_t done = 0; !ret && done < size;) {
         size_t part = in_page(address + done, size - done);
@@ -56,7 +56,7 @@ int gtt_memory_read(struct gtt *gtt, uint64_t address, void *buf, size_t size)
 
 int gtt_memory_write(struct gtt *gtt, uint64_t address, const void *buf, size_t size)
 {
-    gtt_commit(gtt);
+    gtt_commit_ggtt(gtt);
     int ret = check_pages(gtt, address, size);
     for (size_t done = 0; !ret && done < size;) {
         size_t part = in_page(address + done, size - done);

@@ -1,17 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the shadow GTT share. */
+/*
+ * What the files of the shadow GTT share.
+ *
+ *   gtt.c     the object, and the guest's accesses to the global GTT
+ *   sync.c    what changed: stores that were trapped, tables that are compared
+ *   spt.c     the shadows of the guest's page tables, and their tracking
+ *   ppgtt.c   address spaces: roots, what the engines use, reclaim
+ *   commit.c  how changes become real: the only file that writes GPU PTEs
+ */
 #ifndef XENGT_GTT_PRIVATE_H
 #define XENGT_GTT_PRIVATE_H
 
 #include "gtt.h"
 
+#include <sys/queue.h>
+
 #include <xengt/space.h>
 
+#include "format.h"
+
 /*
- * Stores recorded before a commit is due at the latest. 512 entries, one page of PTEs: enough
- * that the price of a hypercall and of a TLB invalidate is spread thin.
+ * Stores into the global GTT recorded before a commit is due at the latest. 512 entries, one page
+ * of PTEs: enough that the price of a hypercall and of a TLB invalidate is spread thin.
  */
 #define GTT_PENDING_MAX 512u
+
+/* Changes that become real together. A surface of 8 MiB is 2048 pages. */
+#define GTT_BATCH_MAX 2048u
+
+#define GTT_LEVELS 4u
+
+/* --- the global GTT ------------------------------------------------------------------------ */
 
 /* What is known of an entry besides its two values. */
 enum gtt_flag {
@@ -22,30 +41,141 @@ enum gtt_flag {
 };
 #define GTT_HALF (GTT_LOW | GTT_HIGH)
 
+/* --- shadow page tables -------------------------------------------------------------------- */
+
+enum spt_kind {
+    SPT_PT,
+    SPT_PT_64K, /* a page table whose PDE says that it holds 64 KiB pages */
+    SPT_SPLIT,  /* a page of 2 MiB in 4 KiB pieces: no page of the guest's is behind it */
+    SPT_PD,
+    SPT_PDP,
+    SPT_PML4,
+};
+
 /*
- * Entries of both windows are kept side by side and called by their place in these arrays: the
- * mappable window first, the other behind it.
+ * The shadow of one page of the guest's that is a page table of one kind. Shared by all entries
+ * and roots that name it.
+ *
+ * Either its page is tracked: stores into it are trapped, and come to gtt_table_write(). Or it is
+ * out of sync: the guest stores as it likes, and what it changed is found by comparing with a
+ * copy before the GPU may use it. A table begins out of sync, is tracked when it has been quiet
+ * for some time, and goes out of sync again when it is written often.
  */
+struct spt {
+    struct xengt_gfn gfn;
+    struct xengt_bfn page;          /* of the guest's page, which is mapped as long as this lives */
+    const volatile uint64_t *guest; /* and how to read it; NULL: SPT_SPLIT */
+    uint64_t *copy;                 /* out of sync: what the shadow was made from */
+    uint64_t flags;                 /* SPT_SPLIT: of all its entries */
+    uint32_t table;                 /* of the GPU */
+    uint32_t refs;
+    uint32_t links; /* for verify: what refs should be */
+    uint8_t kind;
+    uint8_t writes; /* stores trapped since the last sync */
+    uint8_t quiet;  /* syncs without a change */
+    bool tracked;
+    bool hopeless; /* written in ways no page table is: never tracked again */
+    bool queued;   /* in the queue of tables with changes */
+    uint64_t dirty[GPU_TABLE_ENTRIES / 64];  /* entries to look at anew */
+    uint64_t failed[GPU_TABLE_ENTRIES / 64]; /* present for the guest, scratch for the GPU */
+    struct spt *next_gfn;                    /* in the hash by gfn */
+    struct spt *next_table;                  /* in the hash by table */
+    TAILQ_ENTRY(spt) changed;
+    TAILQ_ENTRY(spt) loose; /* in the list of those out of sync */
+};
+TAILQ_HEAD(spt_list, spt);
+
+/* Level 1 has entries that point to pages. */
+static inline unsigned spt_level(enum spt_kind kind)
+{
+    return kind < SPT_PD ? 1 : (unsigned)kind - SPT_PD + 2;
+}
+
+static inline bool bit_get(const uint64_t *bits, uint32_t i)
+{
+    return bits[i / 64] >> i % 64 & 1;
+}
+
+static inline void bit_set(uint64_t *bits, uint32_t i)
+{
+    bits[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+static inline void bit_clear(uint64_t *bits, uint32_t i)
+{
+    bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+}
+
+/* An address space of the guest: known because the guest said so, or because it was submitted. */
+struct mm {
+    struct gtt_root root;
+    uint32_t refs;         /* notifications: created and not yet destroyed */
+    bool announced;        /* there was one: without references it is no more */
+    bool shadowed;         /* spt is valid */
+    struct spt *spt[4];    /* of the roots; NULL: none */
+    TAILQ_ENTRY(mm) links; /* the least recently used first */
+};
+TAILQ_HEAD(mm_list, mm);
+
+/* --- changes ------------------------------------------------------------------------------- */
+
+/* One entry that gets another value: a page of the guest's, a table, or scratch. */
+struct gtt_change {
+    struct spt *spt; /* NULL: the global GTT */
+    uint32_t index;  /* of the entry: in the table, or in the arrays of the global GTT */
+    bool frame;      /* the guest's entry points to a page: gfn is valid */
+    bool failed;     /* it does, or to a table, and neither can be had */
+    struct xengt_gfn gfn;
+    struct spt *child; /* the table it points to; its reference comes with the change */
+    uint64_t flags;
+};
+
+/* Room for one batch, so that a commit allocates nothing. */
+struct gtt_batch {
+    uint32_t n;
+    struct gtt_change change[GTT_BATCH_MAX];
+    struct xengt_gfn gfn[GTT_BATCH_MAX];
+    struct xengt_bfn bfn[GTT_BATCH_MAX];
+    int err[GTT_BATCH_MAX];
+    struct gpu_pte_write write[GTT_BATCH_MAX];
+    struct xengt_bfn old[GTT_BATCH_MAX];
+    struct spt *old_child[GTT_BATCH_MAX];
+};
+
 struct gtt {
     struct gtt_config cfg;
     struct gpu_client *client;
+    struct gtt_stats stats;
+
+    /*
+     * Entries of both windows are kept side by side and called by their place in these arrays:
+     * the mappable window first, the other behind it.
+     */
     uint32_t entries;
     uint64_t *guest;  /* what the guest wrote */
     uint64_t *shadow; /* what the GPU's entry holds */
     uint8_t *flags;
-    struct gtt_stats stats;
-
     uint32_t pending_count;
     uint32_t pending[GTT_PENDING_MAX];
 
-    /* Room for one commit, so that it allocates nothing. */
-    struct {
-        struct xengt_gfn gfn[GTT_PENDING_MAX];
-        struct xengt_bfn bfn[GTT_PENDING_MAX];
-        int err[GTT_PENDING_MAX];
-        struct xengt_bfn old[GTT_PENDING_MAX];
-        struct gpu_pte_write write[GTT_PENDING_MAX];
-    } room;
+    /* Of the PPGTTs. */
+    struct spt **by_gfn; /* hashes of the same size, a power of two; NULL until the first table */
+    struct spt **by_table;
+    uint32_t hash_size;
+    uint32_t scratch_table[GTT_LEVELS]; /* by level; [0] is not used, 0: not made yet */
+    struct spt_list changed;            /* tables with dirty entries */
+    struct spt_list loose;              /* tables out of sync, the oldest first */
+    struct mm_list mms;
+    struct mm *current;              /* being prepared for submission; or NULL */
+    struct mm *running[GPU_ENGINES]; /* what the engines were given last; NULL: none */
+    bool retry;                      /* entries failed for a reason that may have passed */
+    bool starved;                    /* a table could not be shadowed: out of tables or memory */
+
+    /* Pages to be tracked no more, together. */
+    struct xengt_gfn untrack[64];
+    uint32_t untrack_count;
+
+    struct gtt_batch batch;
 };
 
 static inline uint32_t gtt_index(const struct gtt *gtt, uint32_t entry)
@@ -66,5 +196,67 @@ uint32_t gtt_find_entry(const struct gtt *gtt, uint64_t index);
 
 /* Puts an entry on the list of those to commit; commits first when the list is full. */
 void gtt_mark_pending(struct gtt *gtt, uint32_t entry);
+
+/* --- commit.c ------------------------------------------------------------------------------ */
+
+/* Takes one more change; what is there is made real first when there is no room. */
+void gtt_change(struct gtt *gtt, const struct gtt_change *change);
+
+/* Makes the changes real that were taken so far. */
+void gtt_run_batch(struct gtt *gtt);
+
+/* The global GTT only. */
+void gtt_commit_ggtt(struct gtt *gtt);
+
+/* What an entry of a PPGTT's table of that level holds that points to nothing of the guest's. */
+uint64_t gtt_scratch_entry(const struct gtt *gtt, unsigned level);
+
+/* --- sync.c -------------------------------------------------------------------------------- */
+
+/* Finds what the guest changed and makes changes of it. */
+void gtt_sync_ggtt(struct gtt *gtt);
+void gtt_sync_tables(struct gtt *gtt);
+
+/* The entries that differ from the copy become dirty. True: there are some. */
+bool spt_compare(struct gtt *gtt, struct spt *spt);
+
+/* --- spt.c --------------------------------------------------------------------------------- */
+
+/*
+ * The shadow of a guest page, with one reference more. NULL: the page cannot be a table, which
+ * is counted, or there is no room for its shadow, which sets gtt->starved.
+ */
+struct spt *spt_get(struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn);
+struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flags);
+
+/* One reference less. The GPU can not reach the table by that way any more. */
+void spt_put(struct gtt *gtt, struct spt *spt);
+
+struct spt *spt_of_table(const struct gtt *gtt, uint32_t table);
+struct spt *spt_of_gfn(const struct gtt *gtt, struct xengt_gfn gfn); /* next_gfn: hash chain */
+
+/* There is something dirty in it. */
+void spt_queue(struct gtt *gtt, struct spt *spt);
+
+/* Lets the guest store freely; false: it stays tracked, there is no room for a copy. */
+bool spt_loosen(struct gtt *gtt, struct spt *spt);
+
+/* Tracks at most so many tables that are out of sync, and compares them a last time. */
+#define SPT_TIGHTEN_MAX 64u
+void spt_tighten(struct gtt *gtt, struct spt *const *spt, size_t n);
+
+/* Pages of tables that are no more are the guest's again. */
+void spt_untrack_flush(struct gtt *gtt);
+
+/* --- ppgtt.c ------------------------------------------------------------------------------- */
+
+/* Gives up the shadow that was not used for the longest time. False: there is none to give up. */
+bool mm_reclaim(struct gtt *gtt);
+
+/* Gives up those that were destroyed while an engine used them, and are not used any more. */
+void mm_reap(struct gtt *gtt);
+
+/* Forgets every address space; the engines are stopped. */
+void mm_drop_all(struct gtt *gtt);
 
 #endif

@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Proof at run time that the shadow GTT keeps its promises. */
+/*
+ * Proof at run time that the shadow GTT keeps its promises: every entry of every table holds
+ * scratch, a live mapping of this guest's, or a table of this GTT's; what was written is what the
+ * GPU has; and all counts are right.
+ */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "private.h"
-#include "pte.h"
 
 struct findings {
+    const struct gtt *gtt;
     unsigned count;
     char *error;
     size_t error_size;
+
+    uint64_t *frame; /* every use of a frame, by an entry or as a table */
+    size_t frames;
+    size_t frames_max;
+    uint32_t present;
+    uint32_t scratch;
+    uint32_t tables;
 };
 
 __attribute__((format(printf, 2, 3))) static void find(struct findings *f, const char *format, ...)
@@ -24,6 +35,132 @@ __attribute__((format(printf, 2, 3))) static void find(struct findings *f, const
     }
 }
 
+static void use_frame(struct findings *f, uint64_t frame)
+{
+    if (f->frames < f->frames_max) {
+        f->frame[f->frames] = frame;
+    }
+    f->frames++;
+}
+
+/* --- the global GTT ------------------------------------------------------------------------ */
+
+static void check_ggtt(struct findings *f)
+{
+    const struct gtt *gtt = f->gtt;
+    const struct gtt_entry_format *format = &gtt_gen8[GTT_GGTT_PTE];
+    for (uint32_t entry = 0; entry < gtt->entries; entry++) {
+        uint32_t index = gtt_index(gtt, entry);
+        uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, GPU_GGTT, index);
+        if (pte != gtt->shadow[entry]) {
+            find(f, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index, pte,
+                 gtt->shadow[entry]);
+        }
+        f->scratch += (gtt->flags[entry] & GTT_FAILED) != 0;
+        if (!gtt_is_mapped(gtt, entry)) {
+            continue;
+        }
+        if (!(gtt->flags[entry] & GTT_PENDING) && !gtt_entry_present(format, gtt->guest[entry])) {
+            find(f, "entry %u: holds a frame, and the guest has made it not present", index);
+        }
+        use_frame(f, gtt_entry_frame(format, gtt->shadow[entry]));
+        f->present++;
+    }
+}
+
+/* --- page tables --------------------------------------------------------------------------- */
+
+/* An entry that is not waiting to be looked at says what the guest's says. */
+static void check_against_guest(struct findings *f, const struct spt *spt, uint32_t i, bool scratch)
+{
+    if (spt->kind != SPT_PT || bit_get(spt->dirty, i) || bit_get(spt->failed, i)) {
+        return;
+    }
+    uint64_t guest = spt->copy ? spt->copy[i] : spt->guest[i];
+    if ((spt->copy || spt->tracked) && gtt_entry_present(&gtt_gen8[GTT_PTE_4K], guest) == scratch) {
+        find(f, "table 0x%" PRIx64 " entry %u: the guest has 0x%" PRIx64 ", the GPU %s", spt->gfn.v,
+             i, guest, scratch ? "scratch" : "a frame");
+    }
+}
+
+static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
+{
+    const struct gtt *gtt = f->gtt;
+    unsigned level = spt_level(spt->kind);
+    uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, spt->table, i);
+    bool scratch = pte == gtt_scratch_entry(gtt, level);
+    uint64_t frame = gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], pte);
+    f->scratch += bit_get(spt->failed, i);
+    if (scratch && level > 1) {
+        return;
+    }
+    if (level > 1) {
+        struct spt *child = spt_of_table(gtt, (uint32_t)frame);
+        if (!child || spt_level(child->kind) != level - 1) {
+            find(f, "table 0x%" PRIx64 " entry %u: points to no table of level %u", spt->gfn.v, i,
+                 level - 1);
+        } else {
+            child->links++;
+        }
+        return;
+    }
+    check_against_guest(f, spt, i, scratch);
+    if (!scratch) {
+        use_frame(f, frame);
+        f->present++;
+    }
+}
+
+static void check_table(struct findings *f, const struct spt *spt)
+{
+    f->tables++;
+    if (spt->kind != SPT_SPLIT) {
+        use_frame(f, spt->page.v);
+    }
+    for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
+        check_entry(f, spt, i);
+    }
+}
+
+static void check_links(struct findings *f, const struct spt *spt)
+{
+    if (spt->links != spt->refs) {
+        find(f, "table 0x%" PRIx64 ": %u entries point to it, %u are counted", spt->gfn.v,
+             spt->links, spt->refs);
+    }
+}
+
+#define FOR_EACH_TABLE(gtt, spt)                       \
+    for (uint32_t b_ = 0; b_ < (gtt)->hash_size; b_++) \
+        for (struct spt *spt = (gtt)->by_table[b_]; spt; spt = spt->next_table)
+
+static void check_tables(struct findings *f)
+{
+    const struct mm *mm;
+    FOR_EACH_TABLE(f->gtt, spt)
+    {
+        spt->links = 0;
+    }
+    FOR_EACH_TABLE(f->gtt, spt)
+    {
+        check_table(f, spt);
+    }
+    TAILQ_FOREACH(mm, &f->gtt->mms, links)
+    {
+        for (unsigned i = 0; i < 4; i++) {
+            if (mm->spt[i]) {
+                mm->spt[i]->links++;
+            }
+        }
+    }
+    FOR_EACH_TABLE(f->gtt, spt)
+    {
+        check_links(f, spt);
+    }
+}
+
+/* --- the sums ------------------------------------------------------------------------------ */
+
 static int compare_frames(const void *a, const void *b)
 {
     const uint64_t *x = a;
@@ -31,19 +168,20 @@ static int compare_frames(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* Every use of a frame by an entry is one user of its mapping, and there are no others. */
-static void check_users(const struct gtt *gtt, uint64_t *frame, uint32_t n, struct findings *f)
+/* Every use of a frame is one user of its mapping, and there are no others. */
+static void check_users(struct findings *f)
 {
+    const struct gtt *gtt = f->gtt;
     uint32_t frames = 0;
-    qsort(frame, n, sizeof(*frame), compare_frames);
-    for (uint32_t i = 0; i < n;) {
+    qsort(f->frame, f->frames, sizeof(*f->frame), compare_frames);
+    for (size_t i = 0; i < f->frames;) {
         uint32_t uses = 1;
-        while (i + uses < n && frame[i + uses] == frame[i]) {
+        while (i + uses < f->frames && f->frame[i + uses] == f->frame[i]) {
             uses++;
         }
-        uint32_t users = xengt_space_users(gtt->cfg.space, (struct xengt_bfn){frame[i]});
+        uint32_t users = xengt_space_users(gtt->cfg.space, (struct xengt_bfn){f->frame[i]});
         if (users != uses) {
-            find(f, "BFN 0x%" PRIx64 ": %u entries hold it, its mapping counts %u users", frame[i],
+            find(f, "BFN 0x%" PRIx64 ": used %u times, its mapping counts %u users", f->frame[i],
                  uses, users);
         }
         frames++;
@@ -52,45 +190,30 @@ static void check_users(const struct gtt *gtt, uint64_t *frame, uint32_t n, stru
     struct xengt_space_stats stats;
     xengt_space_get_stats(gtt->cfg.space, &stats);
     if (stats.in_use != frames) {
-        find(f, "entries hold %u frames, %u mappings are in use", frames, stats.in_use);
+        find(f, "%u frames are used, %u mappings are in use", frames, stats.in_use);
     }
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): written to through the findings */
 unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
 {
-    struct findings f = {0, error, error_size};
-    uint64_t *frame = malloc(gtt->entries * sizeof(*frame));
-    uint32_t mapped = 0;
-    uint32_t failed = 0;
-    for (uint32_t entry = 0; entry < gtt->entries; entry++) {
-        uint32_t index = gtt_index(gtt, entry);
-        uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, GPU_GGTT, index);
-        if (pte != gtt->shadow[entry]) {
-            find(&f, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index, pte,
-                 gtt->shadow[entry]);
-        }
-        failed += (gtt->flags[entry] & GTT_FAILED) != 0;
-        if (!gtt_is_mapped(gtt, entry)) {
-            continue;
-        }
-        if (!(gtt->flags[entry] & GTT_PENDING) && !pte_present(gtt->guest[entry])) {
-            find(&f, "entry %u: holds a frame, and the guest has made it not present", index);
-        }
-        if (frame) {
-            frame[mapped] = pte_bfn(gtt->shadow[entry]).v;
-        }
-        mapped++;
+    const struct gtt_stats *stats = &gtt->stats;
+    struct findings f = {.gtt = gtt, .error = error, .error_size = error_size};
+    f.frames_max = (size_t)stats->present + stats->spt_tables;
+    f.frame = malloc((f.frames_max + 1) * sizeof(*f.frame));
+    if (!f.frame) {
+        find(&f, "no memory to check the users of %zu frames", f.frames_max);
+        return f.count;
     }
-    if (frame) {
-        check_users(gtt, frame, mapped, &f);
+    check_ggtt(&f);
+    check_tables(&f);
+    if (f.present != stats->present || f.scratch != stats->scratch ||
+        f.tables != stats->spt_tables) {
+        find(&f, "%u entries hold frames, %u failed, %u tables; the counters say %u, %u and %u",
+             f.present, f.scratch, f.tables, stats->present, stats->scratch, stats->spt_tables);
     } else {
-        find(&f, "no memory to check the users of %u frames", mapped);
+        check_users(&f);
     }
-    if (mapped != gtt->stats.present || failed != gtt->stats.scratch) {
-        find(&f, "%u entries hold frames and %u failed, the counters say %u and %u", mapped, failed,
-             gtt->stats.present, gtt->stats.scratch);
-    }
-    free(frame);
+    free(f.frame);
     return f.count;
 }

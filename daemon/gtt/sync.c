@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What changed: entries of the guest's are read, once, and become changes to be committed.
+ * Stores that were trapped have marked their entries; what was not trapped is compared.
+ */
+#include <string.h>
+
+#include "private.h"
+
+/* Syncs without a change after which a table that is out of sync is tracked again. */
+#define QUIET_SYNCS 8u
+
+/* --- the global GTT ------------------------------------------------------------------------ */
+
+void gtt_mark_pending(struct gtt *gtt, uint32_t entry)
+{
+    if (gtt->flags[entry] & GTT_PENDING) {
+        return;
+    }
+    if (gtt->pending_count == GTT_PENDING_MAX) {
+        gtt_commit_ggtt(gtt);
+    }
+    gtt->flags[entry] |= GTT_PENDING;
+    gtt->pending[gtt->pending_count++] = entry;
+}
+
+static void change_ggtt(struct gtt *gtt, uint32_t entry)
+{
+    const struct gtt_entry_format *f = &gtt_gen8[GTT_GGTT_PTE];
+    bool whole = !(gtt->flags[entry] & GTT_HALF);
+    gtt->flags[entry] &= ~GTT_PENDING;
+    gtt_change(gtt, &(struct gtt_change){
+                        .index = entry,
+                        .frame = whole && gtt_entry_present(f, gtt->guest[entry]),
+                        .gfn = gtt_entry_gfn(f, gtt->guest[entry]),
+                    });
+}
+
+/* Takes over what differs from the guest's table, which is RAM it stores into as it likes. */
+static void compare_lazy(struct gtt *gtt, const struct gpu_range *range, uint32_t first)
+{
+    const volatile uint64_t *lazy = gtt->cfg.lazy + range->first;
+    for (uint32_t block = 0; block < range->count; block += GPU_TABLE_ENTRIES) {
+        uint32_t n =
+            range->count - block < GPU_TABLE_ENTRIES ? range->count - block : GPU_TABLE_ENTRIES;
+        uint64_t *copy = gtt->guest + first + block;
+        if (!memcmp(copy, gtt->cfg.lazy + range->first + block, n * sizeof(*copy))) {
+            continue;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t value = lazy[block + i];
+            if (value != copy[i]) {
+                copy[i] = value;
+                gtt->stats.writes++;
+                change_ggtt(gtt, first + block + i);
+            }
+        }
+    }
+}
+
+static void retry_ggtt(struct gtt *gtt)
+{
+    for (uint32_t entry = 0; entry < gtt->entries; entry++) {
+        if ((gtt->flags[entry] & (GTT_FAILED | GTT_PENDING)) == GTT_FAILED) {
+            change_ggtt(gtt, entry);
+        }
+    }
+}
+
+void gtt_sync_ggtt(struct gtt *gtt)
+{
+    for (uint32_t i = 0; i < gtt->pending_count; i++) {
+        change_ggtt(gtt, gtt->pending[i]);
+    }
+    gtt->pending_count = 0;
+    if (gtt->cfg.lazy) {
+        compare_lazy(gtt, &gtt->cfg.mappable, 0);
+        compare_lazy(gtt, &gtt->cfg.unmappable, gtt->cfg.mappable.count);
+    }
+}
+
+/* --- entries of page tables ---------------------------------------------------------------- */
+
+/* The value that the shadow is made from: read once, from the copy where there is one. */
+static uint64_t guest_entry(const struct spt *spt, uint32_t index)
+{
+    return spt->copy ? spt->copy[index] : spt->guest[index];
+}
+
+static void change_page(struct gtt *gtt, struct spt *spt, uint32_t index, bool present,
+                        struct xengt_gfn gfn, uint64_t flags)
+{
+    gtt_change(gtt, &(struct gtt_change){
+                        .spt = spt,
+                        .index = index,
+                        .frame = present,
+                        .gfn = gfn,
+                        .flags = flags,
+                    });
+}
+
+/* Sixteen pieces of 4 KiB for an entry of 64 KiB; the entries between are none. */
+static void change_64k(struct gtt *gtt, struct spt *spt, uint32_t index)
+{
+    const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_64K];
+    uint32_t pieces = 1u << f->frames;
+    uint32_t first = index & ~(pieces - 1);
+    uint64_t entry = guest_entry(spt, first);
+    for (uint32_t i = first; i < first + pieces; i++) {
+        struct xengt_gfn gfn = {gtt_entry_gfn(f, entry).v + (i - first)};
+        bit_clear(spt->dirty, i);
+        change_page(gtt, spt, i, gtt_entry_present(f, entry), gfn, entry & f->flags);
+    }
+}
+
+static void change_leaf(struct gtt *gtt, struct spt *spt, uint32_t index)
+{
+    if (spt->kind == SPT_PT_64K) {
+        change_64k(gtt, spt, index);
+    } else if (spt->kind == SPT_SPLIT) {
+        change_page(gtt, spt, index, true, (struct xengt_gfn){spt->gfn.v + index}, spt->flags);
+    } else {
+        const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_4K];
+        uint64_t entry = guest_entry(spt, index);
+        change_page(gtt, spt, index, gtt_entry_present(f, entry), gtt_entry_gfn(f, entry),
+                    entry & f->flags);
+    }
+}
+
+/* PAT stands in bit 12 of an entry for 2 MiB, in bit 7 of one for 4 KiB. */
+static uint64_t flags_of_split(uint64_t entry)
+{
+    uint64_t flags = entry & gtt_gen8[GTT_PTE_4K].flags & gtt_gen8[GTT_PDE_2M].flags;
+    return flags | (entry >> 12 & 1) << 7;
+}
+
+/* The table that an entry points to; NULL: there is none to be had. */
+static struct spt *child_of(struct gtt *gtt, enum spt_kind kind, uint64_t entry)
+{
+    const struct gtt_entry_format *f = &gtt_gen8[GTT_PDE];
+    if (kind == SPT_PD && entry & f->huge) {
+        const struct gtt_entry_format *huge = &gtt_gen8[GTT_PDE_2M];
+        return spt_get_split(gtt, gtt_entry_gfn(huge, entry), flags_of_split(entry));
+    }
+    if (kind == SPT_PDP && entry & f->huge) {
+        gtt->stats.bad_tables++; /* no GPU in use has pages of 1 GiB */
+        return NULL;
+    }
+    if (kind == SPT_PD) {
+        kind = entry & f->pages_64k ? SPT_PT_64K : SPT_PT;
+        return spt_get(gtt, kind, gtt_entry_gfn(f, entry));
+    }
+    return spt_get(gtt, kind - 1, gtt_entry_gfn(f, entry));
+}
+
+static void change_link(struct gtt *gtt, struct spt *spt, uint32_t index)
+{
+    uint64_t entry = guest_entry(spt, index);
+    struct gtt_change change = {.spt = spt, .index = index, .flags = entry};
+    if (gtt_entry_present(&gtt_gen8[GTT_PDE], entry)) {
+        change.child = child_of(gtt, spt->kind, entry);
+        change.failed = !change.child;
+    }
+    gtt_change(gtt, &change);
+}
+
+/* Its changes may make it superfluous: a reference of our own keeps it until we are done. */
+static void change_table(struct gtt *gtt, struct spt *spt)
+{
+    spt->refs++;
+    for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
+        while (spt->dirty[word]) {
+            uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(spt->dirty[word]);
+            bit_clear(spt->dirty, index);
+            gtt->stats.spt_changes++;
+            if (spt_level(spt->kind) == 1) {
+                change_leaf(gtt, spt, index);
+            } else {
+                change_link(gtt, spt, index);
+            }
+        }
+    }
+    if (spt->refs == 1) {
+        gtt_run_batch(gtt); /* its own changes are among them */
+    }
+    spt_put(gtt, spt);
+}
+
+/* --- comparing ----------------------------------------------------------------------------- */
+
+bool spt_compare(struct gtt *gtt, struct spt *spt)
+{
+    gtt->stats.oos_syncs++;
+    if (!spt->copy) {
+        memset(spt->dirty, 0xff, sizeof(spt->dirty)); /* nothing to compare with */
+        spt_queue(gtt, spt);
+        return true;
+    }
+    if (!memcmp(spt->copy, (const void *)spt->guest, XENGT_PAGE_SIZE)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
+        uint64_t value = spt->guest[i];
+        if (value != spt->copy[i]) {
+            spt->copy[i] = value;
+            bit_set(spt->dirty, i);
+            gtt->stats.oos_changes++;
+        }
+    }
+    spt_queue(gtt, spt);
+    return true;
+}
+
+/*
+ * Compares every table that is out of sync. One that was quiet for long enough is tracked from
+ * now on; what is stored between the comparison here and the tracking, the last one finds.
+ */
+static void compare_loose(struct gtt *gtt)
+{
+    struct spt *quiet[SPT_TIGHTEN_MAX];
+    size_t n = 0;
+    struct spt *spt;
+    TAILQ_FOREACH(spt, &gtt->loose, loose)
+    {
+        if (spt_compare(gtt, spt)) {
+            spt->quiet = 0;
+        } else if (!spt->hopeless && ++spt->quiet >= QUIET_SYNCS && n < SPT_TIGHTEN_MAX) {
+            quiet[n++] = spt;
+        }
+    }
+    spt_tighten(gtt, quiet, n);
+}
+
+static void retry_tables(struct gtt *gtt)
+{
+    for (uint32_t b = 0; b < gtt->hash_size; b++) {
+        for (struct spt *spt = gtt->by_table[b]; spt; spt = spt->next_table) {
+            for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
+                spt->dirty[word] |= spt->failed[word];
+            }
+            spt_queue(gtt, spt);
+        }
+    }
+}
+
+/* Tables that are made on the way join the queue with all that is in them. */
+void gtt_sync_tables(struct gtt *gtt)
+{
+    struct spt *spt;
+    if (gtt->retry) {
+        gtt->retry = false;
+        retry_ggtt(gtt);
+        retry_tables(gtt);
+    }
+    compare_loose(gtt);
+    while ((spt = TAILQ_FIRST(&gtt->changed))) {
+        TAILQ_REMOVE(&gtt->changed, spt, changed);
+        spt->queued = false;
+        spt->writes = 0;
+        change_table(gtt, spt);
+    }
+}
