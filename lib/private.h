@@ -35,11 +35,11 @@ struct xengt {
 
     /* Room for one batch, so that the paths below allocate nothing. */
     struct batch {
-        uint32_t *entry; /* which slot each entry of the caller's array uses */
         uint32_t *slot;
-        struct xengt_gfn *gfn;
-        int *err;
-        int *entry_err;
+        int *err; /* of the slots */
+        uint32_t
+            *entry; /* which entry of the caller's array a slot serves, or the other way round */
+        int *entry_err; /* where the caller wants none */
     } batch;
 };
 
@@ -53,25 +53,48 @@ int handle_open(struct xengt **out, const struct xengt_options *options, struct 
                 struct hv_error *error);
 
 /* Releases what a predecessor's journal says it held, then starts one of our own. */
-int take_over(struct xengt *xg, struct hv_error *error);
+int take_over(struct xengt *xg, bool adopt, struct hv_error *error);
 
 struct target *target_find(struct xengt *xg, uint32_t domid);
 
 /*
- * Maps the slots that were reserved for gfns (at most one batch) and moves those that succeeded
- * to SLOT_MAPPED. The caller gives those whose err is not 0 to engine_drop().
+ * Is a target still the domain it was when it was added? What keeps its domid from being given to
+ * another is a mapping, so Xen is asked only while there is none. 0 or -ESRCH.
  */
-void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, const struct xengt_gfn *gfn,
-                int *err, size_t n, unsigned prot);
-void engine_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *slot,
-                        const uint32_t *gref, int *err, size_t n, unsigned prot);
+int target_check(struct xengt *xg, const struct target *t);
+
+/*
+ * Runs fn over the n entries of a call, a batch at a time. err is the caller's; where it is NULL
+ * the first failure is returned, and with all_or_nothing the batches behind it are not begun.
+ */
+typedef void batch_fn(void *call, size_t first, int *err, size_t n);
+int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, bool all_or_nothing);
+
+/* --- the engine: slots and hypercalls ------------------------------------------------------ */
+
+/*
+ * A slot for a gfn, or an offered reference. If there is none, mappings that only wait for their
+ * users to come back make room. -ENOSPC, or -EINVAL: no gfn.
+ */
+int engine_reserve(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool offered,
+                   uint32_t *slot);
+
+/*
+ * Maps slots that were reserved, at most one batch of one kind, and moves those that succeeded to
+ * SLOT_MAPPED. Those whose err is not 0 the caller gives to engine_drop().
+ */
+void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                unsigned prot);
 
 /* Frees a slot that was not mapped; one of which that is not certain stays leaked. */
 void engine_drop(struct xengt *xg, uint32_t slot);
 
+/* From here on a mapping is not found any more, and is to be given to engine_unmap(). */
+void engine_leave(struct xengt *xg, uint32_t slot);
+
 /*
- * Unmaps slots (at most one batch). Those Xen let go are free afterwards and err is 0; the rest
- * are leaked.
+ * Unmaps slots, at most one batch. Those Xen let go are free afterwards and err is 0; the rest are
+ * leaked.
  */
 void engine_unmap(struct xengt *xg, const uint32_t *slot, int *err, size_t n);
 
@@ -83,12 +106,12 @@ uint32_t engine_slot(const struct xengt *xg, struct xengt_bfn bfn);
 uint32_t engine_next(const struct xengt *xg, uint32_t slot);
 struct xengt_bfn engine_bfn(const struct xengt *xg, uint32_t slot);
 
+/* A plain mapping of a BFN, one that xengt_unmap() takes; or SLOT_NONE. */
+uint32_t raw_find(const struct xengt *xg, struct xengt_bfn bfn);
+
 /* Gives up mappings that only wait for their users to come back, of all spaces. */
 void spaces_flush(struct xengt *xg);
 
-/* A call without err[] is all or nothing: its first failure, or 0, and giving back what was mapped.
- */
-int raw_first_error(const int *err, size_t n);
-void raw_take_back(struct xengt *xg, struct xengt_bfn *bfn, size_t n);
+uint32_t space_mapped(const struct xengt_space *space);
 
 #endif

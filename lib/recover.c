@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a predecessor left mapped: found in its journal, released, and a journal of our own. */
+/*
+ * What a predecessor left mapped: found in its journal and released, or taken over on request.
+ */
+#include <errno.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -94,6 +97,22 @@ static void log_damage(struct xengt *xg, const struct slots_found *found)
     }
 }
 
+/*
+ * What is held of a slot is believed or forgotten: whoever uses it later need not ask again.
+ * Returns how many were not sound.
+ */
+static uint32_t scrub_held(struct xengt *xg, uint32_t count)
+{
+    uint32_t unsound = 0;
+    for (uint32_t s = 0; s < count; s++) {
+        if (!held_sound(&xg->slots, s)) {
+            held_clear(&xg->slots, s);
+            unsound++;
+        }
+    }
+    return unsound;
+}
+
 /* Releases what a predecessor held. Its window may have been another: the journal says which. */
 static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_error *error)
 {
@@ -124,6 +143,7 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
         count = found->kind.count;
     }
     if (found->readable && hv->ops->recover) {
+        scrub_held(xg, count);
         hv->ops->recover(hv, true);
     }
     uint32_t failed = sweep(xg, found, count, LEFT_PLAIN);
@@ -145,7 +165,82 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
     return 0;
 }
 
-int take_over(struct xengt *xg, struct hv_error *error)
+/* --- taking over -------------------------------------------------------------------------- */
+
+/* Only a journal without any doubt about it can be gone on with, and in the same place. */
+static bool can_adopt(struct xengt *xg, const struct slots_found *found)
+{
+    const struct hv *hv = xg->hv;
+    return found->readable && !found->damaged && !found->other_boot &&
+           found->kind.backend == hv->backend && found->kind.area_size == hv->area_size &&
+           found->kind.count == hv->slots && found->kind.window_base == hv->window_base &&
+           scrub_held(xg, found->kind.count) == 0;
+}
+
+/* What was mapped is the caller's; what was on its way is unmapped. */
+static void adopt(struct xengt *xg)
+{
+    struct slots *slots = &xg->slots;
+    struct batch *b = &xg->batch;
+    for (uint32_t s = 0; s < slots->fresh; s++) {
+        if (slots_state(slots, s) == SLOT_MAPPED) {
+            slots->slot[s].raw = 1;
+            xg->stats.adopted++;
+            if (!xg->hv->windowed) {
+                bfns_insert(&xg->bfns, s);
+            }
+        }
+    }
+    for (uint32_t s = 0; s < slots->fresh;) {
+        size_t n = 0;
+        for (; s < slots->fresh && n < xg->hv->batch; s++) {
+            if (slots_state(slots, s) != SLOT_FREE && slots_state(slots, s) != SLOT_MAPPED) {
+                engine_leave(xg, s);
+                b->slot[n++] = s;
+            }
+        }
+        engine_unmap(xg, b->slot, b->err, n);
+    }
+    xg->stats.reclaimed = xg->stats.unmap_pages;
+    xg->stats.unmap_calls = xg->stats.unmap_pages = xg->stats.unmap_failures = 0;
+    handle_log(xg, LOG_NOTICE, "took over %llu mappings of a predecessor, released %llu",
+               (unsigned long long)xg->stats.adopted, (unsigned long long)xg->stats.reclaimed);
+}
+
+/* The predecessor's journal goes on; a kill in here leaves it to the next one. */
+static int go_on(struct xengt *xg)
+{
+    struct hv *hv = xg->hv;
+    int ret = slots_continue(&xg->slots);
+    if (!ret && !hv->windowed) {
+        ret = bfns_init(&xg->bfns, &xg->slots);
+    }
+    if (ret) {
+        return ret;
+    }
+    if (hv->ops->recover) {
+        hv->ops->recover(hv, true);
+    }
+    adopt(xg);
+    if (hv->ops->recover) {
+        hv->ops->recover(hv, false);
+    }
+    return 0;
+}
+
+static int start_afresh(struct xengt *xg)
+{
+    int ret = slots_begin(&xg->slots, &(struct slots_kind){
+                                          .window_base = xg->hv->window_base,
+                                          .count = xg->hv->slots,
+                                          .backend = xg->hv->backend,
+                                          .area_size = xg->hv->area_size,
+                                          .uses_held = !xg->hv->windowed,
+                                      });
+    return ret || xg->hv->windowed ? ret : bfns_init(&xg->bfns, &xg->slots);
+}
+
+int take_over(struct xengt *xg, bool adopt, struct hv_error *error)
 {
     struct slots_found found;
     int ret = slots_open(&xg->slots, xg->state_dir, &found);
@@ -154,20 +249,12 @@ int take_over(struct xengt *xg, struct hv_error *error)
         return ret;
     }
     xg->hv->journal = &xg->slots;
-    ret = found.exists ? reclaim(xg, &found, error) : 0;
+    adopt = adopt && found.exists && can_adopt(xg, &found);
+    ret = found.exists && !adopt ? reclaim(xg, &found, error) : 0;
     if (ret) {
         return ret;
     }
-    ret = slots_begin(&xg->slots, &(struct slots_kind){
-                                      .window_base = xg->hv->window_base,
-                                      .count = xg->hv->slots,
-                                      .backend = xg->hv->backend,
-                                      .area_size = xg->hv->area_size,
-                                      .uses_held = !xg->hv->windowed,
-                                  });
-    if (!ret && !xg->hv->windowed) {
-        ret = bfns_init(&xg->bfns, &xg->slots);
-    }
+    ret = adopt ? go_on(xg) : start_afresh(xg);
     if (ret) {
         hv_error(error, "slot table of %u entries: %s", xg->hv->slots, strerror(-ret));
     }

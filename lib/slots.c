@@ -10,19 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/*
- * A record, from bit 0: gfn 36, domid 16, state 3, offered 1, check 8. The check byte makes a
- * record that was not written by us recognisable; a free slot is all zero.
- */
-#define RECORD_GFN_BITS      36
-#define RECORD_DOMID_BITS    16
-#define RECORD_STATE_BITS    3
-#define RECORD_DOMID_SHIFT   RECORD_GFN_BITS
-#define RECORD_STATE_SHIFT   (RECORD_DOMID_SHIFT + RECORD_DOMID_BITS)
-#define RECORD_OFFERED_SHIFT (RECORD_STATE_SHIFT + RECORD_STATE_BITS)
-#define RECORD_CHECK_SHIFT   (RECORD_OFFERED_SHIFT + 1)
-#define RECORD_BODY_MASK     ((UINT64_C(1) << RECORD_CHECK_SHIFT) - 1)
-
+#define RECORD_BODY_MASK ((UINT64_C(1) << RECORD_CHECK_SHIFT) - 1)
 #define HELD_CHECK_SHIFT 40
 
 #define JOURNAL_MAGIC   UINT64_C(0x316c6e6a74676e78) /* "xngtjnl1", little endian */
@@ -80,26 +68,6 @@ static void record_store(struct slots *slots, uint32_t s, uint64_t record)
     __atomic_store_n(&slots->record[s], record, __ATOMIC_RELEASE);
 }
 
-enum slot_state slots_state(const struct slots *slots, uint32_t s)
-{
-    return slots->record[s] >> RECORD_STATE_SHIFT & ((1u << RECORD_STATE_BITS) - 1);
-}
-
-bool slots_offered(const struct slots *slots, uint32_t s)
-{
-    return slots->record[s] >> RECORD_OFFERED_SHIFT & 1;
-}
-
-uint32_t slots_domid(const struct slots *slots, uint32_t s)
-{
-    return slots->record[s] >> RECORD_DOMID_SHIFT & ((1u << RECORD_DOMID_BITS) - 1);
-}
-
-struct xengt_gfn slots_gfn(const struct slots *slots, uint32_t s)
-{
-    return (struct xengt_gfn){slots->record[s] & ((UINT64_C(1) << RECORD_GFN_BITS) - 1)};
-}
-
 void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state)
 {
     if (state == SLOT_LEAKED) {
@@ -135,11 +103,6 @@ void held_clear(struct slots *slots, uint32_t s)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     h->handle = 0;
     h->ref = 0;
-}
-
-bool held_empty(const struct slots *slots, uint32_t s)
-{
-    return slots->held[s].bfn == 0;
 }
 
 bool held_sound(const struct slots *slots, uint32_t s)
@@ -288,8 +251,9 @@ int slots_open(struct slots *slots, const char *dir, struct slots_found *found)
  * Makes the file anew. What will be written without a way to report failure gets its memory now:
  * on a tmpfs without room a store would end the process.
  */
-static int make_file(struct slots *slots, const struct slots_kind *kind, size_t size)
+static int make_file(struct slots *slots, const struct slots_kind *kind)
 {
+    size_t size = journal_size(kind->count, kind->area_size);
     if (ftruncate(slots->fd, 0) || ftruncate(slots->fd, (off_t)size)) {
         return -errno;
     }
@@ -302,37 +266,18 @@ static int make_file(struct slots *slots, const struct slots_kind *kind, size_t 
     return -ret;
 }
 
-static int map_file(struct slots *slots, const struct slots_kind *kind)
+static int map_file(struct slots *slots, uint32_t count, uint32_t area_size)
 {
-    size_t size = journal_size(kind->count, kind->area_size);
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    if (slots->fd >= 0) {
-        flags = MAP_SHARED;
-        int ret = make_file(slots, kind, size);
-        if (ret) {
-            return ret;
-        }
-    }
-    void *file = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, slots->fd, 0);
+    int flags = slots->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *file =
+        mmap(NULL, journal_size(count, area_size), PROT_READ | PROT_WRITE, flags, slots->fd, 0);
     if (file == MAP_FAILED) {
         return -errno;
     }
-    point_into(slots, file, kind->count, kind->area_size);
+    point_into(slots, file, count, area_size);
     /* The hypervisor reads and writes the area and cannot wait for a page to come. */
-    if (kind->area_size && mlock(slots->area, kind->area_size)) {
+    if (area_size && mlock(slots->area, area_size)) {
         return -errno;
-    }
-    memset(slots->area, 0, kind->area_size);
-    return 0;
-}
-
-int slots_begin(struct slots *slots, const struct slots_kind *kind)
-{
-    uint32_t count = kind->count;
-    unmap_file(slots);
-    int ret = map_file(slots, kind);
-    if (ret) {
-        return ret;
     }
     /* Pages of the array are taken when slots are first used, not now. */
     slots->slot = mmap(NULL, count * sizeof(struct slot), PROT_READ | PROT_WRITE,
@@ -343,11 +288,21 @@ int slots_begin(struct slots *slots, const struct slots_kind *kind)
     }
     slots->used = slots->leaked = slots->fresh = 0;
     slots->free = SLOT_NONE;
+    return 0;
+}
 
+int slots_begin(struct slots *slots, const struct slots_kind *kind)
+{
+    unmap_file(slots);
+    int ret = slots->fd >= 0 ? make_file(slots, kind) : 0;
+    ret = ret ? ret : map_file(slots, kind->count, kind->area_size);
+    if (ret) {
+        return ret;
+    }
     struct header h = {
         .magic = JOURNAL_MAGIC,
         .version = JOURNAL_VERSION,
-        .count = count,
+        .count = kind->count,
         .window_base = kind->window_base,
         .backend = kind->backend,
         .area_size = kind->area_size,
@@ -356,6 +311,33 @@ int slots_begin(struct slots *slots, const struct slots_kind *kind)
     h.check = header_check(&h);
     /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): mapped above */
     memcpy(slots->file, &h, sizeof(h));
+    return 0;
+}
+
+int slots_continue(struct slots *slots)
+{
+    uint32_t count = slots->count;
+    uint32_t area_size = slots->area_size;
+    unmap_file(slots);
+    int ret = map_file(slots, count, area_size);
+    if (ret) {
+        return ret;
+    }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): mapped above */
+    while (count && !slots->record[count - 1]) {
+        count--;
+    }
+    slots->fresh = count;
+    for (uint32_t s = count; s-- > 0;) {
+        slots->slot[s] = (struct slot){.hash_next = SLOT_NONE, .prev = SLOT_NONE};
+        if (slots->record[s]) {
+            slots->used++;
+            slots->slot[s].next = SLOT_NONE;
+        } else {
+            slots->slot[s].next = slots->free;
+            slots->free = s;
+        }
+    }
     return 0;
 }
 

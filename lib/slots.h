@@ -103,6 +103,13 @@ struct slots_found {
  */
 int slots_open(struct slots *slots, const char *dir, struct slots_found *found);
 int slots_begin(struct slots *slots, const struct slots_kind *kind);
+
+/*
+ * Instead of slots_begin(): goes on with the predecessor's journal, which must be sound, where it
+ * stands. What is in its records is the caller's to deal with; of what was leaked nothing is
+ * known as yet.
+ */
+int slots_continue(struct slots *slots);
 void slots_close(struct slots *slots, bool remove_file, const char *dir);
 
 /* SLOT_NONE: all in use. The slot comes reserved, its record written. */
@@ -112,16 +119,49 @@ uint32_t slots_reserve_offered(struct slots *slots, uint32_t domid, uint32_t gre
 void slots_free(struct slots *slots, uint32_t s);
 void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state);
 
-enum slot_state slots_state(const struct slots *slots, uint32_t s);
-uint32_t slots_domid(const struct slots *slots, uint32_t s);
-struct xengt_gfn slots_gfn(const struct slots *slots, uint32_t s); /* or the offered reference */
-bool slots_offered(const struct slots *slots, uint32_t s);
 bool slots_sound(const struct slots *slots, uint32_t s); /* of a predecessor: can be believed */
 
 void held_set(struct slots *slots, uint32_t s, uint64_t bfn, uint32_t handle, uint32_t ref);
 void held_clear(struct slots *slots, uint32_t s);
 bool held_sound(const struct slots *slots, uint32_t s); /* all zero is sound, too */
-bool held_empty(const struct slots *slots, uint32_t s);
+
+/*
+ * A record, from bit 0: gfn 36, domid 16, state 3, offered 1, check 8. The check byte makes a
+ * record that was not written by us recognisable; a free slot is all zero.
+ */
+#define RECORD_GFN_BITS      36
+#define RECORD_DOMID_BITS    16
+#define RECORD_STATE_BITS    3
+#define RECORD_DOMID_SHIFT   RECORD_GFN_BITS
+#define RECORD_STATE_SHIFT   (RECORD_DOMID_SHIFT + RECORD_DOMID_BITS)
+#define RECORD_OFFERED_SHIFT (RECORD_STATE_SHIFT + RECORD_STATE_BITS)
+#define RECORD_CHECK_SHIFT   (RECORD_OFFERED_SHIFT + 1)
+
+static inline enum slot_state slots_state(const struct slots *slots, uint32_t s)
+{
+    return slots->record[s] >> RECORD_STATE_SHIFT & ((1u << RECORD_STATE_BITS) - 1);
+}
+
+static inline bool slots_offered(const struct slots *slots, uint32_t s)
+{
+    return slots->record[s] >> RECORD_OFFERED_SHIFT & 1;
+}
+
+static inline uint32_t slots_domid(const struct slots *slots, uint32_t s)
+{
+    return slots->record[s] >> RECORD_DOMID_SHIFT & ((1u << RECORD_DOMID_BITS) - 1);
+}
+
+/* Or the offered reference. */
+static inline struct xengt_gfn slots_gfn(const struct slots *slots, uint32_t s)
+{
+    return (struct xengt_gfn){slots->record[s] & ((UINT64_C(1) << RECORD_GFN_BITS) - 1)};
+}
+
+static inline bool held_empty(const struct slots *slots, uint32_t s)
+{
+    return slots->held[s].bfn == 0;
+}
 
 static inline uint64_t held_bfn(const struct slots *slots, uint32_t s)
 {

@@ -162,6 +162,7 @@ static void unmap_from(struct xengt_space *space, struct queue *q, uint32_t max)
             slot[n] = q->head;
             queue_remove(xg->slots.slot, q, slot[n]);
             hash_remove(space, slot[n]);
+            engine_leave(xg, slot[n]);
         }
         engine_unmap(xg, slot, err, n);
         space->unmap_calls++;
@@ -229,32 +230,17 @@ static int use(struct xengt_space *space, uint32_t s)
     return 0;
 }
 
-/* A slot for a gfn that is not mapped, or a negative errno value in *err. */
-static uint32_t reserve(struct xengt_space *space, struct xengt_gfn gfn, int *err)
+/* Makes room for another mapping; false: the quota is reached. */
+static bool within_quota(struct xengt_space *space)
 {
-    struct xengt *xg = space->xg;
-    if (gfn.v > XENGT_GFN_MAX) {
-        *err = -EINVAL;
-        return SLOT_NONE;
-    }
     if (space->mapped >= space->quota) {
         xengt_space_flush(space);
     }
-    if (space->mapped >= space->quota) {
-        *err = -EDQUOT;
-        return SLOT_NONE;
-    }
-    uint32_t s = slots_reserve(&xg->slots, space->domid, gfn);
-    if (s == SLOT_NONE) {
-        spaces_flush(xg);
-        s = slots_reserve(&xg->slots, space->domid, gfn);
-    }
-    if (s == SLOT_NONE) {
-        *err = -ENOSPC;
-        return SLOT_NONE;
-    }
-    xg->slots.slot[s].generation = space->generation;
-    xg->slots.slot[s].users = 1;
+    return space->mapped < space->quota;
+}
+
+static void count_mapping(struct xengt_space *space)
+{
     space->mapped++;
     if (space->mapped > space->high_water) {
         space->high_water = space->mapped;
@@ -262,47 +248,81 @@ static uint32_t reserve(struct xengt_space *space, struct xengt_gfn gfn, int *er
     if (space->mapped > space->hash_size) {
         hash_grow(space);
     }
-    hash_insert(space, s);
-    return s;
 }
 
-/*
- * One batch. While the call is on its way, prev of a reserved slot says which of the misses it
- * is, so that a gfn that stands twice shares the answer.
- */
-static void get_batch(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
-                      int *err, size_t n)
+/* A slot for a gfn that is not mapped. */
+static int reserve(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *slot)
 {
     struct xengt *xg = space->xg;
-    struct batch *b = &xg->batch;
-    struct slot *slot = xg->slots.slot;
-    size_t misses = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t s = hash_find(space, gfn[i]);
-        err[i] = 0;
-        if (s != SLOT_NONE) {
-            err[i] = use(space, s);
-            space->hits += !err[i];
-            xg->stats.hits += !err[i];
-        } else {
-            s = reserve(space, gfn[i], &err[i]);
-            if (s != SLOT_NONE) {
-                slot[s].prev = misses;
-                b->slot[misses] = s;
-                b->gfn[misses++] = gfn[i];
-            }
-        }
-        b->entry[i] = s;
+    if (!within_quota(space)) {
+        return -EDQUOT;
     }
-    engine_map(xg, space->domid, b->slot, b->gfn, b->err, misses, XENGT_PROT_RW);
+    int ret = engine_reserve(xg, space->domid, gfn, false, slot);
+    if (ret) {
+        return ret;
+    }
+    xg->slots.slot[*slot].generation = space->generation;
+    xg->slots.slot[*slot].users = 1;
+    count_mapping(space);
+    hash_insert(space, *slot);
+    return 0;
+}
+
+struct get_call {
+    struct xengt_space *space;
+    const struct xengt_gfn *gfn;
+    struct xengt_bfn *bfn;
+};
+
+/*
+ * One more user of a gfn, mapped or not. While the hypercall is on its way, prev of a reserved slot
+ * says which of the misses it is, so that a gfn that stands twice shares the answer. gone is what
+ * Xen says of the target, and asked for at the first miss; 1: not asked yet.
+ */
+static int want(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *slot, size_t *misses,
+                int *gone)
+{
+    struct xengt *xg = space->xg;
+    *slot = hash_find(space, gfn);
+    if (*slot != SLOT_NONE) {
+        int ret = use(space, *slot);
+        space->hits += !ret;
+        xg->stats.hits += !ret;
+        return ret;
+    }
+    if (*gone > 0) {
+        *gone = target_check(xg, target_find(xg, space->domid));
+    }
+    int ret = *gone ? *gone : reserve(space, gfn, slot);
+    if (!ret) {
+        xg->slots.slot[*slot].prev = *misses;
+        xg->batch.slot[(*misses)++] = *slot;
+    }
+    return ret;
+}
+
+static void get_batch(void *arg, size_t first, int *err, size_t n)
+{
+    const struct get_call *c = arg;
+    struct xengt_space *space = c->space;
+    struct xengt *xg = space->xg;
+    struct batch *b = &xg->batch;
+    size_t misses = 0;
+    int gone = 1;
+    for (size_t i = 0; i < n; i++) {
+        err[i] = want(space, c->gfn[first + i], &b->entry[i], &misses, &gone);
+    }
+    engine_map(xg, space->domid, b->slot, b->err, misses, XENGT_PROT_RW);
     space->map_calls += misses > 0;
     space->gets += n;
     for (size_t i = 0; i < n; i++) {
         uint32_t s = b->entry[i];
-        if (!err[i] && slots_state(&xg->slots, s) == SLOT_RESERVED) {
-            err[i] = b->err[slot[s].prev];
+        if (!err[i] && slots_state(&xg->slots, s) != SLOT_MAPPED) {
+            err[i] = b->err[xg->slots.slot[s].prev];
         }
-        bfn[i] = err[i] ? XENGT_BFN_INVALID : engine_bfn(xg, s);
+        if (!err[i]) {
+            c->bfn[first + i] = engine_bfn(xg, s);
+        }
         space->failures += err[i] != 0;
     }
     for (size_t k = 0; k < misses; k++) {
@@ -317,27 +337,23 @@ static void get_batch(struct xengt_space *space, const struct xengt_gfn *gfn, st
 int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
                     int *err, size_t n)
 {
-    struct xengt *xg = space->xg;
-    for (size_t done = 0; done < n;) {
-        size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
-        int *chunk_err = err ? err + done : xg->batch.entry_err;
-        get_batch(space, gfn + done, bfn + done, chunk_err, chunk);
-        done += chunk;
-        for (size_t i = 0; !err && i < chunk; i++) {
-            int ret = chunk_err[i];
-            if (ret) {
-                for (size_t k = 0; k < done; k++) {
-                    if (bfn[k].v != XENGT_BFN_INVALID.v) {
-                        xengt_space_put(space, &bfn[k], 1);
-                        bfn[k] = XENGT_BFN_INVALID;
-                    }
-                }
-                return handle_fail(xg, ret, "domain %u: a frame cannot be mapped: %s", space->domid,
-                                   strerror(-ret));
-            }
-        }
+    struct get_call call = {space, gfn, bfn};
+    if (n && (!gfn || !bfn)) {
+        return handle_fail(space->xg, -EINVAL, "no array");
     }
-    return 0;
+    for (size_t i = 0; i < n; i++) {
+        bfn[i] = XENGT_BFN_INVALID;
+    }
+    int ret = in_batches(space->xg, get_batch, &call, err, n, true);
+    if (!ret) {
+        return 0;
+    }
+    xengt_space_put(space, bfn, n); /* those that are invalid are no mappings */
+    for (size_t i = 0; i < n; i++) {
+        bfn[i] = XENGT_BFN_INVALID;
+    }
+    return handle_fail(space->xg, ret, "domain %u: a frame cannot be mapped: %s", space->domid,
+                       strerror(-ret));
 }
 
 static bool is_own(const struct xengt_space *space, uint32_t s)
@@ -376,6 +392,9 @@ uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn
 int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
 {
     size_t unknown = 0;
+    if (n && !bfn) {
+        return handle_fail(space->xg, -EINVAL, "no array");
+    }
     for (size_t i = 0; i < n; i++) {
         uint32_t s = own_slot(space, bfn[i]);
         if (s == SLOT_NONE || space->xg->slots.slot[s].users == 0) {
@@ -393,6 +412,36 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
     }
     return unknown ? handle_fail(space->xg, -ENOENT, "%zu of %zu BFNs were not in use", unknown, n)
                    : 0;
+}
+
+static int adopt(struct xengt_space *space, struct xengt_bfn bfn)
+{
+    struct xengt *xg = space->xg;
+    uint32_t s = raw_find(xg, bfn);
+    if (s == SLOT_NONE || slots_domid(&xg->slots, s) != space->domid ||
+        slots_offered(&xg->slots, s)) {
+        return -ENOENT;
+    }
+    if (!within_quota(space)) {
+        return -EDQUOT;
+    }
+    xg->slots.slot[s].raw = 0;
+    xg->slots.slot[s].users = 1;
+    xg->slots.slot[s].generation = 0; /* stale: nobody listened to what the guest did since */
+    target_find(xg, space->domid)->raw--;
+    count_mapping(space);
+    return 0;
+}
+
+int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, int *err, size_t n)
+{
+    if (n && (!bfn || !err)) {
+        return handle_fail(space->xg, -EINVAL, "no array");
+    }
+    for (size_t i = 0; i < n; i++) {
+        err[i] = adopt(space, bfn[i]);
+    }
+    return 0;
 }
 
 /*
@@ -476,6 +525,11 @@ void xengt_space_close(struct xengt_space *space)
     }
     free(space->hash);
     free(space);
+}
+
+uint32_t space_mapped(const struct xengt_space *space)
+{
+    return space->mapped;
 }
 
 void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats)

@@ -27,6 +27,69 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
     return ret;
 }
 
+/* Is the domain the one that the target was when it was added? */
+static int ask(struct xengt *xg, const struct target *t)
+{
+    struct xengt_target_info info;
+    int ret = xg->hv->ops->domain_info(xg->hv, t->domid, &info);
+    if (ret) {
+        return ret;
+    }
+    return info.dying || memcmp(info.handle, t->handle, sizeof(t->handle)) != 0 ? -ESRCH : 0;
+}
+
+int target_check(struct xengt *xg, const struct target *t)
+{
+    bool holds_domid = t->raw || (t->space && space_mapped(t->space));
+    return holds_domid && !xg->hv->one_pin ? 0 : ask(xg, t);
+}
+
+size_t xengt_target_dead(struct xengt *xg, uint32_t *domids, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < xg->targets_count; i++) {
+        if (ask(xg, &xg->targets[i]) == -ESRCH) {
+            if (count < n) {
+                domids[count] = xg->targets[i].domid;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Why a domain cannot be a target, or 0. */
+static int refuse(struct xengt *xg, const struct xengt_target_info *info)
+{
+    if (info->dying) {
+        return handle_fail(xg, -ESRCH, "it is being destroyed");
+    }
+    if (!info->hvm) {
+        return handle_fail(xg, -EOPNOTSUPP,
+                           "it is a PV domain, which has no frame numbers of its own to map by; "
+                           "use type=\"pvh\" or type=\"hvm\"");
+    }
+    if (!info->hap) {
+        return handle_fail(xg, -EOPNOTSUPP,
+                           "it runs without hardware assisted paging, so writes to its page "
+                           "tables cannot be followed; remove hap=0 from its configuration");
+    }
+    const char *why = xg->hv->ops->unsafe ? xg->hv->ops->unsafe(xg->hv, info->domid) : NULL;
+    return why ? handle_fail(xg, -EOPNOTSUPP, "%s", why) : 0;
+}
+
+/* Mappings that a predecessor of this process made. */
+static uint32_t count_adopted(const struct xengt *xg, uint32_t domid)
+{
+    const struct slots *slots = &xg->slots;
+    uint32_t count = 0;
+    for (uint32_t s = 0; xg->stats.adopted && s < slots->fresh; s++) {
+        count += slots_state(slots, s) == SLOT_MAPPED && slots->slot[s].raw &&
+                 slots_domid(slots, s) == domid && !slots_offered(slots, s);
+    }
+    return count;
+}
+
 int xengt_target_add(struct xengt *xg, uint32_t domid)
 {
     struct xengt_target_info info;
@@ -40,27 +103,30 @@ int xengt_target_add(struct xengt *xg, uint32_t domid)
     if (target_find(xg, domid)) {
         return handle_fail(xg, -EEXIST, "it is a target already");
     }
-    if (info.dying) {
-        return handle_fail(xg, -ESRCH, "it is being destroyed");
-    }
-    if (!info.hvm) {
-        return handle_fail(xg, -EOPNOTSUPP,
-                           "it is a PV domain, which has no frame numbers of its own to map by; "
-                           "use type=\"pvh\" or type=\"hvm\"");
-    }
-    if (!info.hap) {
-        return handle_fail(xg, -EOPNOTSUPP,
-                           "it runs without hardware assisted paging, so writes to its page "
-                           "tables cannot be followed; remove hap=0 from its configuration");
+    ret = refuse(xg, &info);
+    if (ret) {
+        return ret;
     }
     if (xg->targets_count == XENGT_TARGETS_MAX) {
         return handle_fail(xg, -ENOSPC, "there are %u targets already", XENGT_TARGETS_MAX);
     }
     struct target *t = &xg->targets[xg->targets_count++];
-    *t = (struct target){.domid = domid};
+    *t = (struct target){.domid = domid, .raw = count_adopted(xg, domid)};
     memcpy(t->handle, info.handle, sizeof(t->handle));
     handle_log(xg, LOG_INFO, "domain %u is a target", domid);
     return 0;
+}
+
+int xengt_backend_assign(struct xengt *xg, uint32_t backend, uint32_t domid)
+{
+    if (!xg->hv->ops->assign) {
+        return handle_fail(xg, -EOPNOTSUPP, "the %s back end knows no other domains' rights",
+                           xg->hv->name);
+    }
+    int ret = xg->hv->ops->assign(xg->hv, backend, domid);
+    return ret ? handle_fail(xg, ret, "domain %u cannot be given rights over domain %u: %s",
+                             backend, domid, strerror(-ret))
+               : 0;
 }
 
 int xengt_target_remove(struct xengt *xg, uint32_t domid)

@@ -28,7 +28,7 @@ void handle_log(struct xengt *xg, int level, const char *format, ...)
     if (!xg->log) {
         return;
     }
-    char line[256];
+    char line[320];
     va_list ap;
     va_start(ap, format);
     vsnprintf(line, sizeof(line), format, ap);
@@ -125,10 +125,9 @@ static int alloc_batch(struct xengt *xg, unsigned n)
     struct batch *b = &xg->batch;
     b->entry = calloc(n, sizeof(*b->entry));
     b->slot = calloc(n, sizeof(*b->slot));
-    b->gfn = calloc(n, sizeof(*b->gfn));
     b->err = calloc(n, sizeof(*b->err));
     b->entry_err = calloc(n, sizeof(*b->entry_err));
-    return b->entry && b->slot && b->gfn && b->err && b->entry_err ? 0 : -ENOMEM;
+    return b->entry && b->slot && b->err && b->entry_err ? 0 : -ENOMEM;
 }
 
 static void handle_free(struct xengt *xg)
@@ -144,7 +143,6 @@ static void handle_free(struct xengt *xg)
     }
     free(xg->batch.entry);
     free(xg->batch.slot);
-    free(xg->batch.gfn);
     free(xg->batch.err);
     free(xg->batch.entry_err);
     free(xg->state_dir);
@@ -182,7 +180,7 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     if (ret) {
         return ret;
     }
-    ret = take_over(xg, error);
+    ret = take_over(xg, options->adopt, error);
     if (ret) {
         return ret;
     }
@@ -249,6 +247,7 @@ static void unmap_raw(struct xengt *xg)
         size_t n = 0;
         for (; s < xg->slots.fresh && n < xg->hv->batch; s++) {
             if (slots_state(&xg->slots, s) == SLOT_MAPPED) {
+                engine_leave(xg, s);
                 xg->batch.slot[n++] = s;
             }
         }

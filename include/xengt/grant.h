@@ -21,8 +21,8 @@ extern "C" {
  *     only way to map a grant that is read-only.
  * The BFNs go back through xengt_unmap(). Until then the guest cannot end its access to them.
  * The call:
- *   -EOPNOTSUPP  the back end cannot do it (pviommu, sim)
- *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW
+ *   -EOPNOTSUPP  the back end cannot do it (pviommu)
+ *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW; an array is NULL and n is not 0
  * An entry (the call, when err is NULL):
  *   -EACCES  no grant for this domain by that reference, or a read-only one with
  *            XENGT_PROT_RW; or else refused: Xen logs why

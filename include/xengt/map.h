@@ -29,12 +29,14 @@ extern "C" {
  *   -EPERM       domid is not a target
  *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW
  *   -EOPNOTSUPP  XENGT_PROT_READ alone, and the back end cannot enforce it
+ *   -EINVAL      an array is NULL and n is not 0
  * An entry (the call, when err is NULL):
  *   -EINVAL      the gfn is not RAM of the target: a hole, MMIO, beyond its memory, ballooned
  *                out, paged out or shared; or above XENGT_GFN_MAX
  *   -ENOSPC      the window is full; or the guest's grant table, or Xen's table of mappings
- *   -ENOMEM      Xen has no memory for page tables of the window
- *   -ESRCH       the target is gone
+ *   -ENOMEM      Xen has no memory for page tables of the window (options.grow_pool)
+ *   -EADDRINUSE  Xen says that a part of the window is RAM of this domain, or a device
+ *   -ESRCH       the target is gone, or its domid is another domain's by now
  *   -EACCES      the guest took the entry of its grant table away that the mapping needed
  *   -EOPNOTSUPP  the guest uses version 2 of the grant table
  *   -EIO         anything else, which Xen logs; should it be unknown whether the page is mapped
@@ -48,17 +50,34 @@ int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, str
  * entries are out of the device's page tables and its TLB. All entries are tried, also when err
  * is NULL; then the return value is the first failure.
  * An entry:
- *   -ENOENT  not a BFN of a mapping made by xengt_map() (also: unmapped before)
+ *   -ENOENT  not a BFN of a mapping made by xengt_map() (also: unmapped before, and one that
+ *            stands in the array a second time)
  *   other    Xen refused: the page stays referenced and the BFN is leaked: never used again
  */
 int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t n);
 
+/* A mapping of xengt_map(), or of xengt_map_offered(). */
+struct xengt_mapping {
+    uint32_t domid;
+    bool offered;         /* made by reference, and gfn holds that */
+    struct xengt_gfn gfn; /* as it was asked for; the guest may have another page there now */
+    struct xengt_bfn bfn;
+};
+
+/*
+ * The plain mappings of a handle, at most n of them; those of spaces are not among them. Returns
+ * how many there are, which may be more than n.
+ */
+size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t n);
+
 /*
  * A CPU pointer to the page behind a BFN of this handle, for a device model that plays the
  * device itself. Made at the first call for a BFN, kept until the mapping is undone; the caller
- * never unmaps it. Page-aligned, readable and writeable.
- *   -ENOENT  not a BFN of a mapping
- *   other    the page cannot be mapped now (its owner ballooned it out, say)
+ * never unmaps it. Page-aligned, readable and writeable. Xen finds the page by its gfn: if the
+ * guest has put another page there since it was mapped, the first call gives that one.
+ *   -ENOENT      not a BFN of a mapping
+ *   -EOPNOTSUPP  a mapping of xengt_map_offered()
+ *   other        the page cannot be mapped now (its owner ballooned it out, say)
  */
 int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view);
 

@@ -33,11 +33,13 @@ struct xengt_sim_domain {
     uint32_t pages; /* RAM: gfns 0..pages-1 */
     bool pv;        /* a PV guest */
     bool no_hap;    /* shadow paging */
+    bool altp2m;
+    bool nested;
+    uint32_t domid; /* 0: the next one that is free, counted on from the last, as Xen does */
 };
 
 /*
- * Creates a domain and stores its domid: the lowest free one, counted on from the last, as Xen
- * does. -EINVAL, -ENOMEM.
+ * Creates a domain and stores its domid. Each has a uuid of its own. -EINVAL, -EEXIST, -ENOMEM.
  */
 int xengt_sim_domain_create(struct xengt_sim *sim, const struct xengt_sim_domain *cfg,
                             uint32_t *domid);
@@ -62,6 +64,13 @@ void *xengt_sim_guest_page(struct xengt_sim *sim, uint32_t domid, struct xengt_g
  */
 int xengt_sim_balloon_out(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
 int xengt_sim_balloon_in(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
+
+/*
+ * The guest grants a frame to the backend domain, for xengt_map_offered(). The grant is of the page
+ * that is there now, for as long as it is mapped. -ESRCH; -EINVAL: no page there; -ENOSPC.
+ */
+int xengt_sim_offer(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn, bool read_only,
+                    uint32_t *gref);
 
 /* Called when a domain's memory layout changed: what IOREQ_TYPE_INVALIDATE tells a backend. */
 typedef void xengt_sim_invalidate_fn(void *arg, uint32_t domid);

@@ -71,6 +71,16 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
  */
 int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n);
 
+/*
+ * Takes plain mappings of the space's target, made for reading and writing, into the space: each
+ * gets one user. For what a predecessor mapped (options.adopt), whose BFNs are still in a device's
+ * page tables. They count as invalidated: a get of their gfn maps anew.
+ * An entry; err may not be NULL:
+ *   -ENOENT  not a BFN of xengt_map() for this target
+ *   -EDQUOT  the quota of the space is reached
+ */
+int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, int *err, size_t n);
+
 /* How many users the mapping behind a BFN has; 0: none, or not of this space. */
 uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn);
 

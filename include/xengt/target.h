@@ -34,13 +34,28 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
  * Puts a domain on the target list.
  *   -ESRCH       no such domain, or it is being destroyed
  *   -EEXIST      it is a target already
- *   -EOPNOTSUPP  its memory cannot be mapped safely: a PV domain (no frame numbers of its own),
- *                or one without hardware assisted paging
+ *   -EOPNOTSUPP  its memory cannot be mapped safely: a PV domain (no frame numbers of its own);
+ *                one without hardware assisted paging; with altp2m, whose views Xen would not
+ *                follow; with nested virtualisation, told by VMX or SVM in its CPUID. Memory
+ *                sharing and paging cannot be asked for on stock Xen: pages that are shared or
+ *                paged out are refused by xengt_map(), one by one
  *   -EINVAL      domain 0
  *   -ENOSPC      XENGT_TARGETS_MAX targets exist
  */
 int xengt_target_add(struct xengt *xg, uint32_t domid);
 #define XENGT_TARGETS_MAX 64u
+
+/*
+ * The targets that are dying or gone, or whose domid is another domain's by now: at most n of
+ * them. Returns how many there are, which may be more. The library has no event loop: to be called
+ * when Xen tells of a death, which is the watch @releaseDomain in xenstore. Their mappings are then
+ * to be released and they taken off the list, or Xen cannot let go of them.
+ *
+ * Without that, too, nothing of another domain is ever mapped: while a target has a mapping, its
+ * domid is not given to anybody else, and while it has none, its uuid is compared before the
+ * next one is made.
+ */
+size_t xengt_target_dead(struct xengt *xg, uint32_t *domids, size_t n);
 
 /*
  * Takes a domain off the list. All its mappings must be released: it fails with -EBUSY while a
@@ -54,6 +69,22 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid);
  * targets there are, which may be more than n.
  */
 size_t xengt_target_list(const struct xengt *xg, uint32_t *domids, size_t n);
+
+/*
+ * Lets a driver domain use this library on a domain: gives the backend domain the rights over it
+ * that Xen calls "target". To be called in dom0, when the domain is created, with a handle of any
+ * back end that runs on Xen.
+ *
+ * Xen's own list has room for one: a domain has one target, and neither another one nor none at
+ * all later on. As long as the backend domain lives, a target that has died stays half dead.
+ * So this serves one backend domain for each guest. Several guests of one backend need a policy
+ * of FLASK (docs/driver-domain.md).
+ *   -ESRCH       no such domain
+ *   -EINVAL      the backend domain has a target already, or is the domain itself
+ *   -EOPNOTSUPP  the domain is PV; or the back end does not run on Xen
+ *   -EPERM       this is not dom0
+ */
+int xengt_backend_assign(struct xengt *xg, uint32_t backend, uint32_t domid);
 
 #ifdef __cplusplus
 }

@@ -13,8 +13,15 @@
  *             NULL the call is all or nothing; with err given, entries succeed or fail each by
  *             itself, err[i] is 0 or a negative errno value, and the return value is 0 unless
  *             the call as a whole could not be made.
- *   Threads   A handle and everything made from it may be used by one thread at a time. Handles
- *             are independent of each other; there is no global state.
+ *   Arguments Handles, spaces and options must be what the header says they are: nothing checks
+ *             for a NULL handle or one that is closed, except where NULL is allowed. Numbers and
+ *             arrays are checked: n = 0 does nothing and needs no arrays; n may be of any size; a
+ *             NULL array with n > 0 is -EINVAL; a frame or BFN may be any number and stand in an
+ *             array more than once.
+ *   Threads   A handle and everything made from it may be used by one thread at a time: threads
+ *             that share one take a lock of their own around its calls, and any of them may then
+ *             make the next call. Handles are independent of each other and may be used at the
+ *             same time; there is no global state.
  *   Processes A handle does not survive fork() in the child: the child must not touch it.
  */
 #ifndef XENGT_XENGT_H
@@ -59,6 +66,14 @@ struct xengt_options {
     uint32_t window_pages;
 
     /*
+     * The physmap back end: a window takes page tables, 2 MiB of them for each GiB in use, from
+     * the paging pool that Xen has given this domain. When that is used up, mapping fails with
+     * -ENOMEM and the log says what size would do. Set: it is made that large instead, out of
+     * Xen's free memory.
+     */
+    bool grow_pool;
+
+    /*
      * The grant back end: how many frames of each guest's grant table it may use, from the last
      * one downwards. A frame serves 512 mappings; a guest's table has 64 unless its
      * configuration says otherwise (max_grant_frames), and the first use makes Xen allocate all
@@ -76,6 +91,16 @@ struct xengt_options {
      * none unless it is given one.
      */
     const char *state_dir;
+
+    /*
+     * Keep what a killed predecessor left mapped instead of unmapping it, for a process that goes
+     * on where that one stopped, with devices that still use its BFNs. Kept mappings are as if
+     * xengt_map() had made them: xengt_mappings() lists them, xengt_space_adopt() gives them to a
+     * space, xengt_unmap() ends them. What was on its way at the kill is unmapped in any case, and
+     * everything is if the journal is damaged, or was written with another window or back end:
+     * stats.adopted tells.
+     */
+    bool adopt;
 
     xengt_log_fn *log; /* NULL: silent */
     void *log_arg;
@@ -113,11 +138,12 @@ struct xengt_stats {
     uint64_t unmap_pages;    /* pages unmapped by them */
     uint64_t unmap_failures; /* entries whose unmap failed: each is a leaked slot */
     uint64_t hits;           /* uses of a gfn served without a hypercall */
+    uint64_t adopted;        /* mappings of a predecessor that were kept at open */
 };
 
 /*
  * Opens a handle. What a predecessor that used the same state directory left mapped, because it
- * was killed, is unmapped first.
+ * was killed, is unmapped first, or kept: options.adopt.
  *   -EBUSY   another process owns the state directory
  *   -ENODEV  no Xen here, or not a domain that can be a backend
  *   -EPERM, -EACCES  Xen's interfaces need privilege

@@ -42,11 +42,10 @@ static void in_order(void)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-void gnt_begin(struct slots *journal)
+static void set_count(struct gnt_area *a, uint32_t n)
 {
-    struct gnt_area *a = journal->area;
     in_order();
-    __atomic_store_n(&a->n, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&a->n, n, __ATOMIC_RELEASE);
     in_order();
 }
 
@@ -62,13 +61,12 @@ void gnt_add(struct slots *journal, size_t i, uint32_t slot, uint32_t domid, uin
         .dom = (domid_t)domid,
         .status = STATUS_NONE,
     };
+    set_count(a, (uint32_t)i + 1);
 }
 
-/* The check of a held entry is stored last: without it the rest may have been cut short. */
 static bool has_handle(const struct slots *journal, uint32_t s)
 {
-    return !held_empty(journal, s) && held_sound(journal, s) &&
-           journal->held[s].handle != HANDLE_NONE;
+    return !held_empty(journal, s) && journal->held[s].handle != HANDLE_NONE;
 }
 
 static void keep(struct slots *journal, const struct gnttab_map_grant_ref *op, uint32_t slot)
@@ -79,9 +77,6 @@ static void keep(struct slots *journal, const struct gnttab_map_grant_ref *op, u
 void gnt_issue(const struct hv_calls *calls, struct slots *journal, int *err, size_t n)
 {
     struct gnt_area *a = journal->area;
-    in_order();
-    __atomic_store_n(&a->n, (uint32_t)n, __ATOMIC_RELEASE);
-    in_order();
     int ret = calls->call(calls->arg, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref,
                           (uintptr_t)a->map, n);
     /* A fault at an entry may have come after Xen mapped it, when it wanted to say so. */
@@ -98,29 +93,25 @@ void gnt_issue(const struct hv_calls *calls, struct slots *journal, int *err, si
             keep(journal, &a->map[i], a->slot[i]);
         }
     }
-    gnt_begin(journal);
+    set_count(a, 0);
 }
 
-/*
- * A fault in the middle leaves entries without an answer, and they are asked for again. What was
- * undone before the fault then has a handle that is not ours any more, and nothing happens to it.
- */
-static int issue_unmap(const struct hv_calls *calls, struct gnttab_unmap_grant_ref *op, size_t n)
+struct unmaps {
+    const struct hv_calls *calls;
+    struct gnttab_unmap_grant_ref *op;
+};
+
+static int issue_unmaps(void *arg, size_t first, size_t n)
 {
-    size_t done = 0;
-    for (int idle = 0; done < n && idle < 2;) {
-        int ret = calls->call(calls->arg, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
-                              (uintptr_t)&op[done], n - done);
-        size_t before = done;
-        while (done < n && op[done].status != STATUS_NONE) {
-            done++;
-        }
-        if (done < n && ret < 0 && ret != -EFAULT) {
-            return ret;
-        }
-        idle = done == before ? idle + 1 : 0;
-    }
-    return done < n ? -EFAULT : 0;
+    const struct unmaps *u = arg;
+    return u->calls->call(u->calls->arg, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
+                          (uintptr_t)&u->op[first], n);
+}
+
+static bool is_answered(const void *arg, size_t i)
+{
+    const struct unmaps *u = arg;
+    return u->op[i].status != STATUS_NONE;
 }
 
 void gnt_unmap(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
@@ -142,7 +133,9 @@ void gnt_unmap(const struct hv_calls *calls, struct slots *journal, uint64_t win
             .status = STATUS_NONE,
         };
     }
-    int ret = issue_unmap(calls, a->unmap, ops);
+    /* What is undone twice has a handle that is not ours any more: nothing happens to it. */
+    struct unmaps u = {calls, a->unmap};
+    int ret = hv_insist(&(struct hv_array){&u, issue_unmaps, is_answered}, ops);
     for (size_t i = 0, k = 0; i < n; i++) {
         if (err[i] == 1) {
             int16_t status = a->unmap[k++].status;
@@ -174,18 +167,16 @@ void gnt_recover(struct slots *journal)
 }
 
 void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
-                     uint32_t domid, const uint32_t *slot, const uint32_t *gref, int *err, size_t n,
-                     unsigned prot)
+                     uint32_t domid, const uint32_t *slot, int *err, size_t n, unsigned prot)
 {
     uint32_t flags = window_base ? GNTMAP_host_map : GNTMAP_device_map;
     if (!(prot & XENGT_PROT_WRITE)) {
         flags |= GNTMAP_readonly;
     }
-    gnt_begin(journal);
     for (size_t i = 0; i < n; i++) {
         uint64_t host = window_base ? (window_base + slot[i]) << XENGT_PAGE_SHIFT : 0;
-        held_clear(journal, slot[i]);
-        gnt_add(journal, i, slot[i], domid, gref[i], host, flags);
+        uint32_t ref = (uint32_t)slots_gfn(journal, slot[i]).v;
+        gnt_add(journal, i, slot[i], domid, ref, host, flags);
     }
     gnt_issue(calls, journal, err, n);
     for (size_t i = 0; i < n; i++) {

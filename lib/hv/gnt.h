@@ -16,7 +16,7 @@
 
 /* The area of the journal. */
 struct gnt_area {
-    uint32_t n; /* entries of map[] that were given to Xen; 0: all of them are in held entries */
+    uint32_t n; /* entries of map[] in use: given to Xen, or about to be; 0: held has them all */
     uint32_t slot[XENGT_BATCH_MAX];
     struct gnttab_map_grant_ref map[XENGT_BATCH_MAX];
     struct gnttab_unmap_grant_ref unmap[XENGT_BATCH_MAX];
@@ -25,8 +25,10 @@ struct gnt_area {
 /* Xen's answer to one operation as an errno value. */
 int gnt_errno(int16_t status);
 
-/* The batch is built in the area: begin, add each, issue. */
-void gnt_begin(struct slots *journal);
+/*
+ * The batch is built in the area: add each from 0 on, issue. Whatever an entry refers to is in the
+ * journal from then on.
+ */
 void gnt_add(struct slots *journal, size_t i, uint32_t slot, uint32_t domid, uint32_t ref,
              uint64_t host_addr, uint32_t flags);
 
@@ -46,8 +48,7 @@ void gnt_recover(struct slots *journal);
 
 /* Maps grants that a domain offers; into the window unless window_base is 0. */
 void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
-                     uint32_t domid, const uint32_t *slot, const uint32_t *gref, int *err, size_t n,
-                     unsigned prot);
+                     uint32_t domid, const uint32_t *slot, int *err, size_t n, unsigned prot);
 
 /* Undoes them: as gnt_unmap(), and the held entries of those undone are cleared. */
 void gnt_unmap_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,

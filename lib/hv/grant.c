@@ -28,7 +28,6 @@ struct hv_grant {
     struct xen xen;
     struct seed_frames frames;
     uint32_t frames_max;
-    bool recovering; /* the journal is a predecessor's */
     struct seed_table *table[XENGT_TARGETS_MAX];
 };
 
@@ -40,6 +39,16 @@ static struct hv_grant *grant_of(struct hv *hv)
 static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
 {
     return xen_domain_info(&grant_of(hv)->xen, domid, info);
+}
+
+static const char *unsafe(struct hv *hv, uint32_t domid)
+{
+    return xen_unsafe(&grant_of(hv)->xen, domid);
+}
+
+static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
+{
+    return xen_assign(&grant_of(hv)->xen, backend, domid);
 }
 
 /* --- the guests' tables ------------------------------------------------------------------- */
@@ -119,19 +128,17 @@ static void forget(struct hv *hv, uint32_t domid)
 
 /* --- mapping ------------------------------------------------------------------------------ */
 
-/* Writes an entry for each frame, those of the held entries first; returns how many. */
-static size_t seed_batch(struct hv_grant *g, struct seed_table *t, const uint32_t *slot,
-                         const struct xengt_gfn *gfn, int *err, size_t n, bool read_only)
+/* Writes an entry for each frame; returns how many. */
+static size_t seed_batch(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
+                         size_t n, bool read_only)
 {
     struct slots *journal = g->hv.journal;
     uint32_t flags = GNTMAP_device_map | (read_only ? GNTMAP_readonly : 0);
     size_t ops = 0;
-    gnt_begin(journal);
     for (size_t i = 0; i < n; i++) {
         uint32_t ref;
-        err[i] = seed_take(t, gfn[i], read_only, &ref);
+        err[i] = seed_take(t, slots_gfn(journal, slot[i]), read_only, &ref);
         if (!err[i]) {
-            held_set(journal, slot[i], 0, 0, ref);
             gnt_add(journal, ops++, slot[i], t->domid, ref, 0, flags);
         }
     }
@@ -139,24 +146,21 @@ static size_t seed_batch(struct hv_grant *g, struct seed_table *t, const uint32_
 }
 
 /* What to do with an entry whose mapping failed. */
-static int unseed(struct hv_grant *g, struct seed_table *t, uint32_t slot, struct xengt_gfn gfn,
-                  int err)
+static int unseed(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn, int err)
 {
-    uint32_t ref = g->hv.journal->held[slot].ref;
     enum seed_state state = seed_state(t, ref, gfn);
     if (err == HV_DOUBT && state != SEED_UNUSED) {
         return HV_DOUBT; /* its handle is unknown: only the end of this domain undoes it */
     }
     seed_put(t, ref, gfn);
-    held_clear(g->hv.journal, slot);
     if (err == HV_DOUBT) {
         return -EFAULT;
     }
     return state == SEED_CHANGED ? -EACCES : err;
 }
 
-static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
-                      const struct xengt_gfn *gfn, int *err, size_t n, unsigned prot)
+static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                      unsigned prot)
 {
     struct hv_grant *g = grant_of(hv);
     struct seed_table *t;
@@ -167,7 +171,7 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
         }
         return;
     }
-    size_t ops = seed_batch(g, t, slot, gfn, err, n, !(prot & XENGT_PROT_WRITE));
+    size_t ops = seed_batch(g, t, slot, err, n, !(prot & XENGT_PROT_WRITE));
     struct gnt_area *a = hv->journal->area;
     int answer[XENGT_BATCH_MAX];
     if (ops) {
@@ -176,7 +180,9 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
     for (size_t i = 0, k = 0; i < n; i++) {
         if (!err[i]) {
             /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): one answer for each op */
-            err[i] = answer[k] ? unseed(g, t, a->slot[k], gfn[i], answer[k]) : 0;
+            err[i] = answer[k]
+                         ? unseed(t, a->map[k].ref, slots_gfn(hv->journal, slot[i]), answer[k])
+                         : 0;
             k++;
         }
     }
@@ -191,15 +197,9 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
 static void clear_entry(struct hv_grant *g, uint32_t s)
 {
     struct slots *journal = g->hv.journal;
-    uint32_t domid = slots_domid(journal, s);
-    uint32_t ref = journal->held[s].ref;
-    struct seed_table *t = find_table(g, domid);
-    if (!g->recovering) {
-        if (t) {
-            seed_put(t, ref, slots_gfn(journal, s));
-        }
-    } else if (held_sound(journal, s) && slots_sound(journal, s) && !get_table(g, domid, &t)) {
-        seed_clear(t, ref, slots_gfn(journal, s));
+    struct seed_table *t;
+    if (slots_sound(journal, s) && !get_table(g, slots_domid(journal, s), &t)) {
+        seed_put(t, journal->held[s].ref, slots_gfn(journal, s));
     }
 }
 
@@ -215,10 +215,10 @@ static void grant_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
     }
 }
 
-static void grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot,
-                              const uint32_t *gref, int *err, size_t n, unsigned prot)
+static void grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
+                              size_t n, unsigned prot)
 {
-    gnt_map_offered(&grant_of(hv)->xen.calls, hv->journal, 0, domid, slot, gref, err, n, prot);
+    gnt_map_offered(&grant_of(hv)->xen.calls, hv->journal, 0, domid, slot, err, n, prot);
 }
 
 static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
@@ -231,7 +231,6 @@ static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, s
 static void recover(struct hv *hv, bool begin)
 {
     struct hv_grant *g = grant_of(hv);
-    g->recovering = begin;
     if (begin) {
         gnt_recover(hv->journal);
         return;
@@ -265,6 +264,8 @@ static void grant_close(struct hv *hv)
 
 static const struct hv_ops ops = {
     .domain_info = domain_info,
+    .unsafe = unsafe,
+    .assign = assign,
     .map = grant_map,
     .unmap = grant_unmap,
     .map_offered = grant_map_offered,

@@ -28,22 +28,29 @@ struct hv_ops {
     int (*domain_info)(struct hv *hv, uint32_t domid, struct xengt_target_info *info);
 
     /*
-     * Maps gfn[i] of the domain into slot[i], n <= hv->batch, in one hypercall if that is
-     * possible. Every err[i] is set: 0, and Xen holds a reference; or negative, and it does not;
-     * or HV_DOUBT.
+     * What makes a domain's memory unsafe to map beyond what domain_info says: one phrase for
+     * people, or NULL. Itself NULL where nothing can.
      */
-    void (*map)(struct hv *hv, uint32_t domid, const uint32_t *slot, const struct xengt_gfn *gfn,
-                int *err, size_t n, unsigned prot);
+    const char *(*unsafe)(struct hv *hv, uint32_t domid);
+
+    /*
+     * Maps into slots, n <= hv->batch, what their records name: frames of the domain, in one
+     * hypercall if that is possible. Every err[i] is set: 0, and Xen holds a reference; or
+     * negative, and it does not; or HV_DOUBT.
+     */
+    void (*map)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                unsigned prot);
 
     /* Every err[i] is set: 0 or -ENOENT, and the slot is empty; or other, and nobody knows. */
     void (*unmap)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
 
-    /*
-     * The same two for grants that the domain offers by reference. NULL: not possible.
-     */
-    void (*map_offered)(struct hv *hv, uint32_t domid, const uint32_t *slot, const uint32_t *gref,
-                        int *err, size_t n, unsigned prot);
+    /* The same two for grants that the domain offers by reference. NULL: not possible. */
+    void (*map_offered)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot);
     void (*unmap_offered)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
+
+    /* Makes a domain the one target of another, for good. NULL: not possible. */
+    int (*assign)(struct hv *hv, uint32_t backend, uint32_t domid);
 
     /*
      * begin: hv->journal is a predecessor's; completes its held entries with what the process did
@@ -67,6 +74,7 @@ struct hv {
     const char *name;
     enum xengt_backend backend;
     char explanation[200]; /* why this one, where its window lies */
+    char advice[300];      /* how an -ENOMEM is cured; "" again once it has been told */
     uint64_t window_base;
     uint32_t slots;
     unsigned batch;     /* set before use by the code above */

@@ -16,11 +16,12 @@
 #include <unistd.h>
 
 #include "gnt.h"
+#include "probe.h"
 #include "window.h"
 
-#include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
 
+#define DOM0        0u
 #define PIECE_PAGES 512u /* probed together: one p2m table */
 
 /* Arguments in memory that the hypervisor may read and write: no page faults there. */
@@ -41,8 +42,9 @@ struct hv_physmap {
     struct xen xen;
     struct map_args *map;
     struct unmap_args *unmap;
-    struct xen_hvm_get_mem_type *probe;
-    uint8_t *probed; /* a byte for each piece of the window: known not to be RAM of ours */
+    struct probe *probe;
+    uint8_t *probed; /* a byte for each piece of the window: safe to be used */
+    bool may_grow;
 };
 
 static struct hv_physmap *physmap_of(struct hv *hv)
@@ -55,30 +57,81 @@ static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *
     return xen_domain_info(&physmap_of(hv)->xen, domid, info);
 }
 
-/* Asks Xen what a frame of this domain is. Negative errno, or a HVMMEM_ type. */
-static int mem_type(struct hv_physmap *p, uint64_t frame)
+static const char *unsafe(struct hv *hv, uint32_t domid)
 {
-    *p->probe = (struct xen_hvm_get_mem_type){.domid = DOMID_SELF, .pfn = frame};
-    if (xencall2(p->xen.call, __HYPERVISOR_hvm_op, HVMOP_get_mem_type, (uintptr_t)p->probe)) {
-        return -errno;
-    }
-    return p->probe->mem_type;
+    return xen_unsafe(&physmap_of(hv)->xen, domid);
+}
+
+static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
+{
+    return xen_assign(&physmap_of(hv)->xen, backend, domid);
+}
+
+/* --- memory for page tables --------------------------------------------------------------- */
+
+/* Bytes of p2m tables for all of a window: one for each 2 MiB and each GiB, and above that a few.
+ */
+static uint64_t table_bytes(uint32_t slots)
+{
+    return (slots / PIECE_PAGES + slots / PIECE_PAGES / PIECE_PAGES + 4) *
+           (uint64_t)XENGT_PAGE_SIZE;
 }
 
 /*
- * Before a 2 MiB piece of the window is used for the first time, Xen must say of its ends that
- * they are not RAM: a map over RAM would free it, a remove would leak it.
+ * Xen takes them from dom0's paging pool, whose size follows from its vCPUs and dom0_mem. Grows
+ * that, if it may; else says what would do. Whether it is worth another try.
  */
-static bool piece_is_safe(struct hv_physmap *p, uint32_t slot)
+static bool more_tables(struct hv_physmap *p)
+{
+    uint64_t size = 0;
+    uint64_t wanted = 0;
+    bool known = xc_get_paging_mempool_size(p->xen.xc, DOM0, &size) == 0;
+    if (known) {
+        wanted = size + table_bytes(p->hv.slots);
+        if (p->may_grow && xc_set_paging_mempool_size(p->xen.xc, DOM0, wanted) == 0) {
+            return true;
+        }
+    }
+    snprintf(
+        p->hv.advice, sizeof(p->hv.advice),
+        "Xen has no memory for page tables of the window: this domain's paging pool has %" PRIu64
+        " KiB%s, %" PRIu64 " KiB would do; set options.grow_pool, or give dom0 more memory "
+        "(dom0_mem=), which the pool grows with",
+        size >> 10, known ? "" : " (unknown)", (known ? wanted : table_bytes(p->hv.slots)) >> 10);
+    return false;
+}
+
+/* Before a 2 MiB piece of the window is used for the first time its ends are looked at. */
+static int check_piece(struct hv_physmap *p, uint32_t slot)
 {
     uint32_t piece = slot / PIECE_PAGES;
-    if (!p->probed[piece]) {
-        uint64_t first = p->hv.window_base + (uint64_t)piece * PIECE_PAGES;
-        p->probed[piece] = mem_type(p, first) == HVMMEM_mmio_dm &&
-                           mem_type(p, first + PIECE_PAGES - 1) == HVMMEM_mmio_dm;
+    if (p->probed[piece]) {
+        return 0;
     }
-    return p->probed[piece];
+    uint64_t first = p->hv.window_base + (uint64_t)piece * PIECE_PAGES;
+    int ret = probe_frame(p->probe, first);
+    if (ret == -ENOMEM && more_tables(p)) {
+        ret = probe_frame(p->probe, first);
+    }
+    ret = ret ? ret : probe_frame(p->probe, first + PIECE_PAGES - 1);
+    p->probed[piece] = !ret;
+    return ret;
 }
+
+/* All of them, or it is nobody's. */
+static int check_slots(struct hv_physmap *p, const uint32_t *slot, int *err, size_t n)
+{
+    int ret = 0;
+    for (size_t i = 0; i < n && !ret; i++) {
+        ret = check_piece(p, slot[i]);
+    }
+    for (size_t i = 0; i < n && ret; i++) {
+        err[i] = ret;
+    }
+    return ret;
+}
+
+/* --- the hypercalls ----------------------------------------------------------------------- */
 
 /*
  * Issues the batch that is in p->map. Xen leaves the err[] of entries it did not come to alone,
@@ -119,38 +172,47 @@ static int remove_from_physmap(struct hv_physmap *p, uint64_t frame)
 }
 
 /* A slot that should be empty holds a foreign page nobody knows of: take it out, try again. */
-static int map_again(struct hv_physmap *p, uint32_t domid, uint64_t frame, struct xengt_gfn gfn)
+static int map_one(struct hv_physmap *p, uint32_t domid, uint32_t slot)
 {
-    int ret = remove_from_physmap(p, frame);
-    if (ret && ret != -ENOENT) {
-        return ret;
-    }
-    p->map->idx[0] = gfn.v;
-    p->map->gpfn[0] = frame;
+    p->map->idx[0] = slots_gfn(p->hv.journal, slot).v;
+    p->map->gpfn[0] = p->hv.window_base + slot;
     add_to_physmap(p, domid, 1);
     return p->map->err[0];
 }
 
-static void physmap_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
-                        const struct xengt_gfn *gfn, int *err, size_t n, unsigned prot)
+/*
+ * A slot that should be empty holds a foreign page nobody knows of: that is taken out first. Or
+ * there was no memory for page tables.
+ */
+static int map_again(struct hv_physmap *p, uint32_t domid, uint32_t slot, int err)
+{
+    int ret = err == -ENXIO ? remove_from_physmap(p, p->hv.window_base + slot) : -ENOENT;
+    return ret && ret != -ENOENT ? ret : map_one(p, domid, slot);
+}
+
+static void physmap_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
 {
     struct hv_physmap *p = physmap_of(hv);
     (void)prot; /* a foreign mapping is always writeable: hv->read_only is off */
+    if (check_slots(p, slot, err, n)) {
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
-        if (!piece_is_safe(p, slot[i])) {
-            for (size_t k = 0; k < n; k++) {
-                err[k] = -EADDRINUSE;
-            }
-            return;
-        }
-        p->map->idx[i] = gfn[i].v;
+        p->map->idx[i] = slots_gfn(hv->journal, slot[i]).v;
         p->map->gpfn[i] = hv->window_base + slot[i];
     }
     add_to_physmap(p, domid, n);
     memcpy(err, p->map->err, n * sizeof(*err));
+    bool asked = false;
+    bool more = false;
     for (size_t i = 0; i < n; i++) {
-        if (err[i] == -ENXIO) {
-            err[i] = map_again(p, domid, hv->window_base + slot[i], gfn[i]);
+        if (err[i] == -ENOMEM && !asked) {
+            more = more_tables(p);
+            asked = true;
+        }
+        if (err[i] == -ENXIO || (err[i] == -ENOMEM && more)) {
+            err[i] = map_again(p, domid, slot[i], err[i]);
         }
     }
 }
@@ -180,19 +242,14 @@ static void physmap_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t 
     }
 }
 
-static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot,
-                                const uint32_t *gref, int *err, size_t n, unsigned prot)
+static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
+                                size_t n, unsigned prot)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!piece_is_safe(physmap_of(hv), slot[i])) {
-            for (size_t k = 0; k < n; k++) {
-                err[k] = -EADDRINUSE;
-            }
-            return;
-        }
+    if (check_slots(physmap_of(hv), slot, err, n)) {
+        return;
     }
-    gnt_map_offered(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, domid, slot, gref,
-                    err, n, prot);
+    gnt_map_offered(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, domid, slot, err, n,
+                    prot);
 }
 
 static void physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
@@ -224,7 +281,7 @@ static void physmap_close(struct hv *hv)
     if (p->xen.call) {
         xencall_free_buffer(p->xen.call, p->map);
         xencall_free_buffer(p->xen.call, p->unmap);
-        xencall_free_buffer(p->xen.call, p->probe);
+        probe_close(p->probe);
     }
     xen_close(&p->xen);
     free(p->probed);
@@ -233,6 +290,8 @@ static void physmap_close(struct hv *hv)
 
 static const struct hv_ops ops = {
     .domain_info = domain_info,
+    .unsafe = unsafe,
+    .assign = assign,
     .map = physmap_map,
     .unmap = physmap_unmap,
     .map_offered = physmap_map_offered,
@@ -266,8 +325,7 @@ static int open_interfaces(struct hv_physmap *p, struct hv_error *error)
     }
     p->map = xencall_alloc_buffer(p->xen.call, sizeof(*p->map));
     p->unmap = xencall_alloc_buffer(p->xen.call, sizeof(*p->unmap));
-    p->probe = xencall_alloc_buffer(p->xen.call, sizeof(*p->probe));
-    return p->map && p->unmap && p->probe ? 0 : -ENOMEM;
+    return p->map && p->unmap ? probe_open(&p->xen, &p->probe) : -ENOMEM;
 }
 
 /* Linux from 6.9 on uses "Unusable memory" for its own foreign mappings. */
@@ -332,9 +390,15 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
         ret = -ENOMEM;
         goto fail;
     }
-    if (!piece_is_safe(p, 0)) {
+    p->may_grow = options->grow_pool;
+    ret = check_piece(p, 0);
+    if (ret == -ENOMEM) {
+        hv_error(error, "%s", p->hv.advice);
+        goto fail;
+    }
+    if (ret) {
         hv_error(error,
-                 "window at frame 0x%" PRIx64 ": Xen says there is RAM there; choose "
+                 "window at frame 0x%" PRIx64 ": Xen says there is RAM or a device there; choose "
                  "another with the window options",
                  window.base);
         ret = -EINVAL;

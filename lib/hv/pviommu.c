@@ -47,6 +47,18 @@ static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *
     return pviommu_of(hv)->env.domain_info(pviommu_of(hv)->env.arg, domid, info);
 }
 
+static const char *unsafe(struct hv *hv, uint32_t domid)
+{
+    struct hv_pviommu *p = pviommu_of(hv);
+    return p->xen.xc ? xen_unsafe(&p->xen, domid) : NULL;
+}
+
+static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
+{
+    struct hv_pviommu *p = pviommu_of(hv);
+    return p->xen.xc ? xen_assign(&p->xen, backend, domid) : -EOPNOTSUPP;
+}
+
 /* 64 bits of its uuid, which is random, for a domain that is alive. */
 static int domain_tag(struct hv *hv, uint32_t domid, uint32_t tag[2])
 {
@@ -62,29 +74,23 @@ static int domain_tag(struct hv *hv, uint32_t domid, uint32_t tag[2])
     return 0;
 }
 
-/*
- * Issues op[0..n). Xen may fault in the middle, after the operations before it took effect: what
- * has an answer counts, and the rest is asked for again. That is safe: a second lookup of a page
- * changes nothing, a second unmap is answered with -ENOENT.
- */
+static int issue_ops(void *arg, size_t first, size_t n)
+{
+    struct hv_pviommu *p = arg;
+    return p->env.calls.call(p->env.calls.arg, PVIOMMU_HYPERCALL,
+                             (uintptr_t)&area_of(&p->hv)->op[first], n, 0);
+}
+
+static bool is_answered(const void *arg, size_t i)
+{
+    const struct pviommu_area *a = ((const struct hv_pviommu *)arg)->hv.journal->area;
+    return a->op[i].status != STATUS_NONE;
+}
+
+/* A second lookup of a page changes nothing, a second unmap is answered with -ENOENT. */
 static int issue(struct hv *hv, size_t n)
 {
-    struct hv_pviommu *p = pviommu_of(hv);
-    struct pv_iommu_op *op = area_of(hv)->op;
-    size_t done = 0;
-    for (int idle = 0; done < n && idle < 2;) {
-        int ret = p->env.calls.call(p->env.calls.arg, PVIOMMU_HYPERCALL, (uintptr_t)&op[done],
-                                    n - done, 0);
-        size_t before = done;
-        while (done < n && op[done].status != STATUS_NONE) {
-            done++;
-        }
-        if (done < n && ret < 0 && ret != -EFAULT) {
-            return ret;
-        }
-        idle = done == before ? idle + 1 : 0;
-    }
-    return done < n ? -EFAULT : 0;
+    return hv_insist(&(struct hv_array){hv, issue_ops, is_answered}, n);
 }
 
 /* Xen's answer to a lookup as xengt_map() documents it. */
@@ -105,8 +111,8 @@ static void order(void)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
-                        const struct xengt_gfn *gfn, int *err, size_t n, unsigned prot)
+static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
 {
     struct pviommu_area *a = area_of(hv);
     (void)prot; /* Xen does not enforce it: hv->read_only is off */
@@ -117,7 +123,8 @@ static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
             .subop = PVIOMMU_LOOKUP_FOREIGN,
             .flags = PVIOMMU_READABLE | PVIOMMU_WRITEABLE,
             .status = STATUS_NONE,
-            .u.lookup_foreign = {.gfn = gfn[i].v, .domid = (uint16_t)domid},
+            .u.lookup_foreign = {.gfn = slots_gfn(hv->journal, slot[i]).v,
+                                 .domid = (uint16_t)domid},
         };
     }
     if (!ret) {
@@ -170,7 +177,7 @@ static void unmap_some(struct hv *hv, const uint32_t *slot, int *err, size_t n)
     for (size_t i = 0; i < n; i++) {
         uint32_t s = slot[i];
         err[i] = -ENOENT;
-        if (held_sound(journal, s) && !held_empty(journal, s) && domain_lives(hv, &lives, s)) {
+        if (!held_empty(journal, s) && domain_lives(hv, &lives, s)) {
             err[i] = 1;
             op[ops++] = (struct pv_iommu_op){
                 .subop = PVIOMMU_UNMAP_FOREIGN,
@@ -240,6 +247,8 @@ static void pviommu_close(struct hv *hv)
 
 static const struct hv_ops ops = {
     .domain_info = domain_info,
+    .unsafe = unsafe,
+    .assign = assign,
     .map = pviommu_map,
     .unmap = pviommu_unmap,
     .recover = recover,

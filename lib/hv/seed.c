@@ -153,24 +153,21 @@ static bool withdraw(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn)
 
 bool seed_put(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn)
 {
-    if (!withdraw(t, ref, gfn)) {
-        t->lost++;
-        return false;
-    }
-    t->free[t->free_count++] = ref;
-    return true;
-}
-
-void seed_clear(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn)
-{
     uint32_t f = t->limit - 1 - ref / SEED_ENTRIES;
     if (ref / SEED_ENTRIES >= t->limit || f >= t->frames_max) {
-        return;
+        return false;
     }
     while (t->frames <= f) {
         if (grow(t)) {
-            return;
+            return false;
         }
     }
-    withdraw(t, ref, gfn);
+    /* A predecessor's is found again when its turn comes. */
+    bool seen = f * SEED_ENTRIES + ref % SEED_ENTRIES < t->fresh;
+    bool good = withdraw(t, ref, gfn);
+    if (seen && good) {
+        t->free[t->free_count++] = ref;
+    }
+    t->lost += seen && !good;
+    return good;
 }

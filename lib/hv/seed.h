@@ -63,10 +63,10 @@ enum seed_state {
 };
 enum seed_state seed_state(const struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
 
-/* Gives an entry back. One that is not as it was written stays and is never used again. */
+/*
+ * Gives an entry back, a predecessor's, too. One that is not as it was written stays and is never
+ * used again: false.
+ */
 bool seed_put(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
-
-/* Clears an entry a predecessor wrote, if it still is that. Its frame need not be mapped yet. */
-void seed_clear(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
 
 #endif

@@ -22,14 +22,25 @@ static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *
     return sim_domain_info(sim_of(hv), domid, info);
 }
 
-static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, const struct xengt_gfn *gfn,
-                int *err, size_t n, unsigned prot)
+static const char *unsafe(struct hv *hv, uint32_t domid)
+{
+    return sim_unsafe(sim_of(hv), domid);
+}
+
+static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
+{
+    return sim_set_target(sim_of(hv), backend, domid);
+}
+
+static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                unsigned prot)
 {
     (void)prot; /* only read and write gets here: hv->read_only is off */
     int ret = sim_hypercall(sim_of(hv), true);
     for (size_t i = 0; i < n; i++) {
-        err[i] =
-            ret ? ret : sim_add_to_physmap(sim_of(hv), domid, gfn[i], hv->window_base + slot[i]);
+        err[i] = ret ? ret
+                     : sim_add_to_physmap(sim_of(hv), domid, slots_gfn(hv->journal, slot[i]),
+                                          hv->window_base + slot[i]);
     }
 }
 
@@ -38,6 +49,26 @@ static void unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
     int ret = sim_hypercall(sim_of(hv), false);
     for (size_t i = 0; i < n; i++) {
         err[i] = ret ? ret : sim_remove_from_physmap(sim_of(hv), hv->window_base + slot[i]);
+    }
+}
+
+static void map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
+{
+    int ret = sim_hypercall(sim_of(hv), true);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t gref = (uint32_t)slots_gfn(hv->journal, slot[i]).v;
+        err[i] = ret ? ret
+                     : sim_map_grant(sim_of(hv), domid, gref, prot & XENGT_PROT_WRITE,
+                                     hv->window_base + slot[i]);
+    }
+}
+
+static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    int ret = sim_hypercall(sim_of(hv), false);
+    for (size_t i = 0; i < n; i++) {
+        err[i] = ret ? ret : sim_unmap_grant(sim_of(hv), hv->window_base + slot[i]);
     }
 }
 
@@ -62,8 +93,12 @@ static void hv_sim_close(struct hv *hv)
 
 static const struct hv_ops ops = {
     .domain_info = domain_info,
+    .unsafe = unsafe,
+    .assign = assign,
     .map = map,
     .unmap = unmap,
+    .map_offered = map_offered,
+    .unmap_offered = unmap_offered,
     .view = view,
     .unview = unview,
     .close = hv_sim_close,

@@ -7,6 +7,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <xenguest.h>
+
+#include <xen/hvm/params.h>
+
+#define MAX_LEAVES         256u
+#define CPUID_1_ECX_VMX    (1u << 5)
+#define CPUID_EXT1_ECX_SVM (1u << 2)
+
 /* The first line of a file of sysfs, or "". */
 static void read_line(const char *path, char *line, size_t size)
 {
@@ -101,6 +109,63 @@ int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *i
     };
     memcpy(info->handle, d.handle, sizeof(info->handle));
     return 0;
+}
+
+/* Does its CPU have VMX or SVM? Xen takes them away unless it was created for nesting. */
+static bool has_nesting(struct xen *xen, uint32_t domid)
+{
+    xen_cpuid_leaf_t leaf[MAX_LEAVES];
+    uint32_t leaves = MAX_LEAVES;
+    uint32_t msrs = 0;
+    xc_cpu_policy_t *policy = xc_cpu_policy_init();
+    bool nesting = false;
+    if (policy && xc_cpu_policy_get_domain(xen->xc, domid, policy) == 0 &&
+        xc_cpu_policy_serialise(xen->xc, policy, leaf, &leaves, NULL, &msrs) == 0) {
+        for (uint32_t i = 0; i < leaves; i++) {
+            nesting |= leaf[i].leaf == 1 && leaf[i].c & CPUID_1_ECX_VMX;
+            nesting |= leaf[i].leaf == 0x80000001 && leaf[i].c & CPUID_EXT1_ECX_SVM;
+        }
+    }
+    if (policy) {
+        xc_cpu_policy_destroy(policy);
+    }
+    return nesting;
+}
+
+const char *xen_unsafe(struct xen *xen, uint32_t domid)
+{
+    uint64_t altp2m = 0;
+    if (xc_hvm_param_get(xen->xc, domid, HVM_PARAM_ALTP2M, &altp2m) == 0 && altp2m) {
+        return "it may have other views of its memory (altp2m), which Xen does not follow when "
+               "it maps; remove altp2m from its configuration";
+    }
+    if (has_nesting(xen, domid)) {
+        return "it may run guests of its own, whose frame numbers are not its; remove nestedhvm "
+               "from its configuration";
+    }
+    return NULL;
+}
+
+int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid)
+{
+    return xc_domain_set_target(xen->xc, backend, domid) ? -errno : 0;
+}
+
+int hv_insist(const struct hv_array *array, size_t n)
+{
+    size_t done = 0;
+    for (int idle = 0; done < n && idle < 2;) {
+        int ret = array->issue(array->arg, done, n - done);
+        size_t before = done;
+        while (done < n && array->answered(array->arg, done)) {
+            done++;
+        }
+        if (done < n && ret < 0 && ret != -EFAULT) {
+            return ret;
+        }
+        idle = done == before ? idle + 1 : 0;
+    }
+    return done < n ? -EFAULT : 0;
 }
 
 int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view)

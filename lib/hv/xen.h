@@ -18,6 +18,18 @@ struct hv_calls {
     int (*call)(void *arg, unsigned op, uint64_t a, uint64_t b, uint64_t c);
 };
 
+/*
+ * An array of operations, each of which Xen answers. A fault in the middle leaves some without an
+ * answer, although what came before them took effect: they are asked for again. Only for
+ * operations that may be done twice. 0: all have an answer.
+ */
+struct hv_array {
+    void *arg;
+    int (*issue)(void *arg, size_t first, size_t n);
+    bool (*answered)(const void *arg, size_t i);
+};
+int hv_insist(const struct hv_array *array, size_t n);
+
 struct xen {
     xencall_handle *call;
     xc_interface *xc;
@@ -41,6 +53,8 @@ int xen_open(struct xen *xen, struct hv_error *error);
 void xen_close(struct xen *xen);
 
 int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info);
+const char *xen_unsafe(struct xen *xen, uint32_t domid); /* as of struct hv_ops */
+int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid);
 int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view);
 void xen_unview(struct xen *xen, void *view);
 

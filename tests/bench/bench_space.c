@@ -80,13 +80,13 @@ static int bare_domain_info(struct hv *hv, uint32_t domid, struct xengt_target_i
     return 0;
 }
 
-static void bare_map(struct hv *hv, uint32_t domid, const uint32_t *slot,
-                     const struct xengt_gfn *gfn, int *err, size_t n, unsigned prot)
+static void bare_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                     unsigned prot)
 {
     (void)domid;
     (void)prot;
     for (size_t i = 0; i < n; i++) {
-        held_set(hv->journal, slot[i], gfn[i].v, 0, 0);
+        held_set(hv->journal, slot[i], slots_gfn(hv->journal, slot[i]).v, 0, 0);
         err[i] = 0;
     }
 }

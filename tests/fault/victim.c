@@ -73,15 +73,20 @@ static bool lives(void)
     return !victim.dead;
 }
 
-static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, const struct xengt_gfn *gfn,
-                int *err, size_t n, unsigned prot)
+static void tell_nothing(int *err, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        err[i] = DEAD_MEN_TELL;
+    }
+}
+
+static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                unsigned prot)
 {
     if (lives()) {
-        victim.real->map(hv, domid, slot, gfn, err, n, prot);
+        victim.real->map(hv, domid, slot, err, n, prot);
     } else {
-        for (size_t i = 0; i < n; i++) {
-            err[i] = DEAD_MEN_TELL;
-        }
+        tell_nothing(err, n);
     }
 }
 
@@ -90,9 +95,26 @@ static void unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
     if (lives()) {
         victim.real->unmap(hv, slot, err, n);
     } else {
-        for (size_t i = 0; i < n; i++) {
-            err[i] = DEAD_MEN_TELL;
-        }
+        tell_nothing(err, n);
+    }
+}
+
+static void map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
+{
+    if (lives()) {
+        victim.real->map_offered(hv, domid, slot, err, n, prot);
+    } else {
+        tell_nothing(err, n);
+    }
+}
+
+static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    if (lives()) {
+        victim.real->unmap_offered(hv, slot, err, n);
+    } else {
+        tell_nothing(err, n);
     }
 }
 
@@ -165,6 +187,8 @@ int victim_open(struct xengt **out, const struct xengt_options *options, uint64_
     ops = *hv->ops;
     ops.map = map;
     ops.unmap = unmap;
+    ops.map_offered = map_offered;
+    ops.unmap_offered = unmap_offered;
     hv->ops = &ops;
     ret = handle_open(out, options, hv, &error);
     if (!ret && stores && !victim.dead) {

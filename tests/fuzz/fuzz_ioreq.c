@@ -10,6 +10,7 @@
 
 #define BASE         UINT64_C(0xe0000000)
 #define SIZE         UINT64_C(0x1000000)
+#define APERTURE     UINT64_C(0xd0000000)
 #define REQUESTS_MAX 64u
 
 struct recorder {
@@ -29,16 +30,41 @@ static void record(struct recorder *recorder, uint64_t offset, unsigned size)
             IOREQ_BYTES_MAX);
 }
 
-static uint64_t on_read(void *arg, uint64_t offset, unsigned size)
+static uint64_t on_read(void *arg, unsigned range, uint64_t offset, unsigned size)
 {
+    REQUIRE(range < HOST_RANGES, "range %u", range);
     record(arg, offset, size);
     return offset * UINT64_C(0x0101010101010101); /* wider than asked for, now and then */
 }
 
-static void on_write(void *arg, uint64_t offset, uint64_t value, unsigned size)
+static void on_write(void *arg, unsigned range, uint64_t offset, uint64_t value, unsigned size)
 {
+    REQUIRE(range < HOST_RANGES, "range %u", range);
     record(arg, offset, size);
     REQUIRE(size == 8 || value >> size * 8 == 0, "a value wider than %u bytes", size);
+}
+
+/* RAM is what no range holds. */
+static void on_tracked_write(void *arg, uint64_t gpa, uint64_t value, unsigned size)
+{
+    REQUIRE(gpa + size - 1 < APERTURE || gpa >= APERTURE + SIZE, "RAM in the aperture");
+    REQUIRE(gpa + size - 1 < BASE || gpa >= BASE + SIZE, "RAM in the registers");
+    record(arg, 0, size);
+    REQUIRE(size == 8 || value >> size * 8 == 0, "a value wider than %u bytes", size);
+}
+
+static uint32_t on_pci_read(void *arg, unsigned devfn, unsigned reg, unsigned size)
+{
+    REQUIRE(devfn < 256, "function %u", devfn);
+    record(arg, 0, size);
+    REQUIRE(size <= 4 && reg % 4 + size <= 4, "a register of %u bytes", size);
+    return reg * 0x01010101u;
+}
+
+static void on_pci_write(void *arg, unsigned devfn, unsigned reg, uint32_t value, unsigned size)
+{
+    on_pci_read(arg, devfn, reg, size);
+    REQUIRE(size == 4 || value >> size * 8 == 0, "a value wider than %u bytes", size);
 }
 
 static void on_layout_changed(void *arg)
@@ -68,6 +94,9 @@ static int copy_guest(void *arg, uint64_t gpa, void *buf, size_t len, bool write
 static const struct host_guest_ops ops = {
     .mmio_read = on_read,
     .mmio_write = on_write,
+    .pci_read = on_pci_read,
+    .pci_write = on_pci_write,
+    .tracked_write = on_tracked_write,
     .layout_changed = on_layout_changed,
 };
 
@@ -91,9 +120,17 @@ static void read_request(struct input *in, struct ioreq *slot)
     if (shape & 16) {
         slot->state = STATE_IOREQ_READY;
     }
+    if (shape & 32) {
+        slot->type = IOREQ_TYPE_PCI_CONFIG;
+        slot->addr &= UINT64_C(0x1ff00000fff);
+    }
+    if (shape & 64) {
+        slot->type = IOREQ_TYPE_PIO;
+        slot->addr = 0xcf8 + slot->addr % 8;
+    }
 }
 
-static void serve(struct ioreq *slot, const struct ioreq_device *device)
+static void serve(struct ioreq *slot, struct ioreq_device *device)
 {
     uint64_t answered = device->stats->ioreqs;
     unsigned state = slot->state;
@@ -101,7 +138,7 @@ static void serve(struct ioreq *slot, const struct ioreq_device *device)
     if (!ioreq_take(slot, &req)) {
         REQUIRE(state != STATE_IOREQ_READY, "a request that was ready is not taken");
         bool waits = state == STATE_IOREQ_INPROCESS;
-        REQUIRE(ioreq_abandon(slot) == waits, "abandoned although nobody waits, or not");
+        REQUIRE(ioreq_adopt(slot, &req) == waits, "adopted although nobody waits, or not");
         return;
     }
     REQUIRE(state == STATE_IOREQ_READY, "taken in state %u", state);
@@ -119,9 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ioreq *slot = calloc(1, sizeof(*slot));
     for (unsigned i = 0; slot && i < REQUESTS_MAX && in.left; i++) {
         struct recorder recorder = {.copy_fails = i & 1};
-        const struct ioreq_device device = {
-            .base = BASE,
-            .size = SIZE,
+        struct ioreq_device device = {
+            .range = {{BASE, SIZE}, {APERTURE, SIZE}},
             .ops = &ops,
             .arg = &recorder,
             .copy_guest = copy_guest,

@@ -163,7 +163,8 @@ static void let_go(struct world *w, unsigned i)
     w->hold[i] = w->hold[--w->holds];
     int ret = h.plain ? xengt_unmap(w->xg, &h.bfn, NULL, 1)
                       : xengt_space_put(w->guest[h.guest].space, &h.bfn, 1);
-    REQUIRE(!ret || (h.plain && (w->may_fail || victim_is_dead())), "cannot be given back: %d", ret);
+    REQUIRE(!ret || (h.plain && (w->may_fail || victim_is_dead())), "cannot be given back: %d",
+            ret);
 }
 
 static void unmap_some(struct world *w)
@@ -245,27 +246,67 @@ static void check_end(const struct world *w)
     }
 }
 
-/* The process is killed, and its successor releases what it held. */
-static void succeed(struct world *w)
+/* A hypercall that fails may keep a successor from releasing all: then the next one does. */
+static void open_again(struct world *w)
 {
-    w->holds = 0;
-    victim_bury(w->xg);
-    REQUIRE(!victim_open(&w->xg, &w->options, 0, false), "the successor cannot be opened");
-    check_end(w);
-    for (unsigned i = 0; i < GUESTS; i++) {
-        be_target(w, &w->guest[i]);
+    int ret = victim_open(&w->xg, &w->options, 0, false);
+    if (ret == -EIO && w->may_fail) {
+        xengt_sim_fail_hypercall(w->sim, 0, 0);
+        ret = victim_open(&w->xg, &w->options, 0, false);
+    }
+    REQUIRE(!ret, "cannot be opened again: %d", ret);
+}
+
+/* Keeps what it is given: each is a page of the guest that it is said to be of. */
+static void check_adopted(struct world *w)
+{
+    struct xengt_mapping list[WINDOW];
+    struct xengt_sim_stats sim;
+    struct xengt_stats stats;
+    size_t n = xengt_mappings(w->xg, list, WINDOW);
+    xengt_sim_get_stats(w->sim, &sim);
+    xengt_get_stats(w->xg, &stats);
+    REQUIRE(n == stats.adopted && (w->may_fail || !stats.leaked), "%zu adopted", n);
+    REQUIRE(sim.mapped >= n && sim.mapped <= n + stats.leaked,
+            "%llu are mapped, %zu are said to be", (unsigned long long)sim.mapped, n);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t number = 0;
+        REQUIRE(!xengt_sim_dma_read(w->sim, xengt_bfn_to_addr(list[i].bfn), &number, 8) && number,
+                "the device does not reach what was kept");
+        unsigned guest = list[i].domid != w->guest[0].domid;
+        int err;
+        if (list[i].domid != w->guest[guest].domid) {
+            REQUIRE(xengt_sim_domain_is_zombie(w->sim, list[i].domid), "of nobody");
+            REQUIRE(!xengt_unmap(w->xg, &list[i].bfn, NULL, 1) || w->may_fail, "not unmapped");
+            continue;
+        }
+        REQUIRE(!xengt_space_adopt(w->guest[guest].space, &list[i].bfn, &err, 1) &&
+                    (!err || err == -EDQUOT),
+                "not adopted: %d", err);
+        if (w->holds < HOLDS_MAX) {
+            w->hold[w->holds++] = (struct hold){guest, err != 0, list[i].bfn, number};
+        }
     }
 }
 
-/* A clean end; what is leaked is tried again by the next one. */
-static void reopen(struct world *w)
+/* The process ends, by a kill or not, and another one releases or keeps what was left. */
+static void succeed(struct world *w, bool kill, bool adopt)
 {
     w->holds = 0;
-    xengt_close(w->xg);
-    REQUIRE(!victim_open(&w->xg, &w->options, 0, false), "cannot be opened again");
-    check_end(w);
+    if (kill) {
+        victim_bury(w->xg);
+    } else {
+        xengt_close(w->xg);
+    }
+    w->options.adopt = adopt;
+    open_again(w);
     for (unsigned i = 0; i < GUESTS; i++) {
         be_target(w, &w->guest[i]);
+    }
+    if (adopt) {
+        check_adopted(w);
+    } else {
+        check_end(w);
     }
 }
 
@@ -311,16 +352,16 @@ static void step(struct world *w)
         victim_will_die(1 + input_u8(&w->in) % 8);
         break;
     case 14:
-        succeed(w);
+        succeed(w, true, op & 0x20);
         break;
     default:
         if (op & 0x20) {
-            reopen(w);
+            succeed(w, false, false);
         }
     }
     xengt_sim_fail_hypercall(w->sim, 0, 0);
     if (victim_is_dead() && !w->over) {
-        succeed(w);
+        succeed(w, true, op & 0x10);
     }
 }
 
@@ -381,6 +422,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.holds = 0;
     xengt_close(w.xg);
     /* A last one, which finds what was leaked. */
+    w.options.adopt = false;
     if (!xengt_open(&w.xg, &w.options, NULL, 0)) {
         xengt_close(w.xg);
     }

@@ -129,11 +129,36 @@ def vgpu_seeds():
          on(0, 1, 3, 1) + b"\1\x10" + b"\0" * 6 + b"\0" + on(0, 1, 0x23, 1) + b"\0" * 8 + b"\0")
 
 
+# --- space: operations ----------------------------------------------------------------------------
+
+def entries(guest, operation, *numbers):
+    """An operation on an array."""
+    return bytes([operation | guest << 7, len(numbers), *numbers])
+
+
+def space_seeds():
+    """Get and put, plain mappings, balloons and deaths, failures, kills."""
+    get, plain, put, failing, whole, adopt = 0, 3, 5, 0x40, 0x20, 0x20
+    flush, expire, destroy = bytes([11]), bytes([10]), bytes([12])
+    many = entries(0, get, *range(12)) + entries(1, get, 1, 1, 2, 255, 254, 25)
+    seed("space", "life", b"\3" + many + entries(0, put, 0, 1, 2, 3) + expire + many + expire * 2 +
+         entries(0, plain | whole, 1, 2, 3) + entries(0, put, *range(9)) + flush)
+    seed("space", "balloon", b"\0" + entries(0, get, 5) + bytes([9, 5, 9, 5]) +
+         entries(0, get, 5) + entries(0, put, 0, 0) + destroy + entries(0, get, 5))
+    seed("space", "failing", b"\3" + many + bytes([put | failing, 1, 2, 0, 0]) +
+         bytes([11 | failing, 0]) + bytes([plain | failing, 1, 3, 1, 2, 3]) + destroy)
+    seed("space", "killed", b"\3" + many + entries(1, plain, 3, 4) + bytes([14]) + many +
+         bytes([13, 1]) + entries(0, get, 15, 16) + bytes([15 | whole]))
+    seed("space", "adopted", b"\3" + many + entries(1, plain, 3, 4) + bytes([14 | adopt]) +
+         entries(0, get, 1, 2) + entries(0, put, 3, 2, 1) + bytes([13, 2, put | 0x10, 4, 0, 0, 0, 0]))
+
+
 def main():
     """All of them."""
     control_seeds()
     ioreq_seeds()
     journal_seeds()
+    space_seeds()
     vgpu_seeds()
 
 

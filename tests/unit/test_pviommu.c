@@ -229,7 +229,6 @@ static void kill_it(struct fixture *f)
     dead->hv->ops->close(dead->hv);
     free(dead->batch.entry);
     free(dead->batch.slot);
-    free(dead->batch.gfn);
     free(dead->batch.err);
     free(dead->batch.entry_err);
     free(dead->state_dir);

@@ -163,11 +163,11 @@ static void what_a_predecessor_wrote_is_cleared(void **state)
     *entry(f, ref) = (grant_entry_v1_t){GTF_permit_access | GTF_readonly, SELF, gfn.v};
     *entry(f, ref + 1) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v + 1};
     *entry(f, 20) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v};
-    seed_clear(f->t, ref, gfn);
-    seed_clear(f->t, ref + 1, gfn);               /* grants another frame: not what we wrote */
-    seed_clear(f->t, 20, gfn);                    /* in a frame that is the guest's */
-    seed_clear(f->t, FRAMES * SEED_ENTRIES, gfn); /* beyond its table */
-    seed_clear(f->t, UINT32_MAX, gfn);
+    seed_put(f->t, ref, gfn);
+    seed_put(f->t, ref + 1, gfn);               /* grants another frame: not what we wrote */
+    seed_put(f->t, 20, gfn);                    /* in a frame that is the guest's */
+    seed_put(f->t, FRAMES * SEED_ENTRIES, gfn); /* beyond its table */
+    seed_put(f->t, UINT32_MAX, gfn);
     assert_int_equal(entry(f, ref)->flags, 0);
     assert_int_equal(entry(f, ref + 1)->flags, GTF_permit_access);
     assert_int_equal(entry(f, 20)->flags, GTF_permit_access);
@@ -274,7 +274,7 @@ static void answers_are_taken_entry_by_entry(void **state)
     for (int i = 0; i < 3; i++) {
         slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
     }
-    gnt_map_offered(&calls, &slots, 0, DOMID, slot, ref, err, 3, XENGT_PROT_RW);
+    gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
     assert_int_equal(err[0], 0);
     assert_int_equal(err[1], -EINVAL);
     assert_int_equal(err[2], 0);
@@ -301,7 +301,7 @@ static void only_the_entry_that_faulted_is_in_doubt(void **state)
     for (int i = 0; i < 3; i++) {
         slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
     }
-    gnt_map_offered(&calls, &slots, 0, DOMID, slot, ref, err, 3, XENGT_PROT_RW);
+    gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
     assert_int_equal(err[0], 0);
     assert_int_equal(err[1], HV_DOUBT);
     assert_int_equal(err[2], -EFAULT);
@@ -326,7 +326,7 @@ static void a_kill_after_the_hypercall_loses_no_handle(void **state)
         for (int i = 0; i < 3; i++) {
             slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
         }
-        gnt_map_offered(&calls, &slots, 0, DOMID, slot, ref, err, 3, XENGT_PROT_RW);
+        gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
         for (int i = kept; i < 3; i++) {
             held_clear(&slots, slot[i]);
         }

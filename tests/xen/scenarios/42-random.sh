@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Random operations on two guests against a model; one guest is destroyed half-way.
-# boots: pvh-amd pv-relaxed
-# timeout: 240
+# Random operations on two guests that balloon, die and are created anew, against a model.
+# boots: pvh-amd pv-relaxed pv-strict
+# timeout: 580
 
-# Under emulation an unmap costs a PVH dom0 ten times what it costs a PV one.
-operations=10000
-grep -q PVH /sys/hypervisor/guest_type && operations=2500
+# More of them: run.py --payload FILE:/opt/xengt/random-operations, a file that holds a number.
+operations=$(cat /opt/xengt/random-operations 2>/dev/null || echo 2000)
 
-guest_create one wait paused # their memory is all that is needed
-guest_create two wait paused
-relay lib-test random /run/lib-random $operations "$one_domid" "$two_domid" "xl destroy one"
+guest_create guest0 wait paused # their memory is all that is needed
+guest_create guest1 wait paused
+cat >/run/again <<'END'
+case "$1" in
+destroy) xl destroy "guest$2" ;;
+create) xl create -e -q -p "/run/guest$2.cfg" >&2 && xl domid "guest$2" ;;
+esac
+END
+relay lib-test random /run/lib-random "$operations" "$guest0_domid" "$guest1_domid" \
+    "sh /run/again" "$EDU"
 check "the test program passes" test $? -eq 0
-check "the destroyed guest is gone" no_zombies 10
-guest_destroy two
-check "and the other one, too" no_zombies
+check "who was destroyed is gone" no_zombies 10
+guest_destroy guest0
+guest_destroy guest1
+check "and these, too" no_zombies 10

@@ -4,8 +4,14 @@
  *
  *   lib-test api DIR DOMID [EDU]    every call and every documented error
  *   lib-test load DIR DOMID...      maps and unmaps until it is killed
- *   lib-test random DIR OPERATIONS DOMID DOMID COMMAND
- *                                   against a model; COMMAND destroys the first, half-way
+ *   lib-test random DIR OPERATIONS DOMID DOMID COMMAND [EDU]
+ *                                   against a model; "COMMAND destroy N" destroys guest 0 or 1,
+ *                                   "COMMAND create N" makes it anew and prints its domid
+ *   lib-test kill DIR ROUNDS DOMID...
+ *                                   kills that load ROUNDS times and looks what is left
+ *   lib-test rights DIR DOMID NESTED DRIVER
+ *                                   which domains are refused; a driver domain's rights over DOMID
+ *   lib-test adopt DIR DOMID        keeps what a predecessor had left, some of it of DOMID
  *   lib-test reclaim DIR            opens and closes; says what a predecessor had left
  */
 #include <errno.h>
@@ -39,10 +45,10 @@ static void log_line(void *arg, int level, const char *line)
     printf("# <%d> %s\n", level, line);
 }
 
-int open_library(struct test *t, const char *state_dir)
+static int open_with(struct test *t, const char *state_dir, bool adopt)
 {
     char error[256];
-    const struct xengt_options options = {.state_dir = state_dir, .log = log_line};
+    const struct xengt_options options = {.state_dir = state_dir, .adopt = adopt, .log = log_line};
     int ret = xengt_open(&t->xg, &options, error, sizeof(error));
     if (ret) {
         printf("# cannot open the library: %s: %s\n", strerror(-ret), error);
@@ -54,10 +60,17 @@ int open_library(struct test *t, const char *state_dir)
     return 0;
 }
 
+int open_library(struct test *t, const char *state_dir)
+{
+    return open_with(t, state_dir, false);
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: lib-test api DIR DOMID [EDU] | load DIR DOMID... | "
-                    "random DIR OPERATIONS DOMID DOMID COMMAND | reclaim DIR\n");
+                    "random DIR OPERATIONS DOMID DOMID COMMAND [EDU] | "
+                    "kill DIR ROUNDS DOMID... | rights DIR DOMID NESTED DRIVER | "
+                    "adopt DIR DOMID | reclaim DIR\n");
     return 2;
 }
 
@@ -80,13 +93,15 @@ static int api(const char *dir, int argc, char **argv)
     test_offers(&t);
     if (t.caps->backend == XENGT_BACKEND_GRANT) {
         test_seeded(&t);
+    } else {
+        test_host(&t);
     }
     return finish(&t);
 }
 
 static int random_operations(const char *dir, char **argv)
 {
-    struct test t = {0};
+    struct test t = {.edu = argv[4]};
     const uint32_t domids[2] = {strtoul(argv[1], NULL, 0), strtoul(argv[2], NULL, 0)};
     if (!expect(&t, !open_library(&t, dir), "the library opens")) {
         return 1;
@@ -95,15 +110,50 @@ static int random_operations(const char *dir, char **argv)
     return finish(&t);
 }
 
+#define DOMIDS_MAX 8
+
+static unsigned read_domids(uint32_t domids[DOMIDS_MAX], int argc, char **argv)
+{
+    unsigned n = 0;
+    for (; n < DOMIDS_MAX && (int)n < argc; n++) {
+        domids[n] = strtoul(argv[n], NULL, 0);
+    }
+    return n;
+}
+
 static int load(const char *dir, int argc, char **argv)
 {
     struct test t = {0};
-    uint32_t domids[8];
-    unsigned n = 0;
-    for (; n < 8 && (int)n < argc; n++) {
-        domids[n] = strtoul(argv[n], NULL, 0);
-    }
+    uint32_t domids[DOMIDS_MAX];
+    unsigned n = read_domids(domids, argc, argv);
     return open_library(&t, dir) ? 1 : run_load(&t, domids, n);
+}
+
+static int kills(const char *dir, int argc, char **argv)
+{
+    uint32_t domids[DOMIDS_MAX];
+    unsigned n = read_domids(domids, argc - 1, argv + 1);
+    return run_kills(dir, (unsigned)strtoul(argv[0], NULL, 0), domids, n);
+}
+
+static int rights(const char *dir, char **argv)
+{
+    struct test t = {.domid = strtoul(argv[0], NULL, 0)};
+    if (!expect(&t, !open_library(&t, dir), "the library opens")) {
+        return 1;
+    }
+    test_rights(&t, strtoul(argv[1], NULL, 0), strtoul(argv[2], NULL, 0));
+    return finish(&t);
+}
+
+static int adopt(const char *dir, const char *domid)
+{
+    struct test t = {.domid = strtoul(domid, NULL, 0)};
+    if (!expect(&t, !open_with(&t, dir, true), "the library opens")) {
+        return 1;
+    }
+    test_adopt(&t);
+    return finish(&t);
 }
 
 static int reclaim(const char *dir)
@@ -128,8 +178,17 @@ int main(int argc, char **argv)
     if (argc >= 4 && !strcmp(argv[1], "load")) {
         return load(argv[2], argc - 3, argv + 3);
     }
-    if (argc == 7 && !strcmp(argv[1], "random")) {
+    if (argc >= 5 && !strcmp(argv[1], "kill")) {
+        return kills(argv[2], argc - 3, argv + 3);
+    }
+    if ((argc == 7 || argc == 8) && !strcmp(argv[1], "random")) {
         return random_operations(argv[2], argv + 3);
+    }
+    if (argc == 6 && !strcmp(argv[1], "rights")) {
+        return rights(argv[2], argv + 3);
+    }
+    if (argc == 4 && !strcmp(argv[1], "adopt")) {
+        return adopt(argv[2], argv[3]);
     }
     if (argc == 3 && !strcmp(argv[1], "reclaim")) {
         return reclaim(argv[2]);

@@ -42,10 +42,13 @@ int open_library(struct test *t, const char *state_dir);
 void test_api(struct test *t);
 void test_offers(struct test *t);
 void test_seeded(struct test *t); /* the grant back end only */
-/* Destroys the first of two guests half-way, by a shell command. */
-void test_random(struct test *t, const uint32_t domid[2], unsigned operations,
-                 const char *destroy_first);
+void test_host(struct test *t);   /* the physmap back end only */
+void test_rights(struct test *t, uint32_t nested, uint32_t driver);
+void test_adopt(struct test *t);
+/* The shell command makes two guests come and go. */
+void test_random(struct test *t, const uint32_t domid[2], unsigned operations, const char *again);
 int run_load(struct test *t, const uint32_t *domids, unsigned n);
+int run_kills(const char *dir, unsigned rounds, const uint32_t *domids, unsigned n);
 
 /* Real DMA: copies len bytes between bus addresses. 0, or -errno if the device does not answer. */
 int edu_copy(const char *edu, uint64_t from, uint64_t to, uint32_t len);

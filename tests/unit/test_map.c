@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Targets, plain maps, and what is passed to them by mistake, over the simulator. */
+#include <errno.h>
+#include <pthread.h>
+
+#include <xengt/grant.h>
+
+#include "space_fixture.h"
+
+/* --- targets ------------------------------------------------------------------------------- */
+
+static void only_targets_are_mapped(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t other = domain(f, "other", false, false);
+    struct xengt_gfn gfn = {0};
+    struct xengt_bfn bfn;
+    struct xengt_space *space;
+    uint64_t before = sim_stats(f).hypercalls;
+    assert_int_equal(xengt_map(f->xg, other, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -EPERM);
+    assert_int_equal(xengt_space_open(f->xg, other, NULL, &space), -EPERM);
+    assert_true(sim_stats(f).hypercalls == before);
+}
+
+static void a_target_must_be_mappable(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(xengt_target_add(f->xg, domain(f, "pv", true, false)), -EOPNOTSUPP);
+    assert_non_null(strstr(xengt_last_error(f->xg), "PV"));
+    assert_int_equal(xengt_target_add(f->xg, domain(f, "shadow", false, true)), -EOPNOTSUPP);
+    assert_non_null(strstr(xengt_last_error(f->xg), "hap"));
+    assert_int_equal(xengt_target_add(f->xg, 4711), -ESRCH);
+    assert_int_equal(xengt_target_add(f->xg, f->domid), -EEXIST);
+    assert_int_equal(xengt_target_remove(f->xg, 4711), -ENOENT);
+}
+
+static void what_xen_does_not_follow_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t domid;
+    struct xengt_sim_domain cfg = {.name = "views", .pages = 1, .altp2m = true};
+    assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), 0);
+    assert_int_equal(xengt_target_add(f->xg, domid), -EOPNOTSUPP);
+    assert_non_null(strstr(xengt_last_error(f->xg), "altp2m"));
+    cfg = (struct xengt_sim_domain){.name = "host", .pages = 1, .nested = true};
+    assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), 0);
+    assert_int_equal(xengt_target_add(f->xg, domid), -EOPNOTSUPP);
+    assert_non_null(strstr(xengt_last_error(f->xg), "nested"));
+}
+
+/* The target dies, and another domain gets its domid: nothing of that is mapped, or asked for. */
+static void another_domain_of_the_same_domid_is_not_the_target(void **state)
+{
+    struct fixture *f = *state;
+    struct xengt_gfn gfn = {3};
+    struct xengt_bfn bfn;
+    uint32_t dead = 0;
+    uint32_t domid;
+    assert_int_equal(xengt_target_dead(f->xg, &dead, 1), 0);
+    assert_int_equal(xengt_sim_domain_destroy(f->sim, f->domid), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -ESRCH);
+    const struct xengt_sim_domain cfg = {.name = "heir", .pages = PAGES, .domid = f->domid};
+    assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), 0);
+    assert_int_equal(domid, f->domid);
+    assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), -EEXIST);
+    uint64_t before = sim_stats(f).hypercalls;
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -ESRCH);
+    assert_int_equal(get(f, 3, &bfn), -ESRCH);
+    assert_true(bfn.v == XENGT_BFN_INVALID.v);
+    assert_true(sim_stats(f).hypercalls == before);
+    assert_int_equal(xengt_target_dead(f->xg, &dead, 1), 1);
+    assert_int_equal(dead, f->domid);
+    xengt_space_close(f->space);
+    assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
+    assert_int_equal(xengt_target_add(f->xg, f->domid), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+}
+
+/* While a page is mapped its domain keeps the domid, however dead it is. */
+static void a_mapping_holds_the_domid(void **state)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn;
+    uint32_t domid;
+    assert_int_equal(get(f, 3, &bfn), 0);
+    assert_int_equal(xengt_sim_domain_destroy(f->sim, f->domid), 0);
+    const struct xengt_sim_domain cfg = {.name = "heir", .pages = 1, .domid = f->domid};
+    assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), -EEXIST);
+    assert_int_equal(xengt_target_dead(f->xg, NULL, 0), 1);
+}
+
+static void a_backend_domain_has_one_target_for_good(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t driver = domain(f, "driver", false, false);
+    uint32_t other = domain(f, "other", false, false);
+    assert_int_equal(xengt_backend_assign(f->xg, driver, 4711), -ESRCH);
+    assert_int_equal(xengt_backend_assign(f->xg, driver, driver), -EINVAL);
+    assert_int_equal(xengt_backend_assign(f->xg, driver, domain(f, "pv", true, false)),
+                     -EOPNOTSUPP);
+    assert_int_equal(xengt_backend_assign(f->xg, driver, f->domid), 0);
+    assert_int_equal(xengt_backend_assign(f->xg, driver, other), -EINVAL);
+}
+
+static void a_target_in_use_stays(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t list[4];
+    assert_int_equal(xengt_target_remove(f->xg, f->domid), -EBUSY);
+    xengt_space_close(f->space);
+    struct xengt_gfn gfn = {3};
+    struct xengt_bfn bfn;
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_target_remove(f->xg, f->domid), -EBUSY);
+    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), 0);
+    assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
+    assert_int_equal(xengt_target_list(f->xg, list, 4), 0);
+}
+
+/* --- plain maps ---------------------------------------------------------------------------- */
+
+static void a_mapped_page_is_the_guests(void **state)
+{
+    struct fixture *f = *state;
+    struct xengt_gfn gfn = {7};
+    struct xengt_bfn bfn;
+    char text[8];
+    void *view;
+    strcpy(xengt_sim_guest_page(f->sim, f->domid, gfn), "hello");
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn), text, sizeof(text)), 0);
+    assert_string_equal(text, "hello");
+    assert_int_equal(xengt_view(f->xg, bfn, &view), 0);
+    assert_string_equal(view, "hello");
+    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), 0);
+    assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn), text, 1), -EFAULT);
+    assert_int_equal(xengt_view(f->xg, bfn, &view), -ENOENT);
+}
+
+static void err_makes_entries_independent(void **state)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn[4] = {{1}, {PAGES}, {2}, {XENGT_GFN_MAX + 1}};
+    struct xengt_bfn bfn[4];
+    int err[4];
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, err, 4, XENGT_PROT_RW), 0);
+    assert_int_equal(err[0], 0);
+    assert_int_equal(err[1], -EINVAL);
+    assert_int_equal(err[2], 0);
+    assert_int_equal(err[3], -EINVAL);
+    assert_true(bfn[1].v == XENGT_BFN_INVALID.v);
+    assert_int_equal(xengt_unmap(f->xg, bfn, err, 4), 0);
+    assert_int_equal(err[0], 0);
+    assert_int_equal(err[1], -ENOENT);
+}
+
+static void without_err_it_is_all_or_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn[3] = {{1}, {2}, {PAGES}};
+    struct xengt_bfn bfn[3];
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 3, XENGT_PROT_RW), -EINVAL);
+    assert_true(bfn[0].v == XENGT_BFN_INVALID.v);
+    assert_true(sim_stats(f).mapped == 0);
+    assert_int_equal(xengt_space_get(f->space, gfn, bfn, NULL, 3), -EINVAL);
+    assert_int_equal(space_stats(f).in_use, 0);
+}
+
+static void odd_arguments_are_defined(void **state)
+{
+    struct fixture *f = *state;
+    struct xengt_gfn gfn[2] = {{5}, {5}};
+    struct xengt_bfn bfn[2];
+    assert_int_equal(xengt_map(f->xg, f->domid, NULL, NULL, NULL, 0, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 1, 0), -EINVAL);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 1, XENGT_PROT_READ), -EOPNOTSUPP);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+    assert_true(bfn[0].v != bfn[1].v);
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 2), 0);
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 2), -ENOENT);
+    bfn[1] = bfn[0] = (struct xengt_bfn){12345};
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 1), -ENOENT);
+}
+
+static void what_is_offered_is_mapped_by_reference(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t other = domain(f, "other", false, false); /* no target */
+    struct xengt_bfn bfn[4];
+    struct xengt_mapping mapping;
+    uint32_t gref[4];
+    int err[4];
+    void *view;
+    strcpy(xengt_sim_guest_page(f->sim, other, (struct xengt_gfn){5}), "offered");
+    assert_int_equal(xengt_sim_offer(f->sim, other, (struct xengt_gfn){5}, false, &gref[0]), 0);
+    assert_int_equal(xengt_sim_offer(f->sim, other, (struct xengt_gfn){6}, true, &gref[1]), 0);
+    assert_int_equal(xengt_sim_offer(f->sim, f->domid, (struct xengt_gfn){5}, true, &gref[2]), 0);
+    gref[3] = UINT32_MAX >> 4;
+    assert_int_equal(xengt_map_offered(f->xg, other, gref, bfn, err, 4, XENGT_PROT_RW), 0);
+    assert_true(err[0] == 0 && err[1] == -EACCES && err[2] == -EACCES && err[3] == -EACCES);
+    assert_int_equal(xengt_map_offered(f->xg, other, &gref[1], &bfn[1], NULL, 1, XENGT_PROT_READ),
+                     0);
+    char text[8];
+    assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn[0]), text, 8), 0);
+    assert_string_equal(text, "offered");
+    assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn[0]), "x", 1), 0);
+    assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn[1]), "x", 1), -EFAULT);
+    assert_int_equal(xengt_view(f->xg, bfn[0], &view), -EOPNOTSUPP);
+    assert_int_equal(xengt_mappings(f->xg, &mapping, 1), 2);
+    assert_true(mapping.offered && mapping.domid == other && mapping.gfn.v == gref[0]);
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 2), 0);
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 1), -ENOENT);
+}
+
+static void arrays_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    struct xengt_gfn gfn = {5};
+    struct xengt_bfn bfn;
+    int err;
+    assert_int_equal(xengt_map(f->xg, f->domid, NULL, &bfn, NULL, 1, XENGT_PROT_RW), -EINVAL);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, NULL, NULL, 1, XENGT_PROT_RW), -EINVAL);
+    assert_int_equal(xengt_unmap(f->xg, NULL, &err, 1), -EINVAL);
+    assert_int_equal(xengt_space_get(f->space, NULL, &bfn, &err, 1), -EINVAL);
+    assert_int_equal(xengt_space_get(f->space, &gfn, NULL, &err, 1), -EINVAL);
+    assert_int_equal(xengt_space_put(f->space, NULL, 1), -EINVAL);
+    assert_int_equal(xengt_space_adopt(f->space, &bfn, NULL, 1), -EINVAL);
+    assert_int_equal(xengt_unmap(f->xg, NULL, NULL, 0), 0);
+    assert_int_equal(xengt_space_get(f->space, NULL, NULL, NULL, 0), 0);
+    assert_int_equal(xengt_space_put(f->space, NULL, 0), 0);
+    assert_int_equal(xengt_space_adopt(f->space, NULL, NULL, 0), 0);
+    assert_int_equal(xengt_mappings(f->xg, NULL, 0), 0);
+    assert_int_equal(xengt_target_list(f->xg, NULL, 0), 1);
+    xengt_space_close(NULL);
+    xengt_close(NULL);
+}
+
+/* All or nothing holds for all of an array, also for what comes after the batch that failed. */
+static void what_was_not_tried_is_invalid_too(void **state)
+{
+    struct fixture *f = *state; /* batches of 4 */
+    struct xengt_gfn gfn[12] = {{PAGES}};
+    struct xengt_bfn bfn[12];
+    memset(bfn, 0x5a, sizeof(bfn));
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 12, XENGT_PROT_RW), -EINVAL);
+    for (int i = 0; i < 12; i++) {
+        assert_true(bfn[i].v == XENGT_BFN_INVALID.v);
+    }
+    memset(bfn, 0x5a, sizeof(bfn));
+    assert_int_equal(xengt_space_get(f->space, gfn, bfn, NULL, 12), -EINVAL);
+    for (int i = 0; i < 12; i++) {
+        assert_true(bfn[i].v == XENGT_BFN_INVALID.v);
+    }
+    assert_int_equal(space_stats(f).in_use, 0);
+}
+
+static void strange_numbers_are_refused_one_by_one(void **state)
+{
+    static const uint64_t strange[] = {PAGES, XENGT_GFN_MAX, XENGT_GFN_MAX + 1, UINT64_C(1) << 52,
+                                       UINT64_MAX};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+        struct xengt_gfn gfn = {strange[i]};
+        struct xengt_bfn bfn = {strange[i]};
+        assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), -ENOENT);
+        assert_int_equal(xengt_space_put(f->space, &bfn, 1), -ENOENT);
+        assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -EINVAL);
+        assert_int_equal(get(f, strange[i], &bfn), -EINVAL);
+    }
+    struct xengt_gfn one = {1};
+    struct xengt_bfn twice[2];
+    int err[2];
+    assert_int_equal(xengt_map(f->xg, f->domid, &one, twice, NULL, 1, XENGT_PROT_RW), 0);
+    twice[1] = twice[0];
+    assert_int_equal(xengt_unmap(f->xg, twice, err, 2), 0);
+    assert_true(err[0] == 0 && err[1] == -ENOENT);
+}
+
+/* Threads take turns on a handle by a lock of theirs; each other handle needs none. */
+struct threads {
+    pthread_mutex_t lock;
+    struct fixture *f;
+    struct xengt *own;
+    uint32_t own_domid;
+};
+
+static void *one_thread(void *arg)
+{
+    struct threads *t = arg;
+    long failed = 0;
+    for (uint64_t i = 0; i < 2000; i++) {
+        struct xengt_gfn gfn = {i % 200};
+        struct xengt_bfn bfn;
+        pthread_mutex_lock(&t->lock);
+        failed += xengt_space_get(t->f->space, &gfn, &bfn, NULL, 1) != 0;
+        pthread_mutex_unlock(&t->lock);
+        pthread_mutex_lock(&t->lock);
+        failed += xengt_space_put(t->f->space, &bfn, 1) != 0;
+        pthread_mutex_unlock(&t->lock);
+    }
+    return (void *)failed;
+}
+
+static void *other_handle(void *arg)
+{
+    const struct threads *t = arg;
+    long failed = 0;
+    for (uint64_t i = 0; i < 4000; i++) {
+        struct xengt_gfn gfn = {i % 16};
+        struct xengt_bfn bfn;
+        failed += xengt_map(t->own, t->own_domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW) != 0;
+        failed += xengt_unmap(t->own, &bfn, NULL, 1) != 0;
+    }
+    return (void *)failed;
+}
+
+static void threads_take_turns(void **state)
+{
+    struct threads t = {.lock = PTHREAD_MUTEX_INITIALIZER, .f = *state};
+    struct xengt_sim *sim = xengt_sim_new();
+    const struct xengt_options options = {.backend = XENGT_BACKEND_SIM, .sim = sim};
+    const struct xengt_sim_domain cfg = {.name = "guest", .pages = 16};
+    pthread_t thread[3];
+    assert_int_equal(xengt_open(&t.own, &options, NULL, 0), 0);
+    assert_int_equal(xengt_sim_domain_create(sim, &cfg, &t.own_domid), 0);
+    assert_int_equal(xengt_target_add(t.own, t.own_domid), 0);
+    for (int i = 0; i < 3; i++) {
+        pthread_create(&thread[i], NULL, i < 2 ? one_thread : other_handle, &t);
+    }
+    for (int i = 0; i < 3; i++) {
+        void *failed;
+        pthread_join(thread[i], &failed);
+        assert_null(failed);
+    }
+    assert_int_equal(space_stats(t.f).in_use, 0);
+    xengt_close(t.own);
+    xengt_sim_free(sim);
+}
+
+static void a_large_array_takes_few_hypercalls(void **state)
+{
+    struct fixture *f = *state;
+    struct xengt_gfn gfn[PAGES];
+    struct xengt_bfn bfn[PAGES];
+    for (unsigned i = 0; i < PAGES; i++) {
+        gfn[i].v = i;
+    }
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, PAGES, XENGT_PROT_RW), 0);
+    assert_true(sim_stats(f).map_calls == PAGES / XENGT_BATCH_DEFAULT);
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, PAGES), 0);
+    assert_true(sim_stats(f).unmap_calls == PAGES / XENGT_BATCH_DEFAULT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SPACE_TEST(only_targets_are_mapped),
+        SPACE_TEST(a_target_must_be_mappable),
+        SPACE_TEST(what_xen_does_not_follow_is_refused),
+        SPACE_TEST(another_domain_of_the_same_domid_is_not_the_target),
+        SPACE_TEST(a_mapping_holds_the_domid),
+        SPACE_TEST(a_backend_domain_has_one_target_for_good),
+        SPACE_TEST(a_target_in_use_stays),
+        SPACE_TEST(a_mapped_page_is_the_guests),
+        SPACE_TEST(err_makes_entries_independent),
+        SPACE_TEST(without_err_it_is_all_or_nothing),
+        SPACE_TEST(odd_arguments_are_defined),
+        SPACE_TEST(what_is_offered_is_mapped_by_reference),
+        SPACE_TEST(arrays_are_checked),
+        SMALL_TEST(what_was_not_tried_is_invalid_too),
+        SPACE_TEST(strange_numbers_are_refused_one_by_one),
+        SPACE_TEST(threads_take_turns),
+        SPACE_TEST(a_large_array_takes_few_hypercalls),
+    };
+    return cmocka_run_group_tests_name("map", tests, NULL, NULL);
+}
