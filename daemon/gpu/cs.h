@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command streamer of one engine of one client: fetches commands from the ring and from
- * batches, and executes them a step at a time, so that whoever runs it can stop after any step.
+ * The command streamer of one engine of one client: executes a workload a step at a time, so that
+ * whoever runs it can stop after any step.
  *
  * Everything it reads comes from a guest. A command is copied to private memory, checked there
  * and executed from there; what does not make sense stops the engine with a reason.
@@ -12,14 +12,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gpu/blt.h"
 #include "gpu/dma.h"
 #include "gpu/gpu.h"
+#include "gpu/regs.h"
+#include "gpu/workload.h"
 
 struct soft_client;
 
-#define CS_COMMAND_MAX 10u /* dwords of the longest command there is */
+/* Dwords of the longest command that has operands to look at: an MI_STORE_DATA_IMM. */
+#define CS_COMMAND_MAX 1025u
 
-/* Where commands come from: the ring, a batch, a second-level batch. */
+/* Where addresses point to. */
+enum mem_space {
+    MEM_GGTT,
+    MEM_PPGTT,
+};
+
+/* Who called whom: a buffer of the workload, a batch, a second-level batch. */
 enum cs_level {
     CS_RING,
     CS_BATCH,
@@ -27,27 +37,22 @@ enum cs_level {
     CS_LEVELS,
 };
 
+/*
+ * Where commands are executed. The global GTT is for the driver, the PPGTT for anyone: commands
+ * of a space are privileged, or not.
+ */
+struct cs_place {
+    enum mem_space space;
+    const struct workload_buffer *buffer; /* copied; NULL: they are fetched */
+    uint64_t address;                     /* of the next command */
+};
+
 /* Commands fetched ahead: never more than to the end of a page. */
 struct cs_prefetch {
     uint64_t start;
+    uint64_t bus; /* what start is behind the page tables */
     uint32_t len;
     uint8_t bytes[DMA_PAGE_SIZE];
-};
-
-/* A blit under way: addresses in the GGTT, sizes and pitches in bytes. */
-struct blt {
-    bool active;
-    bool fill;
-    bool backward; /* from the highest byte of a row to the lowest: overlapping copies */
-    uint64_t dst;  /* of the row in work; addresses may wrap on the way to the window check */
-    uint64_t src;
-    int64_t dst_step; /* to the next row in work */
-    int64_t src_step;
-    uint64_t width;
-    uint64_t done;  /* of the row in work */
-    uint32_t rows;  /* left, the one in work included */
-    unsigned depth; /* bytes per pixel: 1, 2 or 4 */
-    uint32_t colour;
 };
 
 struct cs_command;
@@ -56,23 +61,27 @@ struct cs_engine {
     struct soft_client *client;
     enum gpu_engine id;
 
-    uint32_t ring_start;
-    uint32_t ring_size; /* 0: no ring yet */
-    uint32_t tail;
-
-    /*
-     * The next command of each level: an offset in the ring, addresses in batches. A level that
-     * waits for a deeper one stands at its MI_BATCH_BUFFER_START.
-     */
-    uint64_t pos[CS_LEVELS];
+    struct workload *work; /* NULL: idle */
+    /* A level that waits for a deeper one stands at its MI_BATCH_BUFFER_START. */
+    struct cs_place place[CS_LEVELS];
     enum cs_level level;
-    struct cs_prefetch prefetch[2]; /* ring; batch */
+    struct cs_prefetch prefetch;
 
     const struct cs_command *command; /* in execution, for messages; NULL: not decoded yet */
     uint32_t length;                  /* of it, in dwords */
     uint32_t ipehr;
-    uint32_t user_interrupts;
+    bool predicated; /* MI_SET_PREDICATE: nothing is executed until the next one */
+    bool waiting;    /* for a value in memory */
+    uint64_t looked; /* at it, when the GPU had made so many steps */
     struct blt blt;
+
+    uint64_t context;
+    struct registers regs;
+
+    uint32_t done;
+    uint32_t user_interrupts;
+    uint32_t notify_interrupts;
+
 
     bool error;
     char reason[sizeof(((struct gpu_engine_state *)0)->reason)];
@@ -82,23 +91,36 @@ struct cs_engine {
 enum cs_result {
     CS_DONE, /* on to the next command */
     CS_STAY, /* the command has set the position itself, or takes more steps */
+    CS_WAIT, /* to be executed again later */
 };
 
 struct cs_command {
-    const char *name;
-    uint8_t min_length; /* in dwords */
-    uint8_t max_length;
+    const char *name;    /* NULL: there is no such command */
+    uint32_t min_length; /* in dwords */
+    uint32_t max_length;
     uint8_t length_bits; /* of the header's length field, which counts from 2; 0: one dword */
+    bool unpredicated;   /* executed whatever MI_SET_PREDICATE said */
+    uint32_t privileged; /* with any of these bits in its header it is for privileged batches */
+    /* NULL: it is skipped. Of what it would set up there is nothing here. */
     int (*execute)(struct cs_engine *engine, const uint32_t *dw);
+};
+
+/* The commands of one engine whose headers begin alike: bits 31:16 from first to last. */
+struct cs_range {
+    uint16_t first, last;
+    struct cs_command command;
 };
 
 #define MI_OPCODES    64u
 #define TWO_D_OPCODES 128u
 extern const struct cs_command mi_commands[MI_OPCODES];
 extern const struct cs_command blt_commands[TWO_D_OPCODES];
+/* Of the engine's pipeline: 3D and media, video, video enhancement. NULL: it has none. */
+const struct cs_command *cs_pipeline_command(enum gpu_engine engine, uint32_t header);
 
 void cs_init(struct cs_engine *engine, struct soft_client *client, enum gpu_engine id);
-void cs_submit(struct cs_engine *engine, const struct gpu_ring *ring);
+void cs_fini(struct cs_engine *engine);
+int cs_execute(struct cs_engine *engine, const struct gpu_workload *workload);
 void cs_reset(struct cs_engine *engine);
 void cs_get_state(const struct cs_engine *engine, struct gpu_engine_state *state);
 
@@ -108,18 +130,41 @@ void cs_step(struct cs_engine *engine); /* only when there is work */
 /* Forgets what was fetched ahead. */
 void cs_drop_prefetch(struct cs_engine *engine);
 
-/* For commands: moves on by so many dwords in the current level. */
-void cs_advance(struct cs_engine *engine, uint32_t dwords);
+/* --- for commands --------------------------------------------------------------------------- */
 
-/* For commands: goes to a batch, in the same level or another one. */
-void cs_jump(struct cs_engine *engine, enum cs_level level, uint64_t address);
+/* May the commands in work do anything, or only what a user of the GPU may? */
+static inline bool cs_privileged(const struct cs_engine *engine)
+{
+    return engine->place[engine->level].space == MEM_GGTT;
+}
+
+/* Where the pipelines read and write: a context's own address space, when it has one. */
+static inline enum mem_space cs_data_space(const struct cs_engine *engine)
+{
+    return engine->work->root.levels ? MEM_PPGTT : MEM_GGTT;
+}
+
+/* An address of two dwords, the low one with these bits. */
+static inline uint64_t cs_address(const uint32_t *dw, uint32_t low_mask)
+{
+    return (uint64_t)dw[1] << 32 | (dw[0] & low_mask);
+}
+
+/*
+ * Not privileged enough: counted, and the command, or the part of it, is not done. This is what
+ * hardware does; it goes on with the next command. Returns CS_DONE.
+ */
+int cs_deny(struct cs_engine *engine);
+
+/* Goes to a batch, in the same level or the next one. */
+void cs_jump(struct cs_engine *engine, enum cs_level level, const struct cs_place *place);
+
+/* Ends the batch or, in the workload itself, the buffer. Returns CS_STAY. */
+int cs_return(struct cs_engine *engine);
 
 /* Stops the engine; the format says why, where is added. Returns code. */
 __attribute__((format(printf, 3, 4))) int cs_fail(struct cs_engine *engine, int code,
                                                   const char *format, ...);
-
-/* One transfer of the blit under way: CS_DONE when it was the last. */
-int blt_step(struct cs_engine *engine);
 
 #define MI_BATCH_BUFFER_START_LENGTH 3u /* dwords */
 

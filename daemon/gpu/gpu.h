@@ -32,14 +32,6 @@ struct gpu_range {
 };
 #define GPU_RANGES 2 /* mappable and unmappable window */
 
-/* A ring: addresses and sizes in bytes, start in the global GTT, head and tail offsets in it. */
-struct gpu_ring {
-    uint32_t start;
-    uint32_t size;
-    uint32_t head;
-    uint32_t tail;
-};
-
 /*
  * Page tables: the global GTT is table 0, those of PPGTTs are made by table_alloc(), 512 entries
  * each. A table's number is the number of the frame it occupies in the GPU's address space, so
@@ -83,15 +75,14 @@ struct gpu_workload {
 
 /* Where an engine stands. The counters never go back and may wrap. */
 struct gpu_engine_state {
-    uint32_t head;                /* old rings only: offset of the next command */
-    bool idle;                    /* nothing to do, or stopped by an error */
-    bool error;                   /* stopped by a command it could not execute */
-    uint32_t done;                /* workloads completed */
-    uint64_t acthd;               /* address of the command in work */
-    uint32_t ipehr;               /* header of the last command */
-    uint32_t user_interrupts;     /* MI_USER_INTERRUPTs */
-    uint32_t notify_interrupts;   /* PIPE_CONTROLs and MI_FLUSH_DWs with notify */
-    char reason[96];              /* with error: why, for people */
+    bool idle;                  /* nothing to do, or stopped by an error */
+    bool error;                 /* stopped by a command it could not execute */
+    uint32_t done;              /* workloads completed */
+    uint64_t acthd;             /* address of the command in work */
+    uint32_t ipehr;             /* header of the last command */
+    uint32_t user_interrupts;   /* MI_USER_INTERRUPTs */
+    uint32_t notify_interrupts; /* PIPE_CONTROLs and MI_FLUSH_DWs with notify */
+    char reason[96];            /* with error: why, for people */
 };
 
 /* Of the whole GPU, or of a client; what concerns the GTT is counted for the GPU only. */
@@ -104,6 +95,7 @@ struct gpu_stats {
     uint64_t dma_writes;
     uint64_t dma_bytes;  /* read and written */
     uint64_t dma_faults; /* transfers that failed */
+    uint64_t denied;     /* not done: no privilege for it, or a store to a read-only page */
 };
 
 struct gpu_ops {
@@ -135,18 +127,12 @@ struct gpu_ops {
      */
     void (*write_ptes)(struct gpu *gpu, const struct gpu_pte_write *write, size_t n);
 
-    /* What a table holds now, for checks. */
-    uint64_t (*read_pte)(const struct gpu *gpu, uint32_t table, uint32_t index);
+    /* What n entries of a table hold now, from first on; 0 beyond it. */
+    void (*read_ptes)(const struct gpu *gpu, uint32_t table, uint32_t first, uint32_t n,
+                      uint64_t *pte);
 
     /* When it returns the GPU uses no translation that was written over before the call. */
     void (*invalidate)(struct gpu *gpu);
-
-    /*
-     * Hands an engine its ring: it executes from where it stands to tail. With another start or
-     * size than before it drops what it was doing and begins at head. A ring that makes no sense
-     * is an engine error; an engine with an error ignores everything until its reset.
-     */
-    void (*submit)(struct gpu_client *client, enum gpu_engine engine, const struct gpu_ring *ring);
 
     /*
      * Gives an engine that is idle its next workload, copied by the call. -EBUSY: it is at work;
@@ -166,9 +152,17 @@ struct gpu_ops {
 
     /*
      * Works through at most budget steps: a command, or one transfer of a blit (a row, a page
-     * at most). Clients take turns. True: there is more to do.
+     * at most). Clients take turns. True: there is more to do. An engine that waits for a value
+     * in memory (MI_SEMAPHORE_WAIT) looks at it once a call, and again when another engine has
+     * worked since; it is no reason for true.
      */
     bool (*run)(struct gpu *gpu, unsigned budget);
+
+    /*
+     * Does any engine wait for a value in memory? Guests change memory unseen, so that when
+     * run() has nothing more to do, its owner calls it again in a while: a millisecond, say.
+     */
+    bool (*waiting)(const struct gpu *gpu);
 
     /* Does the GPU hold this frame, in a PTE or its TLB? For checks, not for speed. */
     bool (*holds)(struct gpu *gpu, uint64_t frame);
@@ -189,9 +183,16 @@ struct gpu_client {
     struct gpu *gpu;
 };
 
+static inline uint64_t gpu_read_pte(const struct gpu *gpu, uint32_t table, uint32_t index)
+{
+    uint64_t pte;
+    gpu->ops->read_ptes(gpu, table, index, 1, &pte);
+    return pte;
+}
+
 /* gen8 PTE: the format of Intel's Broadwell PRM, vol. 5, "Page Table Entry". */
 #define GPU_PTE_PRESENT   UINT64_C(1)
-#define GPU_PTE_WRITABLE  UINT64_C(2) /* PPGTT only */
+#define GPU_PTE_WRITABLE  UINT64_C(2)                  /* PPGTT only */
 #define GPU_PTE_ADDR_MASK UINT64_C(0x00003ffffffff000) /* bits 45:12 */
 
 /* What an entry holds that points to a page table. */

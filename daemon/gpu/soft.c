@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
 
 #define GTT_ENTRIES_MAX (1u << 20)
 
@@ -79,6 +81,14 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     return 0;
 }
 
+static void free_client(struct soft_client *client)
+{
+    for (unsigned i = 0; i < GPU_ENGINES; i++) {
+        cs_fini(&client->engines[i]);
+    }
+    free(client);
+}
+
 static void soft_client_close(struct gpu_client *gpu_client)
 {
     struct soft_client *client = to_client(gpu_client);
@@ -91,10 +101,10 @@ static void soft_client_close(struct gpu_client *gpu_client)
     if (client->gpu->turn == client) {
         client->gpu->turn = client->next;
     }
-    free(client);
+    free_client(client);
 }
 
-/* --- page tables -------------------------------------------------------------------------------- */
+/* --- page tables ---------------------------------------------------------------------------- */
 
 static int soft_table_alloc(struct gpu *gpu, unsigned level, uint64_t pte, uint32_t *table)
 {
@@ -110,15 +120,14 @@ static void soft_write_ptes(struct gpu *gpu, const struct gpu_pte_write *write, 
 {
     struct soft_gpu *soft = to_soft(gpu);
 
-    for (size_t i = 0; i < n; i++) {
-        tables_write(&soft->tables, write[i].table, write[i].index, write[i].pte);
-    }
+    tables_write_all(&soft->tables, write, n);
     soft->stats.ptes_written += n;
 }
 
-static uint64_t soft_read_pte(const struct gpu *gpu, uint32_t table, uint32_t index)
+static void soft_read_ptes(const struct gpu *gpu, uint32_t table, uint32_t first, uint32_t n,
+                           uint64_t *pte)
 {
-    return tables_read(&((const struct soft_gpu *)gpu)->tables, table, index);
+    tables_read_many(&((const struct soft_gpu *)gpu)->tables, table, first, n, pte);
 }
 
 static void soft_invalidate(struct gpu *gpu)
@@ -141,15 +150,6 @@ static bool soft_holds(struct gpu *gpu, uint64_t frame)
 
 /* --- engines -------------------------------------------------------------------------------- */
 
-static int soft_execute(struct gpu_client *client, enum gpu_engine engine,
-                        const struct gpu_workload *workload)
-{
-    (void)client;
-    (void)engine;
-    (void)workload;
-    return -EOPNOTSUPP;
-}
-
 static void soft_engine_state(struct gpu_client *client, enum gpu_engine engine,
                               struct gpu_engine_state *state)
 {
@@ -168,6 +168,13 @@ static void soft_reset(struct gpu_client *client, enum gpu_engine engine)
 
 /* --- running -------------------------------------------------------------------------------- */
 
+/* Work that can go on: who waits for memory looks again when something may have changed it. */
+static bool can_go_on(const struct cs_engine *engine)
+{
+    return cs_has_work(engine) &&
+           (!engine->waiting || engine->looked != engine->client->gpu->steps);
+}
+
 static struct cs_engine *client_next(struct soft_client *client)
 {
     if (client->paused) {
@@ -176,7 +183,7 @@ static struct cs_engine *client_next(struct soft_client *client)
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
         unsigned n = (client->turn + i) % GPU_ENGINES;
 
-        if (cs_has_work(&client->engines[n])) {
+        if (can_go_on(&client->engines[n])) {
             return &client->engines[n];
         }
     }
@@ -203,35 +210,69 @@ static struct cs_engine *next_engine(struct soft_gpu *soft)
     return NULL;
 }
 
+static void step(struct soft_gpu *soft, struct cs_engine *engine)
+{
+    cs_step(engine);
+    if (engine->waiting) {
+        engine->looked = soft->steps;
+    } else {
+        soft->steps++;
+    }
+    engine->client->turn = ((unsigned)engine->id + 1) % GPU_ENGINES;
+    soft->turn = engine->client->next;
+}
+
 static bool soft_run(struct gpu *gpu, unsigned budget)
 {
     struct soft_gpu *soft = to_soft(gpu);
-    struct cs_engine *engine = next_engine(soft);
+    struct cs_engine *engine;
 
+    soft->steps++;
+    engine = next_engine(soft);
     while (engine && budget > 0) {
-        cs_step(engine);
-        engine->client->turn = ((unsigned)engine->id + 1) % GPU_ENGINES;
-        soft->turn = engine->client->next;
+        step(soft, engine);
         budget--;
         engine = next_engine(soft);
     }
     return engine != NULL;
 }
 
+static bool soft_waiting(const struct gpu *gpu)
+{
+    const struct soft_client *client = ((const struct soft_gpu *)gpu)->clients;
+
+    for (; client; client = client->next) {
+        for (unsigned i = 0; i < GPU_ENGINES && !client->paused; i++) {
+            if (client->engines[i].waiting && cs_has_work(&client->engines[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* How far an eager GPU comes before the submitter's next instruction. */
 #define EAGER_STEPS 4u
 
-static void soft_submit(struct gpu_client *gpu_client, enum gpu_engine engine,
-                        const struct gpu_ring *ring)
+static void submitted(struct soft_client *client)
 {
-    struct soft_client *client = to_client(gpu_client);
-
-    cs_submit(&client->engines[engine], ring);
     client->stats.submissions++;
     client->gpu->stats.submissions++;
     if (client->gpu->tables.eager) {
         soft_run(&client->gpu->base, EAGER_STEPS);
     }
+}
+
+static int soft_execute(struct gpu_client *gpu_client, enum gpu_engine engine,
+                        const struct gpu_workload *workload)
+{
+    struct soft_client *client = to_client(gpu_client);
+    int ret = cs_execute(&client->engines[engine], workload);
+
+    if (ret == 0) {
+        submitted(client);
+    }
+    return ret;
 }
 
 /* --- the object ----------------------------------------------------------------------------- */
@@ -254,7 +295,7 @@ static void soft_close(struct gpu *gpu)
     while (client) {
         struct soft_client *next = client->next;
 
-        free(client);
+        free_client(client);
         client = next;
     }
     tables_free(&soft->tables);
@@ -269,19 +310,35 @@ static const struct gpu_ops soft_ops = {
     .table_alloc = soft_table_alloc,
     .table_free = soft_table_free,
     .write_ptes = soft_write_ptes,
-    .read_pte = soft_read_pte,
+    .read_ptes = soft_read_ptes,
     .invalidate = soft_invalidate,
-    .submit = soft_submit,
     .execute = soft_execute,
     .engine_state = soft_engine_state,
     .pause = soft_pause,
     .reset = soft_reset,
     .run = soft_run,
+    .waiting = soft_waiting,
     .holds = soft_holds,
     .get_stats = soft_get_stats,
     .client_stats = soft_client_stats,
     .close = soft_close,
 };
+
+static bool root_in_use(void *arg, const struct gpu_root *root)
+{
+    const struct soft_gpu *soft = arg;
+
+    for (const struct soft_client *client = soft->clients; client; client = client->next) {
+        for (unsigned i = 0; i < GPU_ENGINES; i++) {
+            const struct cs_engine *engine = &client->engines[i];
+
+            if (engine->work && !memcmp(&engine->work->root, root, sizeof(*root))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
 
 int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options, struct gpu **out)
 {
@@ -302,6 +359,8 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     soft->base.gtt_entries = entries;
     soft->base.scratch_pte = port->scratch | GPU_PTE_PRESENT;
     soft->port = port;
+    soft->tables.in_use = root_in_use;
+    soft->tables.in_use_arg = soft;
     ret = tables_init(&soft->tables, entries, soft->base.scratch_pte, options->eager);
     if (ret) {
         free(soft);

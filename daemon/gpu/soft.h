@@ -29,19 +29,25 @@ struct soft_gpu {
     struct tables tables;
     struct soft_client *clients;
     struct soft_client *turn; /* the client to look at first; NULL: the first of the list */
+    uint64_t steps;           /* made, and calls of run(): what may have changed memory */
     struct gpu_stats stats;
 };
 
 /*
- * Memory as an engine sees it: GGTT addresses, checked against its client's windows. All stop
- * the engine with a reason when they fail.
+ * Memory as an engine sees it: addresses in the GGTT, checked against its client's windows, or in
+ * the PPGTT of its workload. What is not there stops the engine with a reason.
  */
+int mem_read(struct cs_engine *engine, enum mem_space space, uint64_t addr, void *buf,
+             uint32_t len);
+int mem_write(struct cs_engine *engine, enum mem_space space, uint64_t addr, const void *buf,
+              uint32_t len);
 
-/* Within a page. */
-int mem_read(struct cs_engine *engine, uint64_t addr, void *buf, uint32_t len);
-int mem_copy(struct cs_engine *engine, uint64_t dst, uint64_t src, uint32_t len);
-/* Across pages too. */
-int mem_write(struct cs_engine *engine, uint64_t addr, const void *buf, uint32_t len);
+/* Within a page on each side. */
+int mem_copy(struct cs_engine *engine, enum mem_space space, uint64_t dst, uint64_t src,
+             uint32_t len);
+
+/* Commands, from an address to the end of its page. */
+int mem_prefetch(struct cs_engine *engine, enum mem_space space, uint64_t addr);
 
 /* How many bytes there are from an address to the end of its page, or back to its start. */
 static inline uint32_t mem_to_page_end(uint64_t addr)

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <string.h>
 
 #define TABLES_FIRST 64u        /* room at first */
 #define TABLES_MAX   (1u << 20) /* 4 GiB of tables */
@@ -107,18 +109,6 @@ static const struct soft_table *table_of(const struct tables *tables, uint32_t n
     return number < tables->tables && tables->table[number].pte ? &tables->table[number] : NULL;
 }
 
-/* A tree that loses a root is not used any more; the number may name another table soon. */
-static void forget_root(struct tables *tables, uint32_t number)
-{
-    for (uint32_t i = 0; i < TLB_ENTRIES; i++) {
-        for (unsigned r = 0; r < 4; r++) {
-            if (tables->tlb[i].root.table[r] == number) {
-                tables->tlb[i].pte = 0;
-            }
-        }
-    }
-}
-
 void tables_release(struct tables *tables, uint32_t number)
 {
     if (!table_of(tables, number)) {
@@ -132,7 +122,6 @@ void tables_release(struct tables *tables, uint32_t number)
     if (number < tables->next) {
         tables->next = number;
     }
-    forget_root(tables, number);
 }
 
 static uint64_t *entry_of(const struct tables *tables, uint32_t number, uint32_t index)
@@ -162,6 +151,38 @@ uint64_t tables_read(const struct tables *tables, uint32_t table, uint32_t index
     const uint64_t *entry = entry_of(tables, table, index);
 
     return entry ? *entry : 0;
+}
+
+void tables_read_many(const struct tables *tables, uint32_t table, uint32_t first, uint32_t n,
+                      uint64_t *pte)
+{
+    uint32_t size = table == GPU_GGTT ? tables->ggtt_entries : GPU_TABLE_ENTRIES;
+    const uint64_t *entry = entry_of(tables, table, first);
+    uint32_t there = !entry ? 0 : size - first < n ? size - first : n;
+
+    if (there) {
+        memcpy(pte, entry, there * sizeof(*pte));
+    }
+    memset(pte + there, 0, (n - there) * sizeof(*pte));
+}
+
+void tables_write_all(struct tables *tables, const struct gpu_pte_write *write, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        tables_write(tables, write[i].table, write[i].index, write[i].pte);
+    }
+}
+
+void tables_read_all(const struct tables *tables, uint32_t table, uint32_t first, size_t n,
+                     uint64_t *pte)
+{
+    const uint64_t *entry = entry_of(tables, table, first);
+
+    if (entry && entry_of(tables, table, (uint32_t)(first + n - 1))) {
+        memcpy(pte, entry, n * sizeof(*pte));
+    } else {
+        memset(pte, 0, n * sizeof(*pte));
+    }
 }
 
 /* --- translation ---------------------------------------------------------------------------- */
@@ -207,13 +228,20 @@ static uint64_t fetch(const struct tables *tables, uint32_t space, const struct 
     return space == GPU_GGTT ? tables->ggtt[page] : walk(tables, root, page);
 }
 
+static bool same_root(const struct gpu_root *a, const struct gpu_root *b)
+{
+    return a->levels == b->levels && a->table[0] == b->table[0] && a->table[1] == b->table[1] &&
+           a->table[2] == b->table[2] && a->table[3] == b->table[3];
+}
+
 static uint64_t lookup(struct tables *tables, uint32_t space, const struct gpu_root *root,
                        uint64_t page)
 {
     struct tlb_entry *entry = &tables->tlb[(page ^ space * 31u) % TLB_ENTRIES];
     uint64_t pte;
 
-    if ((entry->pte & GPU_PTE_PRESENT) && entry->page == page && entry->space == space) {
+    if ((entry->pte & GPU_PTE_PRESENT) && entry->page == page && entry->space == space &&
+        (!root || same_root(&entry->root, root))) {
         return entry->pte;
     }
     pte = fetch(tables, space, root, page);
@@ -250,15 +278,23 @@ uint64_t tables_lookup_ppgtt(struct tables *tables, const struct gpu_root *root,
 }
 
 /*
- * Real hardware may fetch a translation again at any time after an invalidate, and the earliest
- * such time is the one that shows an invalidate that came before the PTEs were written.
+ * Real hardware may fetch a translation again at any time after an invalidate, if an engine is at
+ * work in that address space; and the earliest such time is the one that shows an invalidate that
+ * came before the PTEs were written.
  */
+static bool may_fetch_again(const struct tables *tables, const struct tlb_entry *entry)
+{
+    return tables->eager && (entry->pte & GPU_PTE_PRESENT) &&
+           (entry->space == GPU_GGTT ||
+            (tables->in_use && tables->in_use(tables->in_use_arg, &entry->root)));
+}
+
 void tables_invalidate(struct tables *tables)
 {
     for (uint32_t i = 0; i < TLB_ENTRIES; i++) {
         struct tlb_entry *entry = &tables->tlb[i];
 
-        if (tables->eager && (entry->pte & GPU_PTE_PRESENT)) {
+        if (may_fetch_again(tables, entry)) {
             entry->pte = fetch(tables, entry->space, &entry->root, entry->page);
         } else {
             entry->pte = 0;

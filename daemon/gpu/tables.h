@@ -35,7 +35,9 @@ struct tables {
     uint32_t tables;          /* how many the array has room for */
     uint32_t next;            /* where the search for a free number starts */
 
-    bool eager;      /* see gpu_soft_options */
+    bool eager; /* see gpu_soft_options */
+    bool (*in_use)(void *arg, const struct gpu_root *root); /* is an engine at work there? */
+    void *in_use_arg;
     uint32_t *usage; /* eager only: how many entries point to frames of a hash value */
     struct tlb_entry tlb[TLB_ENTRIES];
 };
@@ -47,6 +49,11 @@ int tables_alloc(struct tables *tables, unsigned level, uint64_t pte, uint32_t *
 void tables_release(struct tables *tables, uint32_t number);
 void tables_write(struct tables *tables, uint32_t table, uint32_t index, uint64_t pte);
 uint64_t tables_read(const struct tables *tables, uint32_t table, uint32_t index);
+void tables_read_many(const struct tables *tables, uint32_t table, uint32_t first, uint32_t n,
+                      uint64_t *pte);
+void tables_write_all(struct tables *tables, const struct gpu_pte_write *write, size_t n);
+void tables_read_all(const struct tables *tables, uint32_t table, uint32_t first, size_t n,
+                     uint64_t *pte);
 
 void tables_invalidate(struct tables *tables);
 

@@ -22,132 +22,146 @@ uint64_t gtt_scratch_entry(const struct gtt *gtt, unsigned level)
                       : gpu_pte_of_table(gtt->scratch_table[level - 1]);
 }
 
-static uint64_t scratch_of(const struct gtt *gtt, const struct gtt_change *c)
+/* Of the table that a change is in. */
+static uint64_t scratch_of(const struct gtt *gtt, const struct spt *spt)
 {
-    return c->spt ? gtt_scratch_entry(gtt, spt_level(c->spt->kind)) : gtt->cfg.gpu->scratch_pte;
-}
-
-static uint64_t entry_now(const struct gtt *gtt, const struct gtt_change *c)
-{
-    return c->spt ? gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, c->spt->table, c->index)
-                  : gtt->shadow[c->index];
+    return spt ? gtt_scratch_entry(gtt, spt_level(spt->kind)) : gtt->cfg.gpu->scratch_pte;
 }
 
 /* What the counters and marks say of an entry follows what it holds. */
-static void note_entry(struct gtt *gtt, const struct gtt_change *c, bool frame)
+static void note_entry(struct gtt *gtt, const struct gtt_change *c)
 {
     bool failed_before;
     if (c->spt) {
         failed_before = bit_get(c->spt->failed, c->index);
-        (c->failed ? bit_set : bit_clear)(c->spt->failed, c->index);
+        if (c->failed != failed_before) {
+            (c->failed ? bit_set : bit_clear)(c->spt->failed, c->index);
+        }
     } else {
         failed_before = gtt->flags[c->index] & GTT_FAILED;
         gtt->flags[c->index] = (gtt->flags[c->index] & GTT_HALF) | (c->failed ? GTT_FAILED : 0);
     }
     gtt->stats.scratch += (uint32_t)c->failed - (uint32_t)failed_before;
-    gtt->stats.present += frame;
 }
 
 /* --- the steps ----------------------------------------------------------------------------- */
 
+/* How far a batch has come. */
+struct progress {
+    uint32_t answers;  /* of Xen's: used */
+    uint32_t frames;   /* to be released */
+    uint32_t children; /* likewise */
+};
+
 static void map_new_frames(struct gtt *gtt)
 {
     struct gtt_batch *b = &gtt->batch;
-    size_t n = 0;
-    for (uint32_t i = 0; i < b->n; i++) {
-        if (b->change[i].frame) {
-            b->gfn[n++] = b->change[i].gfn;
-        }
-    }
-    if (n) {
+    if (b->pages) {
         /* With err given, the call itself does not fail: every entry has its answer. */
-        xengt_space_get(gtt->cfg.space, b->gfn, b->bfn, b->err, n);
+        xengt_space_get(gtt->cfg.space, b->gfn, b->bfn, b->err, b->pages);
     }
 }
 
-/* What the GPU's entry will be; err and bfn are Xen's answer, if there was a question. */
-static uint64_t new_entry(struct gtt *gtt, struct gtt_change *c, struct xengt_bfn bfn, int err)
+/* What the GPU's entry will be. */
+static uint64_t new_entry(struct gtt *gtt, struct gtt_change *c, uint64_t scratch,
+                          struct progress *p)
 {
     if (c->child) {
         return gpu_pte_of_table(c->child->table) | (c->flags & gtt_gen8[GTT_PDE].flags);
     }
-    if (c->frame && !err) {
-        return gtt_entry_make(&gtt_gen8[c->spt ? GTT_PTE_4K : GTT_GGTT_PTE], bfn.v, c->flags);
+    if (!c->frame) {
+        return scratch;
     }
-    if (c->frame) {
+    struct xengt_bfn bfn = gtt->batch.bfn[p->answers];
+    int err = gtt->batch.err[p->answers++];
+    if (err) {
         c->failed = true;
         gtt->stats.map_failures++;
         gtt->retry |= err != -EINVAL; /* anything else is not the guest's mistake */
+        return scratch;
     }
-    return scratch_of(gtt, c);
+    gtt->stats.present++;
+    return gtt_entry_make(&gtt_gen8[c->spt ? GTT_PTE_4K : GTT_GGTT_PTE], bfn.v, c->flags);
 }
 
 /* Notes what an entry held that is given up once the GPU has forgotten it. */
-static void keep_old(struct gtt *gtt, const struct gtt_change *c, uint32_t *frames,
-                     uint32_t *children)
+static void keep_old(struct gtt *gtt, const struct spt *spt, uint64_t old, struct progress *p)
 {
-    uint64_t old = entry_now(gtt, c);
-    if (old == scratch_of(gtt, c)) {
-        return;
-    }
     uint64_t frame = gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], old);
-    if (c->spt && spt_level(c->spt->kind) > 1) {
-        gtt->batch.old_child[(*children)++] = spt_of_table(gtt, (uint32_t)frame);
+    if (spt && spt_level(spt->kind) > 1) {
+        gtt->batch.old_child[p->children++] = spt_of_table(gtt, (uint32_t)frame);
     } else {
-        gtt->batch.old[(*frames)++] = (struct xengt_bfn){frame};
+        gtt->batch.old[p->frames++] = (struct xengt_bfn){frame};
         gtt->stats.present--;
     }
 }
 
-static void make_ptes(struct gtt *gtt, uint32_t *frames, uint32_t *children)
+/*
+ * How many changes from here on are in one table and change no entry of it twice, so that what
+ * they replace can be read before any of them is written.
+ */
+static uint32_t run_length(const struct gtt_batch *b, uint32_t first)
 {
-    struct gtt_batch *b = &gtt->batch;
-    uint32_t answer = 0;
-    for (uint32_t i = 0; i < b->n; i++) {
-        struct gtt_change *c = &b->change[i];
-        keep_old(gtt, c, frames, children);
-        uint64_t pte = new_entry(gtt, c, b->bfn[answer], b->err[answer]);
-        answer += c->frame;
-        note_entry(gtt, c, c->frame && !c->failed);
-        if (c->spt) {
-            b->write[i] = (struct gpu_pte_write){c->spt->table, c->index, pte};
+    const struct gtt_change *c = &b->change[first];
+    uint32_t n = 1;
+    while (first + n < b->n && c[n].spt == c->spt && (!c->spt || c[n].index > c[n - 1].index)) {
+        n++;
+    }
+    return n;
+}
+
+static void write_run(struct gtt *gtt, uint32_t first, uint32_t n, struct progress *p)
+{
+    const struct gpu_ops *gpu = gtt->cfg.gpu->ops;
+    struct gtt_change *c = &gtt->batch.change[first];
+    struct gpu_pte_write *write = &gtt->batch.write[first];
+    const struct spt *spt = c->spt;
+    uint64_t scratch = scratch_of(gtt, spt);
+    uint64_t now[GPU_TABLE_ENTRIES];
+    if (spt) {
+        gpu->read_ptes(gtt->cfg.gpu, spt->table, c->index, c[n - 1].index - c->index + 1, now);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t index = c[i].index;
+        uint64_t old = spt ? now[index - c->index] : gtt->shadow[index];
+        uint64_t pte = new_entry(gtt, &c[i], scratch, p);
+        if (old != scratch) {
+            keep_old(gtt, spt, old, p);
+        }
+        note_entry(gtt, &c[i]);
+        if (spt) {
+            write[i] = (struct gpu_pte_write){spt->table, index, pte};
         } else {
-            gtt->shadow[c->index] = pte;
-            b->write[i] = (struct gpu_pte_write){GPU_GGTT, gtt_index(gtt, c->index), pte};
+            gtt->shadow[index] = pte;
+            write[i] = (struct gpu_pte_write){GPU_GGTT, gtt_index(gtt, index), pte};
         }
     }
+    gpu->write_ptes(gtt->cfg.gpu, write, n);
 }
 
 void gtt_run_batch(struct gtt *gtt)
 {
     struct gtt_batch *b = &gtt->batch;
-    const struct gpu_ops *gpu = gtt->cfg.gpu->ops;
-    uint32_t frames = 0;
-    uint32_t children = 0;
+    struct progress p = {0};
     if (!b->n) {
         return;
     }
 
     map_new_frames(gtt);
-    make_ptes(gtt, &frames, &children);
-    gpu->write_ptes(gtt->cfg.gpu, b->write, b->n);
-    gpu->invalidate(gtt->cfg.gpu);
-    xengt_space_put(gtt->cfg.space, b->old, frames);
-    for (uint32_t i = 0; i < children; i++) {
+    for (uint32_t i = 0, n; i < b->n; i += n) {
+        n = run_length(b, i);
+        write_run(gtt, i, n, &p);
+    }
+    gtt->cfg.gpu->ops->invalidate(gtt->cfg.gpu);
+    xengt_space_put(gtt->cfg.space, b->old, p.frames);
+    for (uint32_t i = 0; i < p.children; i++) {
         spt_put(gtt, b->old_child[i]);
     }
 
     gtt->stats.ptes += b->n;
     gtt->stats.commits++;
     b->n = 0;
-}
-
-void gtt_change(struct gtt *gtt, const struct gtt_change *change)
-{
-    if (gtt->batch.n == GTT_BATCH_MAX) {
-        gtt_run_batch(gtt);
-    }
-    gtt->batch.change[gtt->batch.n++] = *change;
+    b->pages = 0;
 }
 
 /* --- when ---------------------------------------------------------------------------------- */
@@ -165,12 +179,4 @@ void gtt_commit(struct gtt *gtt)
     gtt_sync_tables(gtt);
     gtt_run_batch(gtt);
     spt_untrack_flush(gtt);
-}
-
-void gtt_forward(struct gtt *gtt, const struct gtt_access *access)
-{
-    gtt_commit(gtt);
-    if (access->kind == GTT_ACCESS_SUBMIT) {
-        gtt->cfg.gpu->ops->submit(gtt->client, access->engine, &access->ring);
-    }
 }

@@ -54,18 +54,6 @@ struct gtt_config {
 #define GTT_TABLES_MAX_DEFAULT 16384u /* 64 MiB, for 32 GiB of mapped pages */
 #define GTT_OOS_MAX_DEFAULT    4096u
 
-/* An access that lets the GPU use what the guest wrote. */
-enum gtt_access_kind {
-    GTT_ACCESS_SUBMIT, /* an engine gets a ring */
-    GTT_ACCESS_FLUSH,  /* the guest invalidates the GPU's TLB: nothing but the commit */
-};
-
-struct gtt_access {
-    enum gtt_access_kind kind;
-    enum gpu_engine engine;
-    struct gpu_ring ring;
-};
-
 /* The root of a PPGTT, as the guest names it. levels 0: none. */
 struct gtt_root {
     unsigned levels; /* 4 or 3 */
@@ -126,9 +114,6 @@ uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size);
 
 /* Makes all recorded stores real. Cannot fail: a frame that cannot be mapped becomes scratch. */
 void gtt_commit(struct gtt *gtt);
-
-/* Commits, then lets the GPU have the access. */
-void gtt_forward(struct gtt *gtt, const struct gtt_access *access);
 
 /*
  * Commits, brings the shadow of the workload's PPGTT up to date, and gives the workload to the

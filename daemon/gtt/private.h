@@ -133,6 +133,7 @@ struct gtt_change {
 /* Room for one batch, so that a commit allocates nothing. */
 struct gtt_batch {
     uint32_t n;
+    uint32_t pages; /* of these: that point to pages, whose gfns are in gfn */
     struct gtt_change change[GTT_BATCH_MAX];
     struct xengt_gfn gfn[GTT_BATCH_MAX];
     struct xengt_bfn bfn[GTT_BATCH_MAX];
@@ -199,11 +200,20 @@ void gtt_mark_pending(struct gtt *gtt, uint32_t entry);
 
 /* --- commit.c ------------------------------------------------------------------------------ */
 
-/* Takes one more change; what is there is made real first when there is no room. */
-void gtt_change(struct gtt *gtt, const struct gtt_change *change);
-
 /* Makes the changes real that were taken so far. */
 void gtt_run_batch(struct gtt *gtt);
+
+/* Takes one more change; what is there is made real first when there is no room. */
+static inline void gtt_change(struct gtt *gtt, const struct gtt_change *change)
+{
+    struct gtt_batch *b = &gtt->batch;
+    if (b->n == GTT_BATCH_MAX) {
+        gtt_run_batch(gtt);
+    }
+    b->gfn[b->pages] = change->gfn;
+    b->pages += change->frame;
+    b->change[b->n++] = *change;
+}
 
 /* The global GTT only. */
 void gtt_commit_ggtt(struct gtt *gtt);

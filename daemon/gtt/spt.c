@@ -154,7 +154,10 @@ static void become_tracked(struct gtt *gtt, struct spt *spt)
     gtt->stats.oos_tables--;
 }
 
-/* A page used as a table of two kinds is never tracked: one store would concern both. */
+/*
+ * Of a page that is a table of two kinds at most one is tracked, the one that was before there were
+ * two: who stops tracking the page must not stop it for another.
+ */
 static bool may_be_tracked(const struct gtt *gtt, const struct spt *spt)
 {
     const struct spt *first = spt_of_gfn(gtt, spt->gfn);
@@ -295,17 +298,6 @@ static struct spt *find(const struct gtt *gtt, enum spt_kind kind, struct xengt_
     return spt;
 }
 
-/* A table of another kind in the same page ends its tracking, for both: see may_be_tracked(). */
-static void loosen_twins(struct gtt *gtt, struct xengt_gfn gfn)
-{
-    for (struct spt *twin = spt_of_gfn(gtt, gfn); twin; twin = next_of_gfn(twin)) {
-        if (twin->tracked) {
-            twin->hopeless = true;
-            spt_loosen(gtt, twin);
-        }
-    }
-}
-
 /*
  * A new shadow is all scratch, which is what a table of zeroes means: compared with a copy of
  * zeroes, all that is in the guest's table is a change.
@@ -345,7 +337,6 @@ struct spt *spt_get(struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn)
     }
     spt->page = page;
     spt->guest = view;
-    loosen_twins(gtt, gfn);
     hash_insert(gtt, spt);
     first_sync(gtt, spt);
     return spt;
@@ -416,9 +407,7 @@ void spt_put(struct gtt *gtt, struct spt *spt)
         return;
     }
     take_out(gtt, spt);
-    for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
-        entry[i] = gpu->read_pte(gtt->cfg.gpu, spt->table, i);
-    }
+    gpu->read_ptes(gtt->cfg.gpu, spt->table, 0, GPU_TABLE_ENTRIES, entry);
     gpu->table_free(gtt->cfg.gpu, spt->table);
     release_entries(gtt, spt, entry);
     if (spt->kind != SPT_SPLIT) {

@@ -100,31 +100,28 @@ static void change_page(struct gtt *gtt, struct spt *spt, uint32_t index, bool p
 }
 
 /* Sixteen pieces of 4 KiB for an entry of 64 KiB; the entries between are none. */
-static void change_64k(struct gtt *gtt, struct spt *spt, uint32_t index)
+static void change_64k(struct gtt *gtt, struct spt *spt, uint32_t first)
 {
     const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_64K];
     uint32_t pieces = 1u << f->frames;
-    uint32_t first = index & ~(pieces - 1);
     uint64_t entry = guest_entry(spt, first);
     for (uint32_t i = first; i < first + pieces; i++) {
         struct xengt_gfn gfn = {gtt_entry_gfn(f, entry).v + (i - first)};
-        bit_clear(spt->dirty, i);
         change_page(gtt, spt, i, gtt_entry_present(f, entry), gfn, entry & f->flags);
     }
 }
 
-static void change_leaf(struct gtt *gtt, struct spt *spt, uint32_t index)
+static void change_4k(struct gtt *gtt, struct spt *spt, uint32_t index)
 {
-    if (spt->kind == SPT_PT_64K) {
-        change_64k(gtt, spt, index);
-    } else if (spt->kind == SPT_SPLIT) {
-        change_page(gtt, spt, index, true, (struct xengt_gfn){spt->gfn.v + index}, spt->flags);
-    } else {
-        const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_4K];
-        uint64_t entry = guest_entry(spt, index);
-        change_page(gtt, spt, index, gtt_entry_present(f, entry), gtt_entry_gfn(f, entry),
-                    entry & f->flags);
-    }
+    const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_4K];
+    uint64_t entry = guest_entry(spt, index);
+    change_page(gtt, spt, index, gtt_entry_present(f, entry), gtt_entry_gfn(f, entry),
+                entry & f->flags);
+}
+
+static void change_split(struct gtt *gtt, struct spt *spt, uint32_t index)
+{
+    change_page(gtt, spt, index, true, (struct xengt_gfn){spt->gfn.v + index}, spt->flags);
 }
 
 /* PAT stands in bit 12 of an entry for 2 MiB, in bit 7 of one for 4 KiB. */
@@ -164,21 +161,52 @@ static void change_link(struct gtt *gtt, struct spt *spt, uint32_t index)
     gtt_change(gtt, &change);
 }
 
-/* Its changes may make it superfluous: a reference of our own keeps it until we are done. */
+/* One bit for each sixteen, the first, that has any. */
+static uint64_t sixteenths(uint64_t bits)
+{
+    bits |= bits >> 8;
+    bits |= bits >> 4;
+    bits |= bits >> 2;
+    bits |= bits >> 1;
+    return bits & UINT64_C(0x0001000100010001);
+}
+
+/* The entries from first on that bits stand for. */
+static void change_entries(struct gtt *gtt, struct spt *spt, uint32_t first, uint64_t bits)
+{
+    if (spt->kind == SPT_PT_64K) {
+        bits = sixteenths(bits);
+    }
+    gtt->stats.spt_changes += (uint32_t)__builtin_popcountll(bits);
+    for (; bits; bits &= bits - 1) {
+        uint32_t index = first + (uint32_t)__builtin_ctzll(bits);
+        switch ((enum spt_kind)spt->kind) {
+        case SPT_PT:
+            change_4k(gtt, spt, index);
+            break;
+        case SPT_PT_64K:
+            change_64k(gtt, spt, index);
+            break;
+        case SPT_SPLIT:
+            change_split(gtt, spt, index);
+            break;
+        default:
+            change_link(gtt, spt, index);
+        }
+    }
+}
+
+/*
+ * Its changes may make it superfluous: a reference of our own keeps it until we are done. What
+ * becomes dirty on the way, because the guest goes on storing, is queued for another time.
+ */
 static void change_table(struct gtt *gtt, struct spt *spt)
 {
     spt->refs++;
     for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
-        while (spt->dirty[word]) {
-            uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(spt->dirty[word]);
-            bit_clear(spt->dirty, index);
-            gtt->stats.spt_changes++;
-            if (spt_level(spt->kind) == 1) {
-                change_leaf(gtt, spt, index);
-            } else {
-                change_link(gtt, spt, index);
-            }
-        }
+        uint64_t bits = spt->dirty[word];
+        spt->dirty[word] = 0;
+        change_entries(gtt, spt, word * 64, bits);
     }
     if (spt->refs == 1) {
         gtt_run_batch(gtt); /* its own changes are among them */
@@ -187,6 +215,18 @@ static void change_table(struct gtt *gtt, struct spt *spt)
 }
 
 /* --- comparing ----------------------------------------------------------------------------- */
+
+/* Copies 64 entries, each read once; a bit for each that was another. */
+static uint64_t take_over(uint64_t *copy, const volatile uint64_t *guest)
+{
+    uint64_t changed = 0;
+    for (uint32_t i = 0; i < 64; i++) {
+        uint64_t value = guest[i];
+        changed |= (uint64_t)(value != copy[i]) << i;
+        copy[i] = value;
+    }
+    return changed;
+}
 
 bool spt_compare(struct gtt *gtt, struct spt *spt)
 {
@@ -199,13 +239,10 @@ bool spt_compare(struct gtt *gtt, struct spt *spt)
     if (!memcmp(spt->copy, (const void *)spt->guest, XENGT_PAGE_SIZE)) {
         return false;
     }
-    for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
-        uint64_t value = spt->guest[i];
-        if (value != spt->copy[i]) {
-            spt->copy[i] = value;
-            bit_set(spt->dirty, i);
-            gtt->stats.oos_changes++;
-        }
+    for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
+        uint64_t changed = take_over(spt->copy + word * 64, spt->guest + word * 64);
+        spt->dirty[word] |= changed;
+        gtt->stats.oos_changes += (uint32_t)__builtin_popcountll(changed);
     }
     spt_queue(gtt, spt);
     return true;

@@ -51,7 +51,7 @@ static void check_ggtt(struct findings *f)
     const struct gtt_entry_format *format = &gtt_gen8[GTT_GGTT_PTE];
     for (uint32_t entry = 0; entry < gtt->entries; entry++) {
         uint32_t index = gtt_index(gtt, entry);
-        uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, GPU_GGTT, index);
+        uint64_t pte = gpu_read_pte(gtt->cfg.gpu, GPU_GGTT, index);
         if (pte != gtt->shadow[entry]) {
             find(f, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index, pte,
                  gtt->shadow[entry]);
@@ -87,7 +87,7 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
 {
     const struct gtt *gtt = f->gtt;
     unsigned level = spt_level(spt->kind);
-    uint64_t pte = gtt->cfg.gpu->ops->read_pte(gtt->cfg.gpu, spt->table, i);
+    uint64_t pte = gpu_read_pte(gtt->cfg.gpu, spt->table, i);
     bool scratch = pte == gtt_scratch_entry(gtt, level);
     uint64_t frame = gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], pte);
     f->scratch += bit_get(spt->failed, i);

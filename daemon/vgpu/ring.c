@@ -1,91 +1,58 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An engine's ring buffer registers: how work is handed to the GPU. */
-#include "private.h"
-
+/* Work handed over by a ring's registers: what lies between head and tail is to be run. */
 #include <xengt/types.h>
 
-static bool in_range(const struct gpu_range *r, uint32_t first, uint32_t count)
-{
-    return first >= r->first && count <= r->count && first - r->first <= r->count - count;
-}
+#include "private.h"
 
-/* The ring as the registers describe it; false, and failsafe, when it makes no sense. */
-static bool ring_describe(struct vgpu *vgpu, uint32_t base, struct gpu_ring *ring)
+bool ring_describe(struct vgpu *vgpu, const struct vgpu_engine *engine, const uint32_t regs[4],
+                   struct ring *ring)
 {
-    uint32_t pages = RING_CTL_PAGES(*vgpu_reg(vgpu, base + RING_CTL));
-    *ring = (struct gpu_ring){
-        .start = *vgpu_reg(vgpu, base + RING_START) & RING_START_MASK,
+    uint32_t pages = RING_CTL_PAGES(regs[3]);
+    *ring = (struct ring){
+        .start = regs[2] & RING_START_MASK,
         .size = pages << XENGT_PAGE_SHIFT,
-        .head = *vgpu_reg(vgpu, base + RING_HEAD) & RING_HEAD_MASK,
-        .tail = *vgpu_reg(vgpu, base + RING_TAIL) & RING_TAIL_MASK,
+        .head = regs[1] & RING_HEAD_MASK,
+        .tail = regs[0] & RING_TAIL_MASK,
     };
-    uint32_t first = ring->start >> XENGT_PAGE_SHIFT;
-    if (!in_range(&vgpu->cfg.mappable, first, pages) &&
-        !in_range(&vgpu->cfg.unmappable, first, pages)) {
-        vgpu_fail(vgpu, "BCS: ring of %u pages at 0x%x lies outside the vGPU's windows", pages,
-                  ring->start);
+    if (!vgpu_owns(vgpu, ring->start, ring->size)) {
+        vgpu_fail(vgpu, "%s: ring of %u pages at 0x%x lies outside the vGPU's windows",
+                  engine->info->name, pages, ring->start);
         return false;
     }
     if (ring->head >= ring->size || ring->tail >= ring->size) {
-        vgpu_fail(vgpu, "BCS: head 0x%x or tail 0x%x is beyond the ring's 0x%x bytes", ring->head,
-                  ring->tail, ring->size);
+        vgpu_fail(vgpu, "%s: head 0x%x or tail 0x%x is beyond the ring's 0x%x bytes",
+                  engine->info->name, ring->head, ring->tail, ring->size);
         return false;
     }
     return true;
 }
 
-static void submit(struct vgpu *vgpu, uint32_t base)
+bool ring_next(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    struct gtt_access access = {.kind = GTT_ACCESS_SUBMIT, .engine = GPU_BCS};
-    if (!(*vgpu_reg(vgpu, base + RING_CTL) & RING_CTL_VALID) || vgpu->failed ||
-        !ring_describe(vgpu, base, &access.ring)) {
+    const uint32_t *regs = engine_reg(vgpu, engine, RING_TAIL); /* tail, head, start, ctl */
+    engine->context = (struct vgpu_context){0};
+    return regs[3] & RING_CTL_VALID && ring_describe(vgpu, engine, regs, &engine->context.ring) &&
+           engine->context.ring.head != engine->context.ring.tail;
+}
+
+/* An engine that is busy takes the newest tail when it is through. */
+void ring_write_tail(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+{
+    (void)old;
+    (void)now;
+    if (!engine_uses_execlists(vgpu, at->engine)) {
+        engine_run(vgpu, at->engine);
+    }
+}
+
+void ring_write_ctl(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+{
+    (void)now;
+    if (engine_uses_execlists(vgpu, at->engine)) {
         return;
     }
-    vgpu->stats.submissions++;
-    gtt_forward(vgpu->gtt, &access);
-}
-
-uint32_t ring_read(struct vgpu *vgpu, uint32_t offset)
-{
-    uint32_t base = BCS_RING_BASE;
-    bool running = *vgpu_reg(vgpu, base + RING_CTL) & RING_CTL_VALID && !vgpu->failed;
-    if (running && (offset == base + RING_HEAD || offset == base + RING_IPEHR)) {
-        struct gpu_engine_state state;
-        gtt_engine_state(vgpu->gtt, GPU_BCS, &state);
-        *vgpu_reg(vgpu, base + RING_HEAD) = state.head;
-        *vgpu_reg(vgpu, base + RING_IPEHR) = state.ipehr;
+    if (old & RING_CTL_VALID) {
+        engine_stop(vgpu, at->engine);
     }
-    return *vgpu_reg(vgpu, offset);
-}
-
-void ring_write(struct vgpu *vgpu, uint32_t offset, uint32_t value)
-{
-    uint32_t base = BCS_RING_BASE;
-    bool was_valid = *vgpu_reg(vgpu, base + RING_CTL) & RING_CTL_VALID;
-    if (offset == base + RING_IPEHR) {
-        return; /* read-only */
-    }
-    *vgpu_reg(vgpu, offset) = value;
-    if (offset == base + RING_TAIL) {
-        submit(vgpu, base);
-    } else if (offset == base + RING_CTL) {
-        if (was_valid) {
-            gtt_engine_reset(vgpu->gtt, GPU_BCS);
-        }
-        submit(vgpu, base);
-    }
-}
-
-void ring_check(struct vgpu *vgpu)
-{
-    if (vgpu->failed || !(*vgpu_reg(vgpu, BCS_RING_BASE + RING_CTL) & RING_CTL_VALID)) {
-        return;
-    }
-    struct gpu_engine_state state;
-    gtt_engine_state(vgpu->gtt, GPU_BCS, &state);
-    if (state.error) {
-        *vgpu_reg(vgpu, BCS_RING_BASE + RING_HEAD) = state.head;
-        *vgpu_reg(vgpu, BCS_RING_BASE + RING_IPEHR) = state.ipehr;
-        vgpu_fail(vgpu, "BCS: %s", state.reason);
-    }
+    engine_run(vgpu, at->engine);
 }

@@ -5,6 +5,7 @@
 The formats are those that the fuzz_*.c files read; to be run again when one of them changes.
 """
 
+import random
 import struct
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def control_seeds():
     seed("control", "odd", lines('{"command":"attach","domain":"\\u0000\\n\\ud83d\\ude00"}',
                                  '{"command":"attach","domain":"4294967297"}',
                                  '{"command":{"a":{"b":{"c":1}}}}', '{"command":"list"'))
+
+
+# --- gtt: bytes that are choices -------------------------------------------------------------------
+
+def gtt_seeds():
+    """Some play in each of the configurations."""
+    for number in range(12):
+        play = random.Random(number).randbytes(1200)
+        seed("gtt", f"play-{number}", bytes([number]) + play)
 
 
 # --- ioreq: requests of 32 bytes, each with a byte that says what to make of it -------------------
@@ -156,6 +166,7 @@ def space_seeds():
 def main():
     """All of them."""
     control_seeds()
+    gtt_seeds()
     ioreq_seeds()
     journal_seeds()
     space_seeds()

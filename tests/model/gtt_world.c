@@ -19,6 +19,14 @@
 /* xorshift64: the same sequence on every machine. */
 uint32_t world_random(struct world *w, uint32_t below)
 {
+    if (w->input) {
+        uint32_t value = 0;
+        for (uint32_t rest = below - 1; rest && w->input_left; rest >>= 8) {
+            value = value << 8 | *w->input++;
+            w->input_left--;
+        }
+        return value % below;
+    }
     w->random ^= w->random << 13;
     w->random ^= w->random >> 7;
     w->random ^= w->random << 17;
@@ -78,18 +86,50 @@ static void layout_changed(void *arg, uint32_t domid)
     }
 }
 
+/*
+ * Another of the guest's processors stores at the moment when tracking is switched: on, the store
+ * just goes through; off, it was trapped and comes later.
+ */
+static void race(struct world_guest *g, uint64_t gfn, bool on)
+{
+    struct world *w = g->world;
+    uint64_t gpa = gfn * XENGT_PAGE_SIZE + world_random(w, WORLD_STAMP) * 8ull;
+    uint64_t entry = world_random(w, WORLD_PAGES) * (uint64_t)XENGT_PAGE_SIZE | 3;
+    uint64_t *page = world_page(g, gfn);
+    if (world_random(w, 4) || !page) {
+        return;
+    }
+    if (on) {
+        page[gpa % XENGT_PAGE_SIZE / 8] = entry;
+    } else if (!g->late_gpa) {
+        g->late_gpa = gpa;
+        g->late_value = entry;
+    }
+}
+
+void world_deliver_late(struct world_guest *g)
+{
+    if (g->late_gpa) {
+        uint64_t gpa = g->late_gpa;
+        g->late_gpa = 0;
+        gtt_table_write(g->gtt, gpa, g->late_value, 8);
+    }
+}
+
 static int track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on)
 {
     struct world_guest *g = arg;
-    for (size_t i = 0; i < n; i++) {
-        if (g->world->config->faulty_tracker && world_random(g->world, 4) == 0) {
-            return -EAGAIN;
+    bool fails = g->world->config->faulty_tracker && world_random(g->world, 4) == 0;
+    for (size_t i = 0; i < (fails ? n / 2 : n); i++) {
+        if (gfn[i].v >= WORLD_PAGES) {
+            continue;
         }
-        if (gfn[i].v < WORLD_PAGES) {
-            g->tracked[gfn[i].v] = on;
+        if (!fails && g->gtt && g->tracked[gfn[i].v] != on) {
+            race(g, gfn[i].v, on);
         }
+        g->tracked[gfn[i].v] = on;
     }
-    return 0;
+    return fails ? -EAGAIN : 0;
 }
 
 /* --- making -------------------------------------------------------------------------------- */
@@ -134,7 +174,7 @@ static int open_guest(struct world_guest *g)
         .commit_each = w->config->commit_each,
     };
     ret = gtt_create(&gtt, &g->gtt);
-    g->client = w->gpu.opened;
+    g->client = w->gpu.clients;
     return ret;
 }
 
@@ -144,6 +184,7 @@ int world_open(struct world *w, const struct world_config *config, uint64_t seed
     void *page;
     memset(w, 0, sizeof(*w));
     w->config = config;
+    w->tolerant = config->fail_hypercalls || config->quota;
     w->random = seed;
     w->sim = xengt_sim_new();
     if (!w->sim) {
@@ -212,10 +253,16 @@ void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned s
 {
     uint64_t gfn = gpa / XENGT_PAGE_SIZE;
     uint8_t *page = (uint8_t *)world_page(g, gfn);
-    if (g->tracked[gfn]) {
-        gtt_table_write(g->gtt, gpa, value, size);
-    } else if (page) {
-        memcpy(page + gpa % XENGT_PAGE_SIZE, &value, size);
+    if (!g->tracked[gfn]) {
+        if (page) {
+            memcpy(page + gpa % XENGT_PAGE_SIZE, &value, size);
+        }
+        return;
+    }
+    gtt_table_write(g->gtt, gpa, value, size);
+    /* Where the guest gave a page away that is a table, its store goes to the old one. */
+    if (page && !g->murky[gfn] && memcmp(page + gpa % XENGT_PAGE_SIZE, &value, size)) {
+        wrong(g->world, "a trapped store at 0x%" PRIx64 " was not done", gpa);
     }
 }
 
@@ -248,7 +295,8 @@ static bool is_referred_to(struct world_guest *g, uint64_t gfn)
         const uint64_t *page = world_page(g, t);
         for (uint32_t i = 0; page && i < GPU_TABLE_ENTRIES; i++) {
             uint64_t first = (page[i] & PTE_ADDRESS) >> XENGT_PAGE_SHIFT;
-            if (page[i] & PTE_PRESENT && first <= gfn && gfn < (first | 511) + 1) {
+            uint64_t frames = page[i] & PTE_PS ? 512 : 16;
+            if (page[i] & PTE_PRESENT && (first ^ gfn) < frames) {
                 return true;
             }
         }
@@ -504,17 +552,27 @@ bool world_verify(struct world_guest *g)
     return !gtt_verify(g->gtt, error, sizeof(error)) || wrong(g->world, "verify: %s", error);
 }
 
-bool world_access(struct world_guest *g, enum gpu_engine engine, uint64_t page)
+static bool reaches_own(struct world_guest *g, uint64_t pte)
 {
     struct world *w = g->world;
-    if (!g->client->busy[engine]) {
-        return true;
-    }
-    uint64_t pte = tables_lookup_ppgtt(&w->gpu.tables, &g->client->root[engine], page);
     if (!(pte & PTE_PRESENT) || is_scratch(&(struct walk){.g = g}, 1, pte)) {
         return true;
     }
     uint64_t stamp = stamp_at(w, pte);
     return (stamp >> 4 & 0xf) == g->number ||
            wrong(w, "guest %u reaches page 0x%" PRIx64, g->number, stamp);
+}
+
+bool world_access(struct world_guest *g, enum gpu_engine engine, uint64_t page)
+{
+    return !g->client->busy[engine] ||
+           reaches_own(g, tables_lookup_ppgtt(&g->world->gpu.tables, &g->client->root[engine],
+                                              page));
+}
+
+bool world_access_ggtt(struct world_guest *g, uint32_t entry)
+{
+    uint32_t index = entry < WORLD_WINDOW ? g->window[0].first + entry
+                                          : g->window[1].first + (entry - WORLD_WINDOW);
+    return reaches_own(g, tables_lookup_ggtt(&g->world->gpu.tables, index));
 }

@@ -53,6 +53,8 @@ struct world_guest {
     bool out[WORLD_PAGES];   /* ballooned out */
     uint64_t ggtt[2 * WORLD_WINDOW];
     uint8_t halves[2 * WORLD_WINDOW];
+    uint64_t late_gpa; /* of a store that was trapped and is not delivered yet; 0: none */
+    uint64_t late_value;
     uint64_t *lazy; /* WORLD_GTT entries, or NULL */
     struct gtt_root announced[WORLD_ROOTS_MAX];
     unsigned announcements;
@@ -67,13 +69,21 @@ struct world {
     struct world_guest guest[WORLD_GUESTS];
     uint64_t serial;
     uint64_t random;
+    const uint8_t *input; /* instead of random, where it is not NULL */
+    size_t input_left;
     bool tolerant; /* a map may have failed: scratch is right everywhere */
     char problem[256];
 };
 
+extern const struct world_config world_configs[];
+extern const size_t world_configs_count;
+
 int world_open(struct world *w, const struct world_config *config, uint64_t seed);
 void world_close(struct world *w);
 uint32_t world_random(struct world *w, uint32_t below);
+
+/* One operation of one of the guests, chosen at random. */
+void world_step(struct world *w);
 
 /* Destroys the guest's domain and makes another. */
 int world_replace(struct world_guest *g);
@@ -83,6 +93,9 @@ uint64_t *world_page(struct world_guest *g, uint64_t gfn); /* NULL: none */
 /* A store of the guest's, which is trapped where it is tracked. */
 void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned size);
 void world_store_ggtt(struct world_guest *g, uint32_t entry, uint64_t value, bool low, bool high);
+
+/* A store that was under way when its page stopped being tracked. */
+void world_deliver_late(struct world_guest *g);
 
 int world_balloon_out(struct world_guest *g, uint64_t gfn);
 int world_balloon_in(struct world_guest *g, uint64_t gfn);
@@ -97,5 +110,6 @@ bool world_verify(struct world_guest *g);
 
 /* The GPU uses a translation: it must lead to the guest's own memory or scratch. */
 bool world_access(struct world_guest *g, enum gpu_engine engine, uint64_t page);
+bool world_access_ggtt(struct world_guest *g, uint32_t entry);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct table_gpu *to_table(struct gpu *gpu)
 {
@@ -23,13 +24,19 @@ static int client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES
         return -ENOMEM;
     }
     client->base.gpu = gpu;
-    to_table(gpu)->opened = client;
+    client->next = to_table(gpu)->clients;
+    to_table(gpu)->clients = client;
     *out = &client->base;
     return 0;
 }
 
 static void client_close(struct gpu_client *client)
 {
+    struct table_gpu_client **link = &to_table(client->gpu)->clients;
+    while (*link != to_client(client)) {
+        link = &(*link)->next;
+    }
+    *link = (*link)->next;
     free(to_client(client));
 }
 
@@ -52,15 +59,14 @@ static void table_free(struct gpu *gpu, uint32_t table)
 static void write_ptes(struct gpu *gpu, const struct gpu_pte_write *write, size_t n)
 {
     struct table_gpu *t = to_table(gpu);
-    for (size_t i = 0; i < n; i++) {
-        tables_write(&t->tables, write[i].table, write[i].index, write[i].pte);
-    }
+    tables_write_all(&t->tables, write, n);
     t->stats.ptes_written += n;
 }
 
-static uint64_t read_pte(const struct gpu *gpu, uint32_t table, uint32_t index)
+static void read_ptes(const struct gpu *gpu, uint32_t table, uint32_t first, uint32_t n,
+                      uint64_t *pte)
 {
-    return tables_read(&((const struct table_gpu *)gpu)->tables, table, index);
+    tables_read_many(&((const struct table_gpu *)gpu)->tables, table, first, n, pte);
 }
 
 static void invalidate(struct gpu *gpu)
@@ -128,7 +134,7 @@ static const struct gpu_ops table_ops = {
     .table_alloc = table_alloc,
     .table_free = table_free,
     .write_ptes = write_ptes,
-    .read_pte = read_pte,
+    .read_ptes = read_ptes,
     .invalidate = invalidate,
     .execute = execute,
     .engine_state = engine_state,
@@ -140,12 +146,27 @@ static const struct gpu_ops table_ops = {
     .client_stats = client_stats,
 };
 
+static bool in_use(void *arg, const struct gpu_root *root)
+{
+    const struct table_gpu *gpu = arg;
+    for (const struct table_gpu_client *c = gpu->clients; c; c = c->next) {
+        for (unsigned e = 0; e < GPU_ENGINES; e++) {
+            if (c->busy[e] && !memcmp(&c->root[e], root, sizeof(*root))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 int table_gpu_init(struct table_gpu *gpu, uint32_t gtt_entries, uint64_t scratch, bool eager)
 {
     *gpu = (struct table_gpu){.table_allocs_left = UINT32_MAX};
     gpu->base.ops = &table_ops;
     gpu->base.gtt_entries = gtt_entries;
     gpu->base.scratch_pte = scratch | GPU_PTE_PRESENT;
+    gpu->tables.in_use = in_use;
+    gpu->tables.in_use_arg = gpu;
     return tables_init(&gpu->tables, gtt_entries, gpu->base.scratch_pte, eager);
 }
 

@@ -11,6 +11,7 @@
 
 struct table_gpu_client {
     struct gpu_client base;
+    struct table_gpu_client *next;
     struct gpu_root root[GPU_ENGINES]; /* of the last workload */
     bool busy[GPU_ENGINES];
 };
@@ -20,7 +21,7 @@ struct table_gpu {
     struct tables tables;
     struct gpu_stats stats;
     uint64_t table_allocs_left;      /* table_alloc() fails when it is 0 */
-    struct table_gpu_client *opened; /* the last client that was */
+    struct table_gpu_client *clients; /* the last one opened first */
 };
 
 /* scratch is the bus address of a page. -ENOMEM */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the tests of the software GPU share: a DMA port that is an array, two clients with their
- * windows, and a ring to put commands into.
+ * windows, a PPGTT, and a workload to put commands into.
  */
 #ifndef XENGT_TESTS_GPU_FIXTURE_H
 #define XENGT_TESTS_GPU_FIXTURE_H
@@ -22,7 +22,7 @@
 
 #define PAGE        4096u
 #define GTT_ENTRIES 2048u
-#define FRAMES      256u
+#define FRAMES      512u
 #define FRAME_BASE  0x12345000u /* bus frame number of the first one, which is scratch */
 
 /* Two clients. The first has its commands in one window and its data in the other. */
@@ -32,12 +32,24 @@
 #define B_WINDOW   200u
 #define B_PAGES    16u
 
-#define A_RING  (A_COMMANDS * PAGE)
-#define A_BATCH ((A_COMMANDS + 4) * PAGE)
-#define A_END   ((A_COMMANDS + A_PAGES) * PAGE)
-#define DATA    (A_DATA * PAGE)
-#define B_RING  (B_WINDOW * PAGE)
-#define B_DATA  ((B_WINDOW + 1) * PAGE)
+#define A_RING        (A_COMMANDS * PAGE)
+#define A_STATUS      ((A_COMMANDS + 3) * PAGE)
+#define A_BATCH       ((A_COMMANDS + 4) * PAGE) /* these pages come with each workload */
+#define A_BATCH_PAGES 2u
+#define A_END         ((A_COMMANDS + A_PAGES) * PAGE)
+#define DATA          (A_DATA * PAGE)
+#define B_RING        (B_WINDOW * PAGE)
+#define B_DATA        ((B_WINDOW + 1) * PAGE)
+
+/* A's PPGTT, in frames that no window has. The data lie across a border of all levels. */
+#define PP_FRAME       256u
+#define PP_BATCH       UINT64_C(0x123456000000)
+#define PP_BATCH_PAGES 4u
+#define PP_PAGES       64u
+#define PP_DATA        ((UINT64_C(1) << 39) - 32 * PAGE)
+
+#define LO(address) ((uint32_t)(address))
+#define HI(address) ((uint32_t)((uint64_t)(address) >> 32))
 
 #define MI_NOOP           0x00000000u
 #define MI_USER_INTERRUPT 0x01000000u
@@ -51,6 +63,17 @@
 #define MI_BATCH_SECOND   0x18c00001u
 #define XY_COLOR          0x54300005u
 #define XY_COPY           0x54f00008u
+
+/* The same with addresses in the PPGTT. */
+#define PP_STORE_DWORD  0x10000002u
+#define PP_BATCH_START  0x18800101u
+#define PP_BATCH_SECOND 0x18c00101u
+
+#define LRI(n)       (0x11000000u | (2 * (n)-1))
+#define LRR          0x15000001u
+#define SRM          0x12000002u
+#define LRM          0x14800002u
+#define GGTT_ADDRESS (1u << 22)
 
 /* --- the port ------------------------------------------------------------------------------- */
 
@@ -152,8 +175,11 @@ struct fixture {
     struct gpu *gpu;
     struct gpu_client *a, *b;
     uint32_t frame[GTT_ENTRIES]; /* as the tests believe it: index of the frame in the array */
-    uint32_t tail;               /* of A's ring on the engine in use */
-    uint32_t ring_size;
+    uint32_t commands[4096];     /* of A's next workload */
+    uint32_t count;
+    struct gpu_root root; /* levels 0: no PPGTT yet */
+    uint64_t context;
+    uint32_t done; /* workloads that came to their end on the engine in use */
     enum gpu_engine engine;
     uint64_t random;
 };
@@ -204,21 +230,11 @@ static inline int set_up_with(void **state, bool eager)
     assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, &fx->a), 0);
     assert_int_equal(fx->gpu->ops->client_open(fx->gpu, b, &fx->b), 0);
     map_windows(fx);
-    fx->ring_size = PAGE;
+    fx->context = 1;
     fx->engine = GPU_BCS;
     fx->random = 42;
     *state = fx;
     return 0;
-}
-
-static inline int set_up(void **state)
-{
-    return set_up_with(state, false);
-}
-
-static inline int set_up_eager(void **state)
-{
-    return set_up_with(state, true);
 }
 
 static inline int tear_down(void **state)
@@ -257,10 +273,9 @@ static inline void put_all(struct fixture *fx, uint32_t addr, const uint32_t *dw
 
 static inline void emit_all(struct fixture *fx, const uint32_t *dw, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        put(fx, A_RING + fx->tail, dw[i]);
-        fx->tail = (fx->tail + 4) % fx->ring_size;
-    }
+    assert_true(fx->count + n <= sizeof(fx->commands) / sizeof(fx->commands[0]));
+    memcpy(fx->commands + fx->count, dw, n * sizeof(*dw));
+    fx->count += (uint32_t)n;
 }
 
 #define DWORDS(...)        ((const uint32_t[]){__VA_ARGS__})
@@ -268,18 +283,138 @@ static inline void emit_all(struct fixture *fx, const uint32_t *dw, size_t n)
 #define EMIT(fx, ...)      emit_all(fx, DWORDS(__VA_ARGS__), COUNT(__VA_ARGS__))
 #define PUT(fx, addr, ...) put_all(fx, addr, DWORDS(__VA_ARGS__), COUNT(__VA_ARGS__))
 
-static inline void submit(struct fixture *fx)
-{
-    const struct gpu_ring ring = {.start = A_RING, .size = fx->ring_size, .tail = fx->tail};
+/* --- the PPGTT ------------------------------------------------------------------------------ */
 
-    fx->gpu->ops->submit(fx->a, fx->engine, &ring);
+static inline uint32_t new_table(struct fixture *fx, unsigned level)
+{
+    uint32_t table = 0;
+
+    assert_int_equal(fx->gpu->ops->table_alloc(fx->gpu, level, 0, &table), 0);
+    return table;
 }
 
-static inline void submit_b(struct fixture *fx, uint32_t tail)
+static inline void pp_set(struct fixture *fx, uint64_t address, uint64_t pte)
 {
-    const struct gpu_ring ring = {.start = B_RING, .size = PAGE, .tail = tail};
+    uint32_t table = fx->root.table[0];
 
-    fx->gpu->ops->submit(fx->b, GPU_BCS, &ring);
+    for (unsigned level = fx->root.levels; level > 1; level--) {
+        uint32_t index = address >> (12 + 9 * (level - 1)) & 511;
+        uint64_t entry = gpu_read_pte(fx->gpu, table, index);
+
+        if (!(entry & GPU_PTE_PRESENT)) {
+            entry = gpu_pte_of_table(new_table(fx, level - 1));
+            fx->gpu->ops->write_ptes(
+                fx->gpu, &(struct gpu_pte_write){.table = table, .index = index, .pte = entry}, 1);
+        }
+        table = (uint32_t)((entry & GPU_PTE_ADDR_MASK) >> 12);
+    }
+    fx->gpu->ops->write_ptes(
+        fx->gpu, &(struct gpu_pte_write){.table = table, .index = address >> 12 & 511, .pte = pte},
+        1);
+}
+
+/* Frames of neighbours are no neighbours. */
+static inline uint32_t pp_frame(uint64_t address)
+{
+    uint32_t n = address >= PP_BATCH ? PP_PAGES + (uint32_t)((address - PP_BATCH) / PAGE)
+                                     : (uint32_t)((address - PP_DATA) / PAGE);
+
+    return PP_FRAME + n * 37 % 251;
+}
+
+static inline uint64_t pp_pte(uint64_t address)
+{
+    return ((uint64_t)FRAME_BASE + pp_frame(address)) * PAGE | GPU_PTE_PRESENT | GPU_PTE_WRITABLE;
+}
+
+static inline uint8_t *pp_at(struct fixture *fx, uint64_t address)
+{
+    return fx->port->memory + (size_t)pp_frame(address) * PAGE + address % PAGE;
+}
+
+static inline uint32_t pp_get(struct fixture *fx, uint64_t address)
+{
+    uint32_t value;
+
+    memcpy(&value, pp_at(fx, address), sizeof(value));
+    return value;
+}
+
+static inline void pp_put_all(struct fixture *fx, uint64_t address, const uint32_t *dw, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        memcpy(pp_at(fx, address + i * 4), &dw[i], sizeof(dw[i]));
+    }
+}
+
+#define PP_PUT(fx, addr, ...) pp_put_all(fx, addr, DWORDS(__VA_ARGS__), COUNT(__VA_ARGS__))
+
+static inline void make_ppgtt(struct fixture *fx)
+{
+    fx->root.levels = 4;
+    fx->root.table[0] = new_table(fx, 4);
+    for (uint32_t i = 0; i < PP_PAGES; i++) {
+        pp_set(fx, PP_DATA + i * PAGE, pp_pte(PP_DATA + i * PAGE));
+    }
+    for (uint32_t i = 0; i < PP_BATCH_PAGES; i++) {
+        pp_set(fx, PP_BATCH + i * PAGE, pp_pte(PP_BATCH + i * PAGE));
+    }
+}
+
+static inline int set_up(void **state)
+{
+    return set_up_with(state, false);
+}
+
+static inline int set_up_eager(void **state)
+{
+    return set_up_with(state, true);
+}
+
+static inline int set_up_ppgtt(void **state)
+{
+    int ret = set_up_with(state, false);
+
+    make_ppgtt(*state);
+    return ret;
+}
+
+/* --- executing ------------------------------------------------------------------------------ */
+
+/* A's workload: what was emitted, and what the batch pages hold now. */
+static inline int submit_to(struct fixture *fx, enum gpu_engine engine)
+{
+    static uint32_t batch[A_BATCH_PAGES * PAGE / 4];
+    const struct gpu_buffer buffers[] = {
+        {.address = A_RING, .dw = fx->commands, .count = fx->count, .run = true},
+        {.address = A_BATCH, .dw = batch, .count = A_BATCH_PAGES * PAGE / 4},
+    };
+    const struct gpu_workload workload = {
+        .root = fx->root,
+        .context = fx->context,
+        .status_page = A_STATUS,
+        .buffer = buffers,
+        .buffers = 2,
+    };
+
+    for (uint32_t i = 0; i < A_BATCH_PAGES; i++) {
+        memcpy(batch + i * PAGE / 4, at(fx, A_BATCH + i * PAGE), PAGE);
+    }
+    return fx->gpu->ops->execute(fx->a, engine, &workload);
+}
+
+static inline void submit(struct fixture *fx)
+{
+    assert_int_equal(submit_to(fx, fx->engine), 0);
+    fx->count = 0;
+}
+
+static inline void submit_b(struct fixture *fx, const uint32_t *dw, uint32_t count)
+{
+    const struct gpu_buffer buffer = {.address = B_RING, .dw = dw, .count = count, .run = true};
+    const struct gpu_workload workload = {.buffer = &buffer, .buffers = 1};
+
+    assert_int_equal(fx->gpu->ops->execute(fx->b, GPU_BCS, &workload), 0);
 }
 
 static inline void run_all(struct fixture *fx, unsigned budget)
@@ -299,35 +434,44 @@ static inline struct gpu_engine_state state_of(struct fixture *fx, struct gpu_cl
     return state;
 }
 
-/* Begins anew: a ring with nothing in it. */
+/* Begins anew, with nothing to execute. */
 static inline void reset(struct fixture *fx)
 {
     fx->gpu->ops->reset(fx->a, fx->engine);
-    fx->tail = 0;
+    fx->count = 0;
+}
+
+/* What was submitted has come to its end. */
+static inline void expect_done(struct fixture *fx)
+{
+    struct gpu_engine_state state = state_of(fx, fx->a);
+
+    assert_string_equal(state.reason, "");
+    assert_false(state.error);
+    assert_true(state.idle);
+    assert_int_equal(state.done, fx->done + 1);
+    fx->done++;
 }
 
 static inline void execute(struct fixture *fx)
 {
-    struct gpu_engine_state state;
-
+    fx->done = state_of(fx, fx->a).done;
     submit(fx);
     run_all(fx, 1000000);
-    state = state_of(fx, fx->a);
-    assert_string_equal(state.reason, "");
-    assert_false(state.error);
-    assert_true(state.idle);
-    assert_int_equal(state.head, fx->tail);
+    expect_done(fx);
 }
 
 static inline void expect_failure(struct fixture *fx, const char *reason)
 {
     struct gpu_engine_state state;
+    uint32_t done = state_of(fx, fx->a).done;
 
     submit(fx);
     run_all(fx, 1000000);
     state = state_of(fx, fx->a);
     assert_true(state.error);
     assert_true(state.idle);
+    assert_int_equal(state.done, done);
     if (!strstr(state.reason, reason)) {
         fail_msg("the reason is '%s', not '%s'", state.reason, reason);
     }
@@ -335,6 +479,16 @@ static inline void expect_failure(struct fixture *fx, const char *reason)
     assert_false(state_of(fx, fx->a).error);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* Commands of A that were not done, for want of privilege. */
+static inline uint64_t denied(struct fixture *fx)
+{
+    struct gpu_stats stats;
+
+    fx->gpu->ops->client_stats(fx->a, &stats);
+    return stats.denied;
+}
+
+#define TEST(name)       cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_PPGTT(name) cmocka_unit_test_setup_teardown(name, set_up_ppgtt, tear_down)
 
 #endif

@@ -4,37 +4,9 @@
  * does not matter where they are interrupted.
  */
 
-#include "gpu_fixture.h"
+#include "gpu_blits.h"
 
 /* --- blits ---------------------------------------------------------------------------------- */
-
-#define DATA_SIZE ((size_t)A_PAGES * PAGE)
-
-static void read_data(struct fixture *fx, uint8_t *data)
-{
-    for (uint32_t i = 0; i < A_PAGES; i++) {
-        memcpy(data + (size_t)i * PAGE, at(fx, DATA + i * PAGE), PAGE);
-    }
-}
-
-static void fill_data(struct fixture *fx)
-{
-    for (uint32_t addr = DATA; addr < DATA + (uint32_t)DATA_SIZE; addr += 4) {
-        put(fx, addr, random_below(fx, UINT32_MAX));
-    }
-}
-
-static void expect_data(struct fixture *fx, const uint8_t *expected)
-{
-    static uint8_t data[DATA_SIZE];
-
-    read_data(fx, data);
-    for (uint32_t i = 0; i < DATA_SIZE; i++) {
-        if (data[i] != expected[i]) {
-            fail_msg("byte 0x%x is 0x%02x, not 0x%02x", i, data[i], expected[i]);
-        }
-    }
-}
 
 /* One side of a blit as a test wants it: where the first pixel lies in the data, in bytes. */
 struct surface {
@@ -45,9 +17,11 @@ struct surface {
 static const uint32_t depth_code[] = {[1] = 0, [2] = 1, [4] = 3};
 
 /* The base that puts pixel x, y of a surface at its origin. */
-static uint64_t base_of(struct surface s, int32_t x, int32_t y, unsigned depth)
+static uint64_t base_of(const struct fixture *fx, struct surface s, int32_t x, int32_t y,
+                        unsigned depth)
 {
-    return (uint64_t)((int64_t)DATA + s.origin - (int64_t)y * s.pitch - (int64_t)x * depth);
+    return (uint64_t)((int64_t)data_base(fx) + s.origin - (int64_t)y * s.pitch -
+                      (int64_t)x * depth);
 }
 
 static uint32_t corner(int32_t x, int32_t y)
@@ -59,7 +33,7 @@ static void emit_fill(struct fixture *fx, struct surface dst, unsigned depth, in
                       uint32_t colour)
 {
     int32_t x = (int32_t)random_below(fx, 2000) - 1000, y = (int32_t)random_below(fx, 20) - 10;
-    uint64_t base = base_of(dst, x, y, depth);
+    uint64_t base = base_of(fx, dst, x, y, depth);
 
     EMIT(fx, XY_COLOR, depth_code[depth] << 24 | 0xf0u << 16 | (dst.pitch & 0xffff), corner(x, y),
          corner(x + w, y + h), (uint32_t)base, (uint32_t)(base >> 32), colour);
@@ -69,8 +43,8 @@ static void emit_copy(struct fixture *fx, struct surface dst, struct surface src
                       int32_t w, int32_t h)
 {
     int32_t x = (int32_t)random_below(fx, 2000) - 1000, y = (int32_t)random_below(fx, 20) - 10;
-    uint64_t dst_base = base_of(dst, x, y, depth);
-    uint64_t src_base = base_of(src, -y, x / 100, depth);
+    uint64_t dst_base = base_of(fx, dst, x, y, depth);
+    uint64_t src_base = base_of(fx, src, -y, x / 100, depth);
 
     EMIT(fx, XY_COPY, depth_code[depth] << 24 | 0xccu << 16 | (dst.pitch & 0xffff), corner(x, y),
          corner(x + w, y + h), (uint32_t)dst_base, (uint32_t)(dst_base >> 32), corner(-y, x / 100),
@@ -118,14 +92,6 @@ static struct surface random_surface(struct fixture *fx, int32_t first, int32_t 
         s.pitch = -pitch;
     }
     return s;
-}
-
-static void run_blit(struct fixture *fx, const uint8_t *expected)
-{
-    submit(fx);
-    run_all(fx, random_below(fx, 2) ? 1 : 1000000);
-    assert_string_equal(state_of(fx, fx->a).reason, "");
-    expect_data(fx, expected);
 }
 
 static void test_random_fills(void **state)
@@ -239,6 +205,33 @@ static void test_page_blit_takes_one_transfer_per_page(void **state)
     assert_int_equal(fx->port->writes, 16);
 }
 
+/* --- old forms ------------------------------------------------------------------------------ */
+
+static void test_old_forms(void **state)
+{
+    static uint8_t expected[DATA_SIZE];
+    struct surface dst = {.origin = 5000, .pitch = 200}, src = {.origin = 90000, .pitch = -300};
+    struct fixture *fx = *state;
+    uint64_t to = data_base(fx) + 5000, from = data_base(fx) + 90000;
+
+    fill_data(fx);
+    read_data(fx, expected);
+    EMIT(fx, 0x50300004, 0x03f000c8, 7u << 16 | 100, LO(to), HI(to), 0x12345678);
+    model_fill(expected, dst, 4, 25, 7, 0x12345678);
+    run_blit(fx, expected);
+    EMIT(fx, 0x50f00006, 0x03cc00c8, 7u << 16 | 100, LO(to), HI(to), 0xfed4, LO(from), HI(from));
+    model_copy(expected, dst, src, 4, 25, 7);
+    run_blit(fx, expected);
+    if (HI(to) == 0) {
+        EMIT(fx, 0x50000003, 0x00f000c8, 7u << 16 | 100, LO(to), 0x77);
+        model_fill(expected, dst, 1, 100, 7, 0x77);
+        run_blit(fx, expected);
+        EMIT(fx, 0x50c00004, 0x01cc00c8, 7u << 16 | 100, LO(to), 0xfed4, LO(from));
+        model_copy(expected, dst, src, 1, 100, 7);
+        run_blit(fx, expected);
+    }
+}
+
 /* --- steps ---------------------------------------------------------------------------------- */
 
 static void emit_mixture(struct fixture *fx)
@@ -278,11 +271,28 @@ static void test_head_waits_for_the_blit(void **state)
     assert_true(fx->gpu->ops->run(fx->gpu, 0));
     for (unsigned i = 0; i < 4; i++) {
         assert_true(fx->gpu->ops->run(fx->gpu, 1));
-        assert_int_equal(state_of(fx, fx->a).head, 0);
+        assert_int_equal(state_of(fx, fx->a).acthd, A_RING);
         assert_int_equal(fx->port->writes, i);
     }
     assert_false(fx->gpu->ops->run(fx->gpu, 1));
-    assert_int_equal(state_of(fx, fx->a).head, fx->tail);
+    expect_done(fx);
+}
+
+/* From a user's batch, or from the workload itself: a context's blits are in its own space. */
+static void test_space_of_blits(void **state)
+{
+    struct fixture *fx = *state;
+
+    PP_PUT(fx, PP_BATCH, XY_COLOR, 0x03f01000, 0, 1u << 16 | 1, LO(PP_DATA), HI(PP_DATA), 7,
+           MI_BATCH_END);
+    EMIT(fx, PP_BATCH_START, LO(PP_BATCH), HI(PP_BATCH));
+    EMIT(fx, XY_COPY, 0x03cc1000, 0, 1u << 16 | 1, LO(PP_DATA + 4), HI(PP_DATA), 0, 0x1000,
+         LO(PP_DATA), HI(PP_DATA));
+    execute(fx);
+    assert_int_equal(pp_get(fx, PP_DATA), 7);
+    assert_int_equal(pp_get(fx, PP_DATA + 4), 7);
+    EMIT(fx, XY_COLOR, 0x03f01000, 0, 1u << 16 | 1, DATA, 0, 7);
+    expect_failure(fx, "not mapped in the PPGTT");
 }
 
 static void test_pause_and_reset(void **state)
@@ -305,37 +315,20 @@ static void test_pause_and_reset(void **state)
     assert_true(state_of(fx, fx->a).idle);
 }
 
-static void test_new_ring_drops_the_old(void **state)
-{
-    const struct gpu_ring other = {A_RING + PAGE, PAGE, 16, 32};
-    struct fixture *fx = *state;
-
-    EMIT(fx, XY_COLOR, 0x03f01000, 0, 4u << 16 | 1, DATA, 0, 7);
-    submit(fx);
-    assert_true(fx->gpu->ops->run(fx->gpu, 2));
-    PUT(fx, A_RING + PAGE, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, MI_STORE_DWORD, DATA + 8,
-        0, 5);
-    fx->gpu->ops->submit(fx->a, GPU_BCS, &other);
-    run_all(fx, 10);
-    assert_string_equal(state_of(fx, fx->a).reason, "");
-    assert_int_equal(state_of(fx, fx->a).head, 32);
-    assert_int_equal(get(fx, DATA + 8), 5);
-    assert_int_equal(get(fx, DATA + PAGE), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_random_fills),
-        TEST(test_random_copies),
-        TEST(test_random_overlaps),
-        TEST(test_odd_pitches),
+        BOTH(test_random_fills),
+        BOTH(test_random_copies),
+        BOTH(test_random_overlaps),
+        BOTH(test_odd_pitches),
+        BOTH(test_old_forms),
         TEST(test_empty_blits),
         TEST(test_page_blit_takes_one_transfer_per_page),
         TEST(test_budget_does_not_matter),
         TEST(test_head_waits_for_the_blit),
+        TEST_PPGTT(test_space_of_blits),
         TEST(test_pause_and_reset),
-        TEST(test_new_ring_drops_the_old),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,8 @@
 
 #define BASE     UINT64_C(0xe0000000)
 #define SIZE     UINT64_C(0x10000)
+#define APERTURE UINT64_C(0xd0000000)
+#define DEVFN    0x10u
 #define ALL_ONES (~UINT64_C(0))
 
 /* A device of bytes, and a guest's memory of bytes. */
@@ -24,8 +26,13 @@ struct fixture {
     struct host_guest_stats stats;
     unsigned accesses;
     uint64_t offsets[8]; /* of the first accesses, in order */
+    unsigned aperture_accesses;
     unsigned layout_changes;
     bool memory_gone;
+    uint8_t config[256];
+    unsigned config_accesses;
+    uint64_t stored_at[8]; /* tracked stores, in order */
+    unsigned stores;
     struct ioreq_device device;
 };
 
@@ -37,21 +44,23 @@ static void note(struct fixture *f, uint64_t offset)
     f->accesses++;
 }
 
-static uint64_t fake_read(void *arg, uint64_t offset, unsigned size)
+static uint64_t fake_read(void *arg, unsigned range, uint64_t offset, unsigned size)
 {
     struct fixture *f = arg;
     uint64_t value = ALL_ONES; /* what is above the size must not get through */
 
+    f->aperture_accesses += range;
     assert_true(offset + size <= SIZE);
     note(f, offset);
     memcpy(&value, f->regs + offset, size);
     return value;
 }
 
-static void fake_write(void *arg, uint64_t offset, uint64_t value, unsigned size)
+static void fake_write(void *arg, unsigned range, uint64_t offset, uint64_t value, unsigned size)
 {
     struct fixture *f = arg;
 
+    f->aperture_accesses += range;
     assert_true(offset + size <= SIZE);
     if (size < 8) {
         assert_int_equal(value >> size * 8, 0);
@@ -80,9 +89,45 @@ static int fake_copy(void *arg, uint64_t gpa, void *buf, size_t len, bool write)
     return 0;
 }
 
+static uint32_t fake_pci_read(void *arg, unsigned devfn, unsigned reg, unsigned size)
+{
+    struct fixture *f = arg;
+    uint32_t value = UINT32_MAX;
+
+    assert_int_equal(devfn, DEVFN);
+    assert_true(reg + size <= sizeof(f->config));
+    f->config_accesses++;
+    memcpy(&value, f->config + reg, size);
+    return value;
+}
+
+static void fake_pci_write(void *arg, unsigned devfn, unsigned reg, uint32_t value, unsigned size)
+{
+    struct fixture *f = arg;
+
+    assert_int_equal(devfn, DEVFN);
+    assert_true(reg + size <= sizeof(f->config));
+    f->config_accesses++;
+    memcpy(f->config + reg, &value, size);
+}
+
+static void fake_tracked_write(void *arg, uint64_t gpa, uint64_t value, unsigned size)
+{
+    struct fixture *f = arg;
+
+    if (f->stores < 8) {
+        f->stored_at[f->stores] = gpa;
+    }
+    f->stores++;
+    assert_int_equal(fake_copy(f, gpa, &value, size, true), 0);
+}
+
 static const struct host_guest_ops fake_ops = {
     .mmio_read = fake_read,
     .mmio_write = fake_write,
+    .pci_read = fake_pci_read,
+    .pci_write = fake_pci_write,
+    .tracked_write = fake_tracked_write,
     .layout_changed = fake_layout_changed,
 };
 
@@ -91,8 +136,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     f->device = (struct ioreq_device){
-        .base = BASE,
-        .size = SIZE,
+        .range = {{BASE, SIZE}, {APERTURE, SIZE}},
         .ops = &fake_ops,
         .arg = f,
         .copy_guest = fake_copy,
@@ -166,23 +210,20 @@ static void test_slot_nothing_ready(void **state)
     }
 }
 
-static void test_slot_abandon(void **state)
+static void test_slot_adopt(void **state)
 {
-    struct ioreq slot = copy_req(BASE, 4, IOREQ_READ);
+    struct ioreq slot = copy_req(BASE, 4, IOREQ_READ), copy;
 
     (void)state;
-    assert_true(ioreq_abandon(&slot));
-    assert_int_equal(slot.state, STATE_IORESP_READY);
-    assert_true(slot.data == ALL_ONES);
-    assert_false(ioreq_abandon(&slot)); /* answered already */
-
-    slot.state = STATE_IOREQ_INPROCESS; /* taken by a process that died */
-    slot.data = 0;
-    assert_true(ioreq_abandon(&slot));
-    assert_true(slot.data == ALL_ONES);
+    assert_true(ioreq_adopt(&slot, &copy));
+    assert_int_equal(slot.state, STATE_IOREQ_INPROCESS);
+    assert_int_equal(copy.addr, BASE);
+    assert_true(ioreq_adopt(&slot, &copy)); /* as if taken by a process that died */
+    ioreq_answer(&slot, 1);
+    assert_false(ioreq_adopt(&slot, &copy));
 
     slot.state = STATE_IOREQ_NONE;
-    assert_false(ioreq_abandon(&slot));
+    assert_false(ioreq_adopt(&slot, &copy));
     assert_int_equal(slot.state, STATE_IOREQ_NONE);
 }
 
@@ -283,7 +324,7 @@ static void test_other_types(void **state)
     for (unsigned type = 0; type < 256; type++) {
         struct ioreq req = copy_req(BASE, 4, IOREQ_READ);
 
-        if (type == IOREQ_TYPE_COPY || type == IOREQ_TYPE_INVALIDATE) {
+        if (type <= IOREQ_TYPE_PCI_CONFIG || type == IOREQ_TYPE_INVALIDATE) {
             continue;
         }
         req.type = (uint8_t)type;
@@ -301,6 +342,175 @@ static void test_invalidate(void **state)
     assert_int_equal(f->stats.invalidates, 1);
     assert_int_equal(f->stats.ioreqs, 1);
     assert_int_equal(f->stats.odd, 0);
+}
+
+/* --- ranges and RAM ----------------------------------------------------------------------- */
+
+static void test_two_ranges(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(APERTURE + 0x40, 4, IOREQ_READ);
+
+    ioreq_perform(&f->device, &req);
+    assert_int_equal(f->aperture_accesses, 1);
+    assert_int_equal(f->offsets[0], 0x40);
+    req.addr = BASE + 0x40;
+    ioreq_perform(&f->device, &req);
+    assert_int_equal(f->aperture_accesses, 1);
+
+    f->device.range[1].size = 0; /* what it claims no more does not come to it */
+    req.addr = APERTURE + 0x40;
+    assert_odd(f, &req);
+}
+
+/* A store outside the ranges is one into a tracked page; there is nothing else it could be. */
+static void test_tracked_write(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t size = 1; size <= 8; size *= 2) {
+        struct ioreq req = copy_req(0x100 * size, size, IOREQ_WRITE);
+
+        req.data = UINT64_C(0x1122334455667788);
+        ioreq_perform(&f->device, &req);
+        assert_memory_equal(f->memory + 0x100 * size, &req.data, size);
+        assert_int_equal(f->memory[0x100 * size + size], 0);
+    }
+    assert_int_equal(f->stores, 4);
+    assert_int_equal(f->stats.odd, 0);
+    assert_int_equal(f->accesses, 0);
+}
+
+static void test_tracked_strings(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(0x1000, 8, IOREQ_WRITE);
+
+    req.count = 3;
+    req.data = 7;
+    ioreq_perform(&f->device, &req); /* rep stos */
+    assert_int_equal(f->stores, 3);
+    assert_int_equal(f->stored_at[2], 0x1010);
+
+    for (unsigned i = 0; i < 16; i++) {
+        f->memory[i] = (uint8_t)(i + 1);
+    }
+    req = copy_req(0x1108, 4, IOREQ_WRITE);
+    req.count = 4;
+    req.df = 1;
+    req.data_is_ptr = 1;
+    req.data = 12;
+    f->stores = 0;
+    ioreq_perform(&f->device, &req); /* rep movs, downwards */
+    assert_int_equal(f->stores, 4);
+    assert_int_equal(f->stored_at[0], 0x1108);
+    assert_int_equal(f->stored_at[3], 0x10fc);
+    assert_memory_equal(f->memory + 0x10fc, f->memory, 16);
+}
+
+/* Into a range and beyond: neither. And nobody may be there for it. */
+static void test_tracked_write_odd(void **state)
+{
+    static const struct host_guest_ops none = {0};
+    struct fixture *f = *state;
+    struct ioreq req = copy_req(BASE - 4, 4, IOREQ_WRITE);
+
+    req.count = 2;
+    assert_odd(f, &req);
+    req = copy_req(0x100, 4, IOREQ_READ);
+    assert_odd(f, &req);
+    f->device.ops = &none;
+    req.dir = IOREQ_WRITE;
+    assert_odd(f, &req);
+    req.type = IOREQ_TYPE_PCI_CONFIG;
+    assert_odd(f, &req);
+    req.type = IOREQ_TYPE_INVALIDATE;
+    ioreq_perform(&f->device, &req);
+}
+
+/* --- PCI ---------------------------------------------------------------------------------- */
+
+static struct ioreq port_req(uint64_t port, uint32_t size, int dir, uint64_t data)
+{
+    struct ioreq req = copy_req(port, size, dir);
+
+    req.type = IOREQ_TYPE_PIO;
+    req.data = data;
+    return req;
+}
+
+/* How Linux finds out whether there is PCI. */
+static void test_address_port(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = port_req(0xcfb, 1, IOREQ_WRITE, 1);
+
+    ioreq_perform(&f->device, &req); /* of a byte there is nothing to keep */
+    req = port_req(0xcf8, 4, IOREQ_READ, 0);
+    assert_int_equal(ioreq_perform(&f->device, &req), 0);
+    req = port_req(0xcf8, 4, IOREQ_WRITE, 0x80001234);
+    ioreq_perform(&f->device, &req);
+    req = port_req(0xcf8, 4, IOREQ_READ, 0);
+    assert_int_equal(ioreq_perform(&f->device, &req), 0x80001234);
+    req = port_req(0xcf9, 1, IOREQ_READ, 0);
+    assert_int_equal(ioreq_perform(&f->device, &req), 0x12);
+    req = port_req(0xcfc, 4, IOREQ_READ, 0);
+    assert_int_equal(ioreq_perform(&f->device, &req), 0xffffffff);
+    req = port_req(0xcfe, 2, IOREQ_READ, 0);
+    assert_int_equal(ioreq_perform(&f->device, &req), 0xffff);
+    req = port_req(0xcfc, 4, IOREQ_WRITE, 5);
+    ioreq_perform(&f->device, &req);
+    assert_int_equal(f->stats.odd, 0);
+    assert_int_equal(f->device.pci_address, 0x80001234);
+}
+
+static void test_config(void **state)
+{
+    struct fixture *f = *state;
+    struct ioreq req = port_req((uint64_t)DEVFN << 32 | 0x52, 2, IOREQ_WRITE, 0xffff1234);
+
+    req.type = IOREQ_TYPE_PCI_CONFIG;
+    ioreq_perform(&f->device, &req);
+    assert_int_equal(f->config[0x52], 0x34);
+    assert_int_equal(f->config[0x53], 0x12);
+    assert_int_equal(f->config[0x54], 0);
+    req.dir = IOREQ_READ;
+    assert_int_equal(ioreq_perform(&f->device, &req), 0x1234);
+    assert_int_equal(f->config_accesses, 2);
+    assert_int_equal(f->stats.odd, 0);
+}
+
+static void test_config_odd(void **state)
+{
+    struct fixture *f = *state;
+    const struct ioreq good = port_req((uint64_t)DEVFN << 32 | 0x10, 4, IOREQ_READ, 0);
+
+    for (unsigned type = IOREQ_TYPE_PIO; type <= IOREQ_TYPE_PCI_CONFIG; type += 2) {
+        struct ioreq req = good;
+
+        req.type = (uint8_t)type;
+        req.addr += 2; /* across a dword */
+        assert_odd(f, &req);
+        req = good;
+        req.type = (uint8_t)type;
+        req.size = 8;
+        assert_odd(f, &req);
+        req.size = 3;
+        assert_odd(f, &req);
+        req.size = 4;
+        req.count = 2;
+        assert_odd(f, &req);
+        req.count = 0;
+        assert_odd(f, &req);
+        req.count = 1;
+        req.data_is_ptr = 1;
+        assert_odd(f, &req);
+    }
+    struct ioreq req = good;
+    req.type = IOREQ_TYPE_PCI_CONFIG;
+    req.addr |= UINT64_C(1) << 40; /* another bus */
+    assert_odd(f, &req);
+    assert_int_equal(f->config_accesses, 0);
 }
 
 /* --- repetitions -------------------------------------------------------------------------- */
@@ -439,7 +649,13 @@ static void see(void *arg, const struct ioreq_record *record)
 static void test_records(void **state)
 {
     char dir[] = "/tmp/xengt-test-XXXXXX", path[64];
-    struct ioreq_record record = {.domid = 7, .id = 3, .uuid = {{0xde, 0xad, 0, 1, 0xff}}};
+    struct ioreq_record record = {
+        .domid = 7,
+        .id = 3,
+        .uuid = {{0xde, 0xad, 0, 1, 0xff}},
+        .ram_first = 0xe0800,
+        .ram_pages = 2048,
+    };
     struct seen seen = {0};
     FILE *file;
 
@@ -454,12 +670,14 @@ static void test_records(void **state)
     assert_int_equal(seen.last.domid, 7);
     assert_int_equal(seen.last.id, 3);
     assert_memory_equal(&seen.last.uuid, &record.uuid, sizeof(record.uuid));
+    assert_int_equal(seen.last.ram_first, 0xe0800);
+    assert_int_equal(seen.last.ram_pages, 2048);
 
     /* A note that makes no sense is not followed, and does not stay. */
     snprintf(path, sizeof(path), "%s/ioreq.9", dir);
     file = fopen(path, "w");
     assert_non_null(file);
-    fputs("3 beef\n", file);
+    fputs("3 beef 0 0\n", file);
     fclose(file);
     seen.n = 0;
     assert_int_equal(ioreq_record_each(dir, see, &seen), 0);
@@ -478,7 +696,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_slot_take_and_answer),
         TEST(test_slot_nothing_ready),
-        TEST(test_slot_abandon),
+        TEST(test_slot_adopt),
         TEST(test_read_each_size),
         TEST(test_write_each_size),
         TEST(test_odd_sizes),
@@ -486,6 +704,13 @@ int main(void)
         TEST(test_out_of_range),
         TEST(test_other_types),
         TEST(test_invalidate),
+        TEST(test_two_ranges),
+        TEST(test_tracked_write),
+        TEST(test_tracked_strings),
+        TEST(test_tracked_write_odd),
+        TEST(test_address_port),
+        TEST(test_config),
+        TEST(test_config_odd),
         TEST(test_rep_stos),
         TEST(test_rep_stos_down),
         TEST(test_rep_read_keeps_last),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* BAR2: the CPU's way to what the global GTT maps. */
+#include "private.h"
+
+static bool well_formed(uint64_t offset, unsigned size)
+{
+    return (size == 1 || size == 2 || size == 4 || size == 8) && offset % size == 0;
+}
+
+uint64_t vgpu_aperture_read(struct vgpu *vgpu, uint64_t offset, unsigned size)
+{
+    uint64_t value = 0;
+    vgpu->stats.aperture_reads++;
+    if (!well_formed(offset, size) || gtt_memory_read(vgpu->gtt, offset, &value, size)) {
+        return UINT64_MAX;
+    }
+    return value;
+}
+
+void vgpu_aperture_write(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigned size)
+{
+    vgpu->stats.aperture_writes++;
+    if (!well_formed(offset, size) || gtt_memory_write(vgpu->gtt, offset, &value, size)) {
+        vgpu->stats.dropped++;
+    }
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Break the shadow GTT's rules on purpose, one at a time: the model test must notice each.
+
+A mutation replaces a piece of one source file, which must be there exactly once. The file is
+compiled and linked as the build does it, beside the build. Speaks TAP.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+TARGET = "tests/model/test_gtt_model"
+OPERATIONS = "12000"
+TIMEOUT = 240
+
+
+@dataclass
+class Mutation:
+    """What is broken, and how."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+WRITE = "    gpu->write_ptes(gtt->cfg.gpu, b->write, b->n);\n"
+INVALIDATE = "    gpu->invalidate(gtt->cfg.gpu);\n"
+RELEASE = "    xengt_space_put(gtt->cfg.space, b->old, frames);\n"
+ORDER = WRITE + INVALIDATE + RELEASE
+COMMIT = "daemon/gtt/commit.c"
+SYNC = "daemon/gtt/sync.c"
+SPT = "daemon/gtt/spt.c"
+
+MUTATIONS = [
+    Mutation("the TLB is invalidated before the PTEs are written", COMMIT, ORDER,
+             INVALIDATE + WRITE + RELEASE),
+    Mutation("the TLB is not invalidated", COMMIT, ORDER, WRITE + RELEASE),
+    Mutation("frames are released before the TLB is invalidated", COMMIT, ORDER,
+             WRITE + RELEASE + INVALIDATE),
+    Mutation("frames are released before the PTEs are written", COMMIT, ORDER,
+             RELEASE + WRITE + INVALIDATE),
+    Mutation("frames are never released", COMMIT, ORDER, WRITE + INVALIDATE),
+    Mutation("PTEs are made before the frames are mapped", COMMIT,
+             "    map_new_frames(gtt);\n    make_ptes(gtt, &frames, &children);\n",
+             "    make_ptes(gtt, &frames, &children);\n    map_new_frames(gtt);\n"),
+    Mutation("an entry whose map failed is used all the same", COMMIT,
+             "if (c->frame && !err)", "if (c->frame)"),
+    Mutation("tables are given up before the TLB is invalidated", COMMIT, ORDER,
+             WRITE + "    for (uint32_t i = 0; i < children; i++) {\n"
+             "        spt_put(gtt, b->old_child[i]);\n    }\n    children = 0;\n"
+             + INVALIDATE + RELEASE),
+    Mutation("an address space goes while the TLB knows it", "daemon/gtt/ppgtt.c",
+             "    gtt->cfg.gpu->ops->invalidate(gtt->cfg.gpu);\n", ""),
+    Mutation("an address space goes while an engine uses it", "daemon/gtt/ppgtt.c",
+             "    if (!mm->refs && !is_running(gtt, mm)) {\n        drop(gtt, mm);",
+             "    if (!mm->refs) {\n        drop(gtt, mm);"),
+    Mutation("a table is tracked without a last comparison", SPT,
+             "        spt_compare(gtt, ready[i]);\n", ""),
+    Mutation("the last comparison comes before the tracking", SPT,
+             "    if (!count || track(gtt, gfn, count, true)) {\n",
+             "    for (size_t i = 0; i < count; i++) {\n        spt_compare(gtt, ready[i]);\n    }\n"
+             "    if (!count || track(gtt, gfn, count, true)) {\n        return;\n    }\n"
+             "    for (size_t i = 0; i < count; i++) {\n        become_tracked(gtt, ready[i]);\n"
+             "    }\n    if (count) {\n"),
+    Mutation("a table goes out of sync before its copy is made", SPT,
+             "    spt->copy = new_copy(gtt);\n    if (!spt->copy && !spt->hopeless) {\n",
+             "    track(gtt, &spt->gfn, 1, false);\n    world_pause();\n"
+             "    spt->copy = new_copy(gtt);\n    if (!spt->copy && !spt->hopeless) {\n"),
+    Mutation("a page stays tracked after its table's end", SPT,
+             "        untrack_later(gtt, spt->gfn);\n", ""),
+    Mutation("a page that is a table of two kinds is tracked", SPT,
+             "!spt->hopeless && first == spt && !next_of_gfn(spt);", "!spt->hopeless && first;"),
+    Mutation("tables of different kinds share a shadow", SPT,
+             "    while (spt && spt->kind != kind) {\n", "    while (false) {\n"),
+    Mutation("the guest's store into a tracked page is not done", SPT,
+             "        store((uint8_t *)(uintptr_t)spt->guest + offset, value, size);\n", "        ;\n"),
+    Mutation("tables out of sync are not compared", SYNC, "    compare_loose(gtt);\n", ""),
+    Mutation("half an entry is used as an entry", SYNC,
+             "    bool whole = !(gtt->flags[entry] & GTT_HALF);\n", "    bool whole = true;\n"),
+    Mutation("a changed layout is not a point of comparison", "daemon/gtt/gtt.c",
+             "    gtt_commit(gtt);\n    xengt_space_invalidate(gtt->cfg.space);\n",
+             "    xengt_space_invalidate(gtt->cfg.space);\n"),
+    Mutation("old mappings are used after the layout changed", "daemon/gtt/gtt.c",
+             "    xengt_space_invalidate(gtt->cfg.space);\n", ""),
+    Mutation("stores outside the windows are kept", "daemon/gtt/gtt.c",
+             "    return GTT_NO_ENTRY;\n", "    return (uint32_t)(index % gtt->entries);\n"),
+    Mutation("a reset keeps the address spaces", "daemon/gtt/gtt.c", "    mm_drop_all(gtt);\n", ""),
+    Mutation("pages of 64 KiB are taken for those of 4 KiB", SYNC,
+             "entry & f->pages_64k ? SPT_PT_64K : SPT_PT", "SPT_PT"),
+]
+
+
+def build_commands(builddir: Path):
+    """Every command that makes the model test, in order."""
+    out = subprocess.run(["ninja", "-C", str(builddir), "-t", "commands", TARGET], check=True,
+                         capture_output=True, text=True).stdout
+    return [line for line in out.splitlines() if line.strip()]
+
+
+def run_mutation(mutation, builddir, commands):
+    """An empty string: it was noticed; otherwise what went wrong."""
+    text = (SOURCE / mutation.file).read_text()
+    if text.count(mutation.old) != 1:
+        return f"its text is {text.count(mutation.old)} times in {mutation.file}"
+    original = os.path.relpath(SOURCE / mutation.file, builddir)
+    compile_line = next((c for c in commands if f"-c {original}" in c), None)
+    if not compile_line:
+        return f"no command compiles {original}"
+    obj = compile_line.split(" -o ")[1].split()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        source, mutated = Path(folder) / Path(mutation.file).name, f"{folder}/mutated.o"
+        source.write_text("static inline void world_pause(void)\n{\n}\n"
+                          + text.replace(mutation.old, mutation.new))
+        include = f"-iquote {(SOURCE / mutation.file).parent}"
+        command = compile_line.replace(f"-c {original}", f"-w {include} -c {source}")
+        command = command.replace(f" -o {obj}", f" -o {mutated}").replace(
+            f"-MF {obj}.d", f"-MF {mutated}.d")
+        link = commands[-1].replace(f" {obj} ", f" {mutated} ").replace(
+            f"-o {TARGET}", f"-o {folder}/test")
+        for step in (command, link):
+            result = subprocess.run(step, shell=True, cwd=builddir, capture_output=True, text=True,
+                                    check=False)
+            if result.returncode:
+                return "does not compile: " + result.stderr.strip().splitlines()[:2].__str__()
+        try:
+            result = subprocess.run([f"{folder}/test"], capture_output=True, timeout=TIMEOUT,
+                                    check=False, cwd=folder,
+                                    env={**os.environ, "XENGT_MODEL_OPERATIONS": OPERATIONS,
+                                         "XENGT_MODEL_FAIL_FAST": "1"})
+        except subprocess.TimeoutExpired:
+            return ""  # it does not even end
+    return "" if result.returncode else "nobody noticed"
+
+
+def main():
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--builddir", type=Path, default=Path("build"))
+    parser.add_argument("filter", nargs="?", default="", help="mutations whose names contain this")
+    args = parser.parse_args()
+    builddir = args.builddir.resolve()
+    commands = build_commands(builddir)
+    chosen = [m for m in MUTATIONS if args.filter in m.name]
+    failed = 0
+    print(f"1..{len(chosen)}", flush=True)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        for n, (mutation, problem) in enumerate(zip(chosen, pool.map(
+                lambda m: run_mutation(m, builddir, commands), chosen)), 1):
+            failed += bool(problem)
+            print(f"{'not ok' if problem else 'ok'} {n} - noticed: {mutation.name}")
+            if problem:
+                print(f"# {problem}")
+            sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

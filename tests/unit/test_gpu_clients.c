@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The software GPU and its clients: workloads, translations, turns, and that nobody has what is
+ * another's.
+ */
+
+#include "gpu_fixture.h"
+
+/* --- workloads ------------------------------------------------------------------------------ */
+
+/* One after the other; MI_BATCH_BUFFER_END ends one, and those not to be run are not. */
+static void test_buffers(void **state)
+{
+    uint32_t first[] = {MI_STORE_DWORD, DATA, 0, 1};
+    uint32_t second[] = {MI_BATCH_END, 0xffffffff};
+    uint32_t third[] = {0xffffffff, MI_STORE_DWORD, DATA + 4, 0, 2, MI_BATCH_END};
+    uint32_t fourth[] = {MI_BATCH_START, A_BATCH + 4, 0, MI_STORE_DWORD, DATA + 8, 0, 3};
+    const struct gpu_buffer buffers[] = {
+        {.address = A_RING, .dw = first, .count = 4, .run = true},
+        {.address = A_RING, .dw = NULL, .count = 0, .run = true},
+        {.address = A_RING, .dw = second, .count = 2, .run = true},
+        {.address = A_BATCH, .dw = third, .count = 6},
+        {.address = A_RING, .dw = fourth, .count = 7, .run = true},
+    };
+    const struct gpu_workload workload = {.buffer = buffers, .buffers = 5};
+    struct fixture *fx = *state;
+
+    assert_int_equal(fx->gpu->ops->execute(fx->a, fx->engine, &workload), 0);
+    memset(first, 0xff, sizeof(first));
+    memset(third, 0xff, sizeof(third));
+    run_all(fx, 3);
+    expect_done(fx);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(get(fx, DATA + 4 * i), i + 1);
+    }
+}
+
+static void test_execute_refuses(void **state)
+{
+    static const uint32_t noop;
+    const struct gpu_buffer not_run = {.address = A_RING, .dw = &noop, .count = 1};
+    const struct gpu_buffer empty = {.address = A_RING, .run = true};
+    const struct gpu_buffer uneven = {.address = A_RING + 2, .dw = &noop, .count = 1, .run = true};
+    const struct gpu_workload cases[] = {
+        {.buffers = 0},
+        {.buffer = &not_run, .buffers = 1},
+        {.buffer = &empty, .buffers = 1},
+        {.buffer = &uneven, .buffers = 1},
+    };
+    struct fixture *fx = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(fx->gpu->ops->execute(fx->a, fx->engine, &cases[i]), -EINVAL);
+        assert_true(state_of(fx, fx->a).idle);
+    }
+    EMIT(fx, MI_NOOP);
+    assert_int_equal(submit_to(fx, fx->engine), 0);
+    assert_int_equal(submit_to(fx, fx->engine), -EBUSY);
+    run_all(fx, 1);
+    assert_int_equal(submit_to(fx, fx->engine), 0);
+}
+
+static void test_engine_state(void **state)
+{
+    struct fixture *fx = *state;
+
+    EMIT(fx, MI_STORE_DWORD, DATA, 0, 1, MI_BATCH_START, A_BATCH, 0);
+    PUT(fx, A_BATCH, MI_NOOP, MI_BATCH_END);
+    submit(fx);
+    assert_int_equal(state_of(fx, fx->a).acthd, A_RING);
+    assert_true(fx->gpu->ops->run(fx->gpu, 1));
+    assert_int_equal(state_of(fx, fx->a).acthd, A_RING + 16);
+    assert_int_equal(state_of(fx, fx->a).ipehr, MI_STORE_DWORD);
+    assert_true(fx->gpu->ops->run(fx->gpu, 2));
+    assert_int_equal(state_of(fx, fx->a).acthd, A_BATCH + 4);
+    assert_false(state_of(fx, fx->a).idle);
+    assert_int_equal(state_of(fx, fx->a).done, 0);
+    assert_false(fx->gpu->ops->run(fx->gpu, 1));
+    expect_done(fx);
+}
+
+/* --- translations --------------------------------------------------------------------------- */
+
+static void store(struct fixture *fx, uint32_t value)
+{
+    EMIT(fx, MI_STORE_DWORD, DATA, 0, value);
+    execute(fx);
+}
+
+static uint32_t in_frame(struct fixture *fx, uint32_t frame)
+{
+    uint32_t value;
+
+    memcpy(&value, fx->port->memory + (size_t)frame * PAGE, sizeof(value));
+    return value;
+}
+
+static void test_tlb_is_stale_until_invalidate(void **state)
+{
+    struct fixture *fx = *state;
+
+    map(fx, A_DATA, 252);
+    store(fx, 1);
+    map(fx, A_DATA, 253);
+    store(fx, 2);
+    assert_int_equal(in_frame(fx, 252), 2);
+    assert_int_equal(in_frame(fx, 253), 0);
+    assert_true(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 252));
+    assert_true(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 253));
+    fx->gpu->ops->invalidate(fx->gpu);
+    assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 252));
+    store(fx, 3);
+    assert_int_equal(in_frame(fx, 252), 2);
+    assert_int_equal(in_frame(fx, 253), 3);
+}
+
+static void test_eager_shows_a_wrong_order(void **state)
+{
+    struct fixture *fx = *state;
+
+    map(fx, A_DATA, 252);
+    store(fx, 1);
+    fx->gpu->ops->invalidate(fx->gpu);
+    map(fx, A_DATA, 253);
+    assert_true(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 252));
+    store(fx, 2);
+    assert_int_equal(in_frame(fx, 252), 2);
+    fx->gpu->ops->invalidate(fx->gpu);
+    assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 252));
+    store(fx, 3);
+    assert_int_equal(in_frame(fx, 253), 3);
+}
+
+static void test_holds(void **state)
+{
+    struct fixture *fx = *state;
+
+    assert_true(fx->gpu->ops->holds(fx->gpu, FRAME_BASE));
+    assert_true(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + fx->frame[A_DATA]));
+    assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 254));
+    set_pte(fx, A_DATA, ((uint64_t)FRAME_BASE + 254) * PAGE);
+    assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 254));
+    set_pte(fx, GTT_ENTRIES, ((uint64_t)FRAME_BASE + 254) * PAGE | GPU_PTE_PRESENT);
+    assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 254));
+}
+
+/* --- clients -------------------------------------------------------------------------------- */
+
+static void test_clients_take_turns(void **state)
+{
+    static const uint32_t noops[500];
+    struct fixture *fx = *state;
+    struct gpu_stats a, b;
+
+    for (unsigned i = 0; i < 500; i++) {
+        EMIT(fx, MI_NOOP);
+    }
+    /* One client keeps two engines busy and gets no more for it. */
+    assert_int_equal(submit_to(fx, GPU_BCS), 0);
+    assert_int_equal(submit_to(fx, GPU_RCS), 0);
+    submit_b(fx, noops, 500);
+    assert_true(fx->gpu->ops->run(fx->gpu, 400));
+    fx->gpu->ops->client_stats(fx->a, &a);
+    fx->gpu->ops->client_stats(fx->b, &b);
+    assert_int_equal(a.commands, 200);
+    assert_int_equal(b.commands, 200);
+    assert_int_equal(state_of(fx, fx->a).acthd, A_RING + 400);
+}
+
+/* Whoever hangs loses nothing of the others' time but his turns. */
+static void test_a_hang_is_its_clients_own(void **state)
+{
+    uint32_t b[] = {MI_STORE_DWORD, B_DATA, 0, 1, MI_STORE_DWORD, B_DATA, 0, 2};
+    struct fixture *fx = *state;
+
+    PUT(fx, A_BATCH, MI_BATCH_START, A_BATCH, 0);
+    EMIT(fx, MI_BATCH_START, A_BATCH, 0);
+    submit(fx);
+    assert_true(fx->gpu->ops->run(fx->gpu, 100));
+    submit_b(fx, b, 8);
+    EMIT(fx, MI_STORE_DWORD, DATA, 0, 3);
+    assert_int_equal(submit_to(fx, GPU_VCS0), 0);
+    assert_true(fx->gpu->ops->run(fx->gpu, 10));
+    assert_int_equal(get(fx, B_DATA), 2);
+    assert_int_equal(get(fx, DATA), 3);
+    assert_false(state_of(fx, fx->a).idle);
+    assert_int_equal(state_of(fx, fx->b).done, 1);
+    reset(fx);
+    assert_false(fx->gpu->ops->run(fx->gpu, 10));
+}
+
+static void test_an_error_is_its_clients_own(void **state)
+{
+    static const uint32_t b[] = {MI_STORE_DWORD, B_DATA, 0, 11};
+    struct fixture *fx = *state;
+
+    submit_b(fx, b, 4);
+    EMIT(fx, MI_STORE_DWORD, B_DATA, 0, 22);
+    expect_failure(fx, "address 0xc9000 outside the windows");
+    assert_int_equal(get(fx, B_DATA), 11);
+    assert_false(state_of(fx, fx->b).error);
+}
+
+/* Work left behind goes with its client. */
+static void test_client_leaves_at_work(void **state)
+{
+    const struct gpu_range a[GPU_RANGES] = {{A_COMMANDS, A_PAGES}, {A_DATA, A_PAGES}};
+    struct fixture *fx = *state;
+
+    EMIT(fx, MI_NOOP, MI_NOOP, MI_NOOP);
+    submit(fx);
+    assert_true(fx->gpu->ops->run(fx->gpu, 1));
+    fx->gpu->ops->client_close(fx->a);
+    assert_false(fx->gpu->ops->run(fx->gpu, 1));
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, &fx->a), 0);
+}
+
+/* Random commands with random operands: whatever they do, they do it to their own pages. */
+static void test_garbage_stays_inside(void **state)
+{
+    static const uint32_t headers[] = {MI_STORE_DWORD, MI_STORE_QWORD,  MI_FLUSH_STORE,
+                                       MI_BATCH_START, MI_BATCH_SECOND, XY_COLOR,
+                                       XY_COPY};
+    static const uint32_t interesting[] = {DATA,       A_BATCH,    B_DATA,     A_END - 8,
+                                           0,          0x80008000, 0x7fff7fff, 0x03f00000,
+                                           0x03cc0000, 0xffffffff};
+    static uint8_t before[FRAMES][PAGE];
+    struct fixture *fx = *state;
+    bool own[FRAMES] = {false};
+
+    for (uint32_t i = 0; i < A_PAGES; i++) {
+        own[fx->frame[A_COMMANDS + i]] = true;
+        own[fx->frame[A_DATA + i]] = true;
+    }
+    for (size_t i = 0; i < (size_t)FRAMES * PAGE; i++) {
+        fx->port->memory[i] = (uint8_t)random_below(fx, 256);
+    }
+    memcpy(before, fx->port->memory, sizeof(before));
+
+    for (unsigned round = 0; round < 3000; round++) {
+        EMIT(fx,
+             headers[random_below(fx, 7)] ^ (random_below(fx, 4) ? 0 : 1u << random_below(fx, 32)));
+        for (unsigned i = 0; i < 12; i++) {
+            uint32_t value = interesting[random_below(fx, 10)];
+
+            EMIT(fx, random_below(fx, 3) ? value ^ random_below(fx, 0x10000) : value);
+        }
+        submit(fx);
+        fx->gpu->ops->run(fx->gpu, 200);
+        reset(fx);
+    }
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        if (!own[i]) {
+            assert_memory_equal(fx->port->memory + (size_t)i * PAGE, before[i], PAGE);
+        }
+    }
+}
+
+static void test_client_open_refuses(void **state)
+{
+    static const struct gpu_range cases[][GPU_RANGES] = {
+        {{A_COMMANDS, 1}, {0, 0}},  {{0, 1}, {A_DATA + A_PAGES - 1, 10}},
+        {{0, GTT_ENTRIES}, {0, 0}}, {{GTT_ENTRIES - 1, 2}, {0, 0}},
+        {{UINT32_MAX, 1}, {0, 0}},  {{1, UINT32_MAX}, {0, 0}},
+        {{0, 8}, {7, 1}},
+    };
+    const struct gpu_range fine[GPU_RANGES] = {{0, 8}, {8, 8}};
+    struct fixture *fx = *state;
+    struct gpu_client *client;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(fx->gpu->ops->client_open(fx->gpu, cases[i], &client), -ENOSPC);
+    }
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, &client), 0);
+    fx->gpu->ops->client_close(client);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, &client), 0);
+}
+
+/* Whoever gets a window next finds scratch, whatever its last owner left in PTEs or TLB. */
+static void test_window_of_a_client_that_left(void **state)
+{
+    const struct gpu_range a[GPU_RANGES] = {{A_COMMANDS, A_PAGES}, {A_DATA, A_PAGES}};
+    struct fixture *fx = *state;
+
+    store(fx, 1);
+    fx->gpu->ops->client_close(fx->a);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, &fx->a), 0);
+    assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + fx->frame[A_DATA]));
+}
+
+static void test_open_refuses_options(void **state)
+{
+    static const uint32_t entries[] = {0, 3, 1u << 21, UINT32_MAX};
+    struct gpu *gpu;
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof(entries) / sizeof(entries[0]); i++) {
+        bool last = i == sizeof(entries) / sizeof(entries[0]);
+        const struct gpu_soft_options options = {.gtt_entries = last ? 16 : entries[i]};
+        struct fake_port *port = fake_open();
+        bool closed = false;
+
+        port->closed = &closed;
+        if (last) {
+            port->base.scratch |= UINT64_C(1) << 60;
+        }
+        assert_int_equal(gpu_soft_open(&port->base, &options, &gpu), -EINVAL);
+        assert_true(closed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_buffers),
+        TEST(test_execute_refuses),
+        TEST(test_engine_state),
+        TEST(test_tlb_is_stale_until_invalidate),
+        cmocka_unit_test_setup_teardown(test_eager_shows_a_wrong_order, set_up_eager, tear_down),
+        TEST(test_holds),
+        TEST(test_clients_take_turns),
+        TEST(test_a_hang_is_its_clients_own),
+        TEST(test_an_error_is_its_clients_own),
+        TEST(test_client_leaves_at_work),
+        TEST(test_garbage_stays_inside),
+        TEST(test_client_open_refuses),
+        TEST(test_window_of_a_client_that_left),
+        cmocka_unit_test(test_open_refuses_options),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

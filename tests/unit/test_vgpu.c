@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The vGPU's registers: what a driver polls, PVINFO, fences, resets, the aperture. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "vgpu_fake.h"
+
+/* --- the tables -------------------------------------------------------------------------- */
+
+static void check_order(const struct reg *table, size_t n, uint32_t end)
+{
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(table[i].offset % 4, 0);
+        assert_true(table[i].count > 0);
+        assert_true(table[i].offset + table[i].count * 4 <= end);
+        if (i) {
+            assert_true(table[i].offset >= table[i - 1].offset + table[i - 1].count * 4);
+        }
+        for (uint32_t k = 0; k < table[i].count; k++) {
+            assert_ptr_equal(reg_find(table, n, table[i].offset + 4 * k), &table[i]);
+        }
+    }
+}
+
+static void test_tables_are_in_order(void **state)
+{
+    (void)state;
+    check_order(engine_regs, engine_regs_count, ENGINE_REGS_SIZE);
+    check_order(gpu_regs, gpu_regs_count, VGPU_REGS_SIZE);
+    assert_null(reg_find(gpu_regs, gpu_regs_count, 0));
+    assert_null(reg_find(gpu_regs, gpu_regs_count, VGPU_REGS_SIZE - 4));
+    for (int e = 0; e < GPU_ENGINES; e++) { /* no register is in both */
+        assert_null(reg_find(gpu_regs, gpu_regs_count, engine_info[e].base));
+    }
+}
+
+/* What a driver reads and would trip over. */
+static void test_reset_values(void **state)
+{
+    struct fake *f = *state;
+    static const struct {
+        uint32_t offset, value;
+    } expected[] = {
+        {0x42014, 0x40000000},
+        {0xc2014, 0},
+        {0x9120, 0x02000000},
+        {0x9134, 0},
+        {0x9138, 0},
+        {0x913c, 0},
+        {0x42300, 0},
+        {0x4094, 0},
+        {0x4b10, 0},
+        {0x120010, 0},
+        {0x130040, 0x40000000},
+        {0x145998, 0},
+        {0x145e04, 0},
+        {0x20b0, 0},
+        {0x20b8, 0},
+        {0x220b8, 0},
+        {0x206c, UINT32_MAX},
+        {0x941c, 0},
+        {0x44200, 0},
+        {0x44308, 0},
+        {0x44408, 0},
+        {0x209c, 0x200},
+        {0x23a0, 7},
+        {0x78010, 0xc},
+        {0x7800c, 3},
+        {0x78050, 4},
+        {0x78830, UINT32_MAX},
+        {0x78834, UINT32_MAX},
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        if (rd(f, expected[i].offset) != expected[i].value) {
+            fail_msg("0x%x is 0x%x", expected[i].offset, rd(f, expected[i].offset));
+        }
+    }
+    assert_int_equal(stats_of(f).unknown, 0);
+}
+
+/* --- poll loops: over with the first read ------------------------------------------------ */
+
+static void test_engine_reset_handshake(void **state)
+{
+    struct fake *f = *state;
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        uint32_t base = engine_info[e].base;
+        wr(f, base + RING_RESET_CTL, 0x00010001);
+        assert_int_equal(rd(f, base + RING_RESET_CTL), 3);
+        wr(f, base + RING_RESET_CTL, 0x00010000);
+        assert_int_equal(rd(f, base + RING_RESET_CTL), 0);
+        wr(f, base + RING_MI_MODE, 0x01000100);
+        assert_int_equal(rd(f, base + RING_MI_MODE), 0x300);
+        wr(f, base + RING_MI_MODE, 0x01000000);
+        assert_int_equal(rd(f, base + RING_MI_MODE), 0x200);
+    }
+}
+
+static void test_reset_register(void **state)
+{
+    struct fake *f = *state;
+    static const uint32_t bits[GPU_ENGINES] = {
+        [GPU_RCS] = 2, [GPU_VCS0] = 4, [GPU_BCS] = 8, [GPU_VECS] = 16};
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        wr(f, GDRST, bits[e]);
+        assert_int_equal(rd(f, GDRST), 0);
+        for (int other = 0; other < GPU_ENGINES; other++) {
+            assert_int_equal(f->gtt->engine_resets[other], other <= e);
+        }
+    }
+    wr(f, GDRST, 1);
+    assert_int_equal(rd(f, GDRST), 0);
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        assert_int_equal(f->gtt->engine_resets[e], 2);
+    }
+    wr(f, GDRST, 0x20); /* the GuC */
+    assert_int_equal(rd(f, GDRST), 0);
+    assert_int_equal(f->gtt->engine_resets[GPU_RCS], 2);
+}
+
+static void test_other_polls(void **state)
+{
+    struct fake *f = *state;
+    for (uint32_t tlb = 0x4260; tlb <= 0x4270; tlb += 4) {
+        wr(f, tlb, 1);
+        assert_int_equal(rd(f, tlb), 0);
+    }
+    assert_int_equal(f->gtt->commits, 5);
+    wr(f, 0x4260, 2);
+    assert_int_equal(f->gtt->commits, 5);
+    wr(f, GFX_FLSH_CNTL, 1);
+    assert_int_equal(rd(f, GFX_FLSH_CNTL), 0);
+    assert_int_equal(f->gtt->commits, 6);
+
+    wr(f, PCODE_MAILBOX, 0x80000005);
+    assert_int_equal(rd(f, PCODE_MAILBOX), 0);
+
+    wr(f, 0x45404, 0x80000000);
+    assert_int_equal(rd(f, 0x45404), 0xc0000000);
+    wr(f, 0x45404, 0);
+    assert_int_equal(rd(f, 0x45404), 0);
+
+    wr(f, FORCEWAKE_MT, 0x00010001);
+    assert_int_equal(rd(f, FORCEWAKE_ACK), 1);
+    wr(f, FORCEWAKE_MT, 0x00010000);
+    assert_int_equal(rd(f, FORCEWAKE_ACK), 0);
+}
+
+static void test_interrupt_registers_read_zero(void **state)
+{
+    struct fake *f = *state;
+    static const uint32_t banks[] = {0x44300, 0x44310, 0x44320, 0x44330, 0x44400, 0x44410,
+                                     0x44420, 0x44440, 0x44460, 0x444e0, 0xc4000};
+    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++) {
+        wr(f, banks[i] + 4, UINT32_MAX);
+        wr(f, banks[i] + 0xc, 0);
+        wr(f, banks[i] + 8, UINT32_MAX);
+        wr(f, banks[i] + 8, UINT32_MAX);
+        assert_int_equal(rd(f, banks[i] + 8), 0);
+        assert_int_equal(rd(f, banks[i] + 4), UINT32_MAX);
+        assert_int_equal(rd(f, banks[i]), 0);
+    }
+}
+
+static void test_timestamp_runs(void **state)
+{
+    struct fake *f = *state;
+    uint64_t first = vgpu_mmio_read(f->vgpu, RCS + RING_TIMESTAMP, 8);
+    usleep(2000);
+    uint64_t second = vgpu_mmio_read(f->vgpu, BCS + RING_TIMESTAMP, 8);
+    assert_true(second - first >= 2000000 / 80);
+    assert_true(second - first < UINT64_C(60000000000) / 80);
+}
+
+/* --- kinds of registers ------------------------------------------------------------------ */
+
+static void test_flags(void **state)
+{
+    struct fake *f = *state;
+    wr(f, 0x42014, 0); /* read-only */
+    assert_int_equal(rd(f, 0x42014), 0x40000000);
+    assert_int_equal(stats_of(f).dropped, 1);
+    wr(f, 0x20c0, 0x00ff0055); /* masked */
+    wr(f, 0x20c0, 0x000f000a);
+    assert_int_equal(rd(f, 0x20c0), 0x5a);
+    wr(f, 0x40e0, 0x11223344); /* storage that is known */
+    assert_int_equal(rd(f, 0x40e0), 0x11223344);
+    assert_int_equal(stats_of(f).unknown, 0);
+}
+
+static void test_unknown_registers(void **state)
+{
+    struct fake *f = *state;
+    for (uint32_t i = 0; i < 64; i++) {
+        wr(f, 0x5000 + 4 * i, i + 1);
+        wr(f, 0x61000 + 4 * i, i + 2);
+    }
+    assert_int_equal(rd(f, 0x5004), 2);
+    assert_int_equal(rd(f, 0x61004), 3);
+    assert_int_equal(stats_of(f).unknown, 128);
+    assert_int_equal(f->lines, 2); /* one of each kind */
+}
+
+static void test_access_sizes(void **state)
+{
+    struct fake *f = *state;
+    vgpu_mmio_write(f->vgpu, 0x5000, UINT64_C(0x1122334455667788), 8);
+    assert_int_equal(rd(f, 0x5004), 0x11223344);
+    vgpu_mmio_write(f->vgpu, 0x5001, 0xaa, 1);
+    vgpu_mmio_write(f->vgpu, 0x5002, 0xbbcc, 2);
+    assert_int_equal(rd(f, 0x5000), 0xbbccaa88);
+    assert_int_equal(vgpu_mmio_read(f->vgpu, 0x5003, 1), 0xbb);
+    assert_int_equal(vgpu_mmio_read(f->vgpu, 0x78008, 2), 1);
+    assert_true(vgpu_mmio_read(f->vgpu, 0x5001, 4) == UINT64_MAX);
+    assert_true(vgpu_mmio_read(f->vgpu, 0x5000, 3) == UINT64_MAX);
+    assert_true(vgpu_mmio_read(f->vgpu, VGPU_MMIO_SIZE, 4) == UINT64_MAX);
+    assert_true(vgpu_mmio_read(f->vgpu, UINT64_MAX - 3, 4) == UINT64_MAX);
+    assert_int_equal(vgpu_mmio_read(f->vgpu, 0x400000, 4), 0);
+    vgpu_mmio_write(f->vgpu, 0x400000, 1, 4);
+    vgpu_mmio_write(f->vgpu, VGPU_MMIO_SIZE + 64, 1, 4);
+    /* A byte of a register that is cleared by ones clears no other byte. */
+    *vgpu_reg(f->vgpu, GT_IRQ(0) + 8) = 0x01010101;
+    vgpu_mmio_write(f->vgpu, GT_IRQ(0) + 8, 1, 1);
+    assert_int_equal(rd(f, GT_IRQ(0) + 8), 0x01010100);
+}
+
+static void test_gtt_half(void **state)
+{
+    struct fake *f = *state;
+    vgpu_mmio_write(f->vgpu, 0x800008, 5, 8);
+    vgpu_mmio_write(f->vgpu, 0x800008, 5, 4);
+    assert_int_equal(f->gtt->gtt_writes, 2);
+    assert_int_equal(vgpu_mmio_read(f->vgpu, 0x800010, 8), 0x10);
+}
+
+static void test_status_page(void **state)
+{
+    struct fake *f = *state;
+    wr(f, RCS + RING_HWS_PGA, AT(HIGH_FIRST + 2));
+    assert_int_equal(rd(f, RCS + RING_HWS_PGA), AT(HIGH_FIRST + 2));
+    wr(f, RCS + RING_HWS_PGA, OUTSIDE);
+    assert_int_equal(rd(f, RCS + RING_HWS_PGA), AT(HIGH_FIRST + 2));
+    assert_int_equal(stats_of(f).dropped, 1);
+}
+
+static void test_force_to_nonpriv(void **state)
+{
+    struct fake *f = *state;
+    wr(f, RCS + 0x4d4, 0x2094);
+    assert_int_equal(rd(f, RCS + 0x4d4), 0x2094);
+    wr(f, RCS + 0x4d4, 0x2230);
+    assert_int_equal(rd(f, RCS + 0x4d4), 0x2094);
+}
+
+/* --- PVINFO ------------------------------------------------------------------------------ */
+
+static void test_pvinfo(void **state)
+{
+    struct fake *f = *state;
+    find_vgpu(f);
+    assert_int_equal(rd(f, 0x78040), AT(LOW_FIRST));
+    assert_int_equal(rd(f, 0x78044), AT(LOW_COUNT));
+    assert_int_equal(rd(f, 0x78048), AT(HIGH_FIRST));
+    assert_int_equal(rd(f, 0x7804c), AT(HIGH_COUNT));
+    for (uint32_t offset = 0x78000; offset < 0x79000; offset += 4) {
+        bool writable =
+            (offset >= 0x78804 && offset < 0x78808) || (offset >= 0x78830 && offset < 0x78860);
+        bool acts = offset >= 0x78808 && offset <= 0x78818;
+        if (!acts) {
+            uint32_t before = rd(f, offset);
+            wr(f, offset, ~before);
+            assert_int_equal(rd(f, offset), writable ? ~before : before);
+        }
+    }
+    assert_well(f);
+}
+
+static void test_insufficient_resources(void **state)
+{
+    struct fake *f = *state;
+    wr(f, 0x78808 + 8, 1);
+    assert_failsafe(f, "insufficient");
+}
+
+static void notify(struct fake *f, uint32_t code)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        wr(f, 0x78838 + 4 * i, i % 2 ? 0 : 0x10000 * (i / 2 + 1));
+    }
+    wr(f, 0x78818, code);
+}
+
+static void test_ppgtt_notifications(void **state)
+{
+    struct fake *f = *state;
+    notify(f, 4);
+    assert_int_equal(f->gtt->created.levels, 4);
+    assert_int_equal(f->gtt->created.pdp[0], 0x10000);
+    assert_int_equal(f->gtt->created.pdp[1], 0);
+    notify(f, 2);
+    assert_int_equal(f->gtt->created.levels, 3);
+    assert_int_equal(f->gtt->created.pdp[3], 0x40000);
+    notify(f, 5);
+    assert_int_equal(f->gtt->destroyed.levels, 4);
+    notify(f, 3);
+    assert_int_equal(f->gtt->destroyed.levels, 3);
+    notify(f, 6);
+    notify(f, 7);
+    assert_well(f);
+    assert_int_equal(stats_of(f).notifications, 6);
+    f->gtt->ppgtt_error = -ENOENT;
+    notify(f, 5);
+    assert_well(f);
+    assert_int_equal(stats_of(f).ppgtt_failures, 1);
+    f->gtt->ppgtt_error = -EINVAL;
+    notify(f, 4);
+    assert_failsafe(f, "0x10000 is no root");
+}
+
+static void test_notification_that_is_none(void **state)
+{
+    notify(*state, 8);
+    assert_failsafe(*state, "notification 8");
+}
+
+static void test_log_is_bounded(void **state)
+{
+    struct fake *f = *state;
+    f->gtt->ppgtt_error = -ENOENT;
+    for (int i = 0; i < 1000; i++) {
+        notify(f, 5);
+    }
+    assert_in_range(f->lines, 1, 201);
+}
+
+/* --- fences ------------------------------------------------------------------------------ */
+
+static void test_fences(void **state)
+{
+    struct fake *f = *state;
+    find_vgpu(f);
+    for (uint32_t n = 0; n < 32; n++) {
+        wr(f, FENCES + 8 * n, n + 1);
+        wr(f, FENCES + 8 * n + 4, n + 2);
+        assert_int_equal(rd(f, FENCES + 8 * n), n < 4 ? n + 1 : 0);
+        assert_int_equal(rd(f, FENCES + 8 * n + 4), n < 4 ? n + 2 : 0);
+    }
+    assert_well(f);
+}
+
+static void test_unaware_guests(void **state)
+{
+    struct fake *f = *state;
+    wr(f, FENCES + 8 * 3, 1);
+    assert_well(f);
+    wr(f, FENCES + 8 * 4, 1);
+    assert_failsafe(f, "fence 4 of 4");
+    vgpu_reset(f->vgpu);
+    wr(f, RCS + RING_MODE, 0x80008000);
+    assert_failsafe(f, "does not know");
+    vgpu_reset(f->vgpu);
+    find_vgpu(f);
+    wr(f, RCS + RING_MODE, 0x80008000);
+    assert_well(f);
+    wr(f, RCS + RING_MODE, 0x00010001);
+    assert_failsafe(f, "only the ring may");
+}
+
+/* --- failsafe and reset ------------------------------------------------------------------ */
+
+static void test_failsafe_is_storage(void **state)
+{
+    struct fake *f = *state;
+    enable_interrupts(f);
+    wr(f, 0x78808, 1);
+    assert_failsafe(f, "insufficient");
+    unsigned resets = f->gtt->engine_resets[GPU_RCS];
+    wr(f, GDRST, 1);
+    assert_int_equal(rd(f, GDRST), 1);
+    assert_int_equal(f->gtt->engine_resets[GPU_RCS], resets);
+    wr(f, GFX_FLSH_CNTL, 1);
+    assert_int_equal(f->gtt->commits, 0);
+    wr(f, 0x2044, 7);
+    assert_int_equal(rd(f, 0x2044), 7);
+    irq_event(f->vgpu, &f->vgpu->engine[GPU_RCS], EVENT_USER);
+    assert_int_equal(f->interrupts, 0);
+    vgpu_mmio_write(f->vgpu, 0x800000, 1, 8);
+    assert_int_equal(f->gtt->gtt_writes, 0);
+    vgpu_check(f->vgpu);
+}
+
+static void test_reset(void **state)
+{
+    struct fake *f = *state;
+    find_vgpu(f);
+    wr(f, 0x2044, 7);
+    wr(f, RCS + RING_HWS_PGA, AT(LOW_FIRST));
+    wr(f, FENCES, 5);
+    wr(f, 0x78818, 99);
+    assert_failsafe(f, "99");
+    vgpu_reset(f->vgpu);
+    assert_null(vgpu_failsafe(f->vgpu));
+    assert_int_equal(f->gtt->resets, 1);
+    assert_int_equal(rd(f, 0x2044), 0);
+    assert_int_equal(rd(f, FENCES), 0);
+    assert_int_equal(rd(f, RCS + RING_HWS_PGA), 0);
+    assert_int_equal(rd(f, RCS + RING_IMR), UINT32_MAX);
+    find_vgpu(f);
+}
+
+static void test_too_many_fences(void **state)
+{
+    struct vgpu *vgpu;
+    const struct vgpu_config config = {.gtt = calloc(1, sizeof(struct gtt)), .fences = 33};
+    (void)state;
+    assert_int_equal(vgpu_create(&config, &vgpu), -EINVAL);
+    assert_null(vgpu);
+}
+
+/* --- the aperture ------------------------------------------------------------------------ */
+
+static void test_aperture(void **state)
+{
+    struct fake *f = *state;
+    uint64_t at = AT(LOW_FIRST + 3);
+    vgpu_aperture_write(f->vgpu, at, UINT64_C(0x1122334455667788), 8);
+    assert_int_equal(peek(f, at + 4), 0x11223344);
+    assert_int_equal(vgpu_aperture_read(f->vgpu, at + 2, 2), 0x5566);
+    assert_int_equal(vgpu_aperture_read(f->vgpu, at + 7, 1), 0x11);
+    assert_true(vgpu_aperture_read(f->vgpu, at, 8) == UINT64_C(0x1122334455667788));
+    assert_true(vgpu_aperture_read(f->vgpu, OUTSIDE, 4) == UINT64_MAX);
+    assert_true(vgpu_aperture_read(f->vgpu, at + 1, 4) == UINT64_MAX);
+    assert_true(vgpu_aperture_read(f->vgpu, at, 16) == UINT64_MAX);
+    f->gtt->hole[3] = true;
+    assert_true(vgpu_aperture_read(f->vgpu, at, 4) == UINT64_MAX);
+    vgpu_aperture_write(f->vgpu, at, 1, 4);
+    assert_int_equal(stats_of(f).dropped, 1);
+    assert_int_equal(stats_of(f).aperture_writes, 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tables_are_in_order),
+        TEST(test_reset_values),
+        TEST(test_engine_reset_handshake),
+        TEST(test_reset_register),
+        TEST(test_other_polls),
+        TEST(test_interrupt_registers_read_zero),
+        TEST(test_timestamp_runs),
+        TEST(test_flags),
+        TEST(test_unknown_registers),
+        TEST(test_access_sizes),
+        TEST(test_gtt_half),
+        TEST(test_status_page),
+        TEST(test_force_to_nonpriv),
+        TEST(test_pvinfo),
+        TEST(test_insufficient_resources),
+        TEST(test_ppgtt_notifications),
+        TEST(test_notification_that_is_none),
+        TEST(test_log_is_bounded),
+        TEST(test_fences),
+        TEST(test_unaware_guests),
+        TEST(test_failsafe_is_storage),
+        TEST(test_reset),
+        cmocka_unit_test(test_too_many_fences),
+        TEST(test_aperture),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

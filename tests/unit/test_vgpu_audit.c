@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The audit: which privileged commands a guest gets through, and what it is told of the others. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vgpu_fake.h"
+
+#define HWSP   AT(LOW_FIRST)
+#define RING   AT(LOW_FIRST + 1)
+#define IMAGE  AT(HIGH_FIRST)
+#define BATCH  AT(HIGH_FIRST + 4)
+#define BATCH2 AT(HIGH_FIRST + 8)
+#define GOOD   AT(LOW_FIRST + 9)           /* an address of the guest's */
+#define END    (AT(LOW_FIRST + LOW_COUNT)) /* the first that is not */
+#define MI(op) ((uint32_t)(op) << 23)
+#define GGTT   (1u << 22)
+#define START  (MI(0x31) | 1)
+#define BBE    MI(0x0a)
+
+static void setup_engine(struct fake *f, enum gpu_engine engine)
+{
+    vgpu_reset(f->vgpu);
+    memset(f->gtt->hole, 0, sizeof(f->gtt->hole));
+    enable_execlists(f, engine, HWSP);
+    make_context(f, engine, IMAGE, RING);
+    memset(mem(f, RING), 0, PAGE);
+}
+
+/* Runs commands from the ring of a context with a PPGTT. */
+static void run(struct fake *f, enum gpu_engine engine, const uint32_t *dw, size_t n)
+{
+    setup_engine(f, engine);
+    poke_all(f, RING, dw, n);
+    set_tail(f, IMAGE, (n * 4 + 7) & ~7u);
+    submit_list(f, engine, DESCRIPTOR(IMAGE, 1), 0);
+}
+
+/* And from a ring without one. */
+static void run_old(struct fake *f, enum gpu_engine engine, const uint32_t *dw, size_t n)
+{
+    uint32_t base = engine_info[engine].base;
+
+    vgpu_reset(f->vgpu);
+    memset(f->gtt->hole, 0, sizeof(f->gtt->hole));
+    memset(mem(f, RING), 0, PAGE);
+    poke_all(f, RING, dw, n);
+    wr(f, base + RING_HWS_PGA, HWSP);
+    wr(f, base + RING_START, RING);
+    wr(f, base + RING_CTL, 1);
+    wr(f, base + RING_TAIL, (n * 4 + 7) & ~7u);
+}
+
+struct sample {
+    enum gpu_engine engine;
+    uint32_t dw[12];
+    const char *reason; /* NULL: it passes */
+    unsigned n;         /* dwords, 12 when 0 */
+};
+
+typedef void run_fn(struct fake *f, enum gpu_engine engine, const uint32_t *dw, size_t n);
+
+static void try_all(struct fake *f, run_fn *run_it, const struct sample *samples, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sample *s = &samples[i];
+        unsigned before = f->gtt->submissions[s->engine];
+        uint64_t refusals = stats_of(f).refusals;
+
+        run_it(f, s->engine, s->dw, s->n ? s->n : 12);
+        if (!s->reason) {
+            assert_well(f);
+            assert_int_equal(f->gtt->submissions[s->engine], before + 1);
+        } else {
+            assert_failsafe(f, s->reason);
+            assert_int_equal(f->gtt->submissions[s->engine], before);
+            assert_int_equal(stats_of(f).refusals, refusals + 1);
+        }
+    }
+}
+
+#define TRY(f, run_it, samples) try_all(f, run_it, samples, sizeof(samples) / sizeof((samples)[0]))
+
+/* --- what a driver does ------------------------------------------------------------------ */
+
+static void test_driver_commands(void **state)
+{
+    static const struct sample samples[] = {
+        {GPU_RCS, {0x7a000004, 0x00104c0c | 1 << 14 | 1 << 21, 0xd0, 0, 0, 0}},
+        {GPU_RCS, {0x7a000004, 1 << 24 | 1 << 14 | 1 << 20, GOOD, 0, 77, 0, MI(2)}},
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 21 | 1 << 14 | 1 << 18, 0xd0, 0, 0}},
+        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14, GOOD | 4, 0, 77, MI(2), MI(8) | 1, MI(5)}},
+        {GPU_VECS, {MI(0x20) | GGTT | 2, GOOD, 0, 1, 0, MI(5)}},
+        {GPU_RCS, {MI(0x22) | 5, 0x20c0, 1, 0x209c, 2, 0xe4f0, 3, MI(8)}},
+        {GPU_RCS, {MI(0x22) | 9, 0x7300, 1, 0x7000, 2, 0x7004, 3, 0x7008, 4, 0xe4f4, 5}, NULL, 11},
+        {GPU_RCS, {MI(0x24) | GGTT | 2, 0xb118, GOOD, 0, MI(0x22) | 1, 0xb118, 0x40600000}},
+        {GPU_RCS, {MI(0x29) | GGTT | 2, 0xb118, GOOD, 0}},
+        {GPU_BCS, {MI(0x20) | 1 << 21 | 5, 0x10000, 0x7f, 1, 2, 3, 4}}, /* to the PPGTT */
+        {GPU_BCS, {0x54f00008, 0x03cc1000, 0, 0x100400, 0, 0, 0, 0x1000, 0x800000, 0}},
+        {GPU_BCS, {0x54300005, 0x03f01000, 0, 0x100400, 0, 0, 7}},
+        {GPU_RCS, {START | 1 << 8, 0xdead000, 0x7f, MI(8)}}, /* a batch in the PPGTT */
+        {GPU_RCS,
+         {0x69040000, 0x680b0000, 0x78000001, 1, 2, 0x61020001, 0, 0, 0x79000002, 0, 0, 0}},
+        {GPU_RCS, {MI(0x1a) | 1, 1, 2, MI(0x2a) | 1, 0x2358, 0x2600, MI(0x0c)}},
+        {GPU_RCS, {MI(0x2f) | GGTT | 1, GOOD, 0}},
+        {GPU_BCS, {MI(0x24) | GGTT | 2, 0x22358, GOOD, 0}},
+        {GPU_BCS, {BBE, MI(0), MI(7)}},
+    };
+    TRY(*state, run, samples);
+}
+
+/* --- refusals ---------------------------------------------------------------------------- */
+
+static void test_forbidden_commands(void **state)
+{
+    static const struct {
+        uint32_t opcode;
+        const char *name;
+    } forbidden[] = {
+        {0x03, "MI_WAIT_FOR_EVENT"},   {0x12, "MI_LOAD_SCAN_LINES_INCL"},
+        {0x14, "MI_DISPLAY_FLIP"},     {0x18, "MI_SET_CONTEXT"},
+        {0x1b, "MI_SEMAPHORE_SIGNAL"}, {0x1c, "MI_SEMAPHORE_WAIT"},
+        {0x21, "MI_STORE_DATA_INDEX"}, {0x23, "MI_UPDATE_GTT"},
+        {0x27, "MI_CLFLUSH"},          {0x28, "MI_REPORT_PERF_COUNT"},
+        {0x2e, "MI_COPY_MEM_MEM"},     {0x36, "MI_CONDITIONAL_BATCH_BUFFER_END"},
+    };
+    struct fake *f = *state;
+
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        for (int e = 0; e < GPU_ENGINES; e++) {
+            const uint32_t dw[8] = {0, MI(forbidden[i].opcode) | 2};
+
+            run(f, e, dw, 8);
+            assert_failsafe(f, forbidden[i].name);
+            assert_failsafe(f, "at 0x11004: 0x");
+            assert_failsafe(f, "not for guests");
+        }
+    }
+}
+
+static void test_unknown_commands(void **state)
+{
+    static const uint32_t everywhere[] = {0xffffffff, 0x20000000, 0x80000000, 0xa0000000,
+                                          MI(0x0e),   MI(0x3f),   MI(0x2b),   MI(0x30)};
+    static const struct sample by_engine[] = {
+        {GPU_RCS, {0x54f00008}, "RCS: command at 0x11000: unknown command 0x54f00008"},
+        {GPU_BCS, {0x7a000004}, "BCS: command at 0x11000: unknown command 0x7a000004"},
+        {GPU_VCS0, {0x70000003}, "unknown command"},
+        {GPU_VECS, {0x74000003}, "unknown command"},
+        {GPU_RCS, {0x6fff0000}, "unknown command"},
+        {GPU_BCS, {0x50800008}, "unknown command"}, /* a blit of another generation */
+    };
+    struct fake *f = *state;
+
+    for (size_t i = 0; i < 8; i++) {
+        for (int e = 0; e < GPU_ENGINES; e++) {
+            run(f, e, &everywhere[i], 1);
+            assert_failsafe(f, "unknown command 0x");
+        }
+    }
+    TRY(f, run, by_engine);
+}
+
+static void test_lengths(void **state)
+{
+    static const struct sample samples[] = {
+        {GPU_RCS, {0x7a000003}, "PIPE_CONTROL at 0x11000: 0x7a000003 has 5 dwords"},
+        {GPU_BCS, {MI(0x20) | 1}, "MI_STORE_DATA_IMM at 0x11000: 0x10000001 has 3 dwords"},
+        {GPU_BCS, {MI(0x22)}, "has 2 dwords"},
+        {GPU_BCS, {MI(0x31) | 2}, "has 4 dwords"},
+        {GPU_BCS, {0x54f00006}, "has 8 dwords"},
+        {GPU_BCS, {MI(0x22) | 2, BCS + 0x600, 0, BCS + 0x604}, "3 dwords are no pairs"},
+        {GPU_BCS, {MI(0x20) | 1 << 21 | 3, 0, 0, 1, 2, 0}, NULL},
+        {GPU_BCS, {MI(0x20) | 1 << 21 | 2, 0, 0, 1}, "1 dwords are no quadwords"},
+        {GPU_BCS, {MI(0x26) | 1 | 1 << 14, GOOD | 4, 0}, "no data to store"},
+        {GPU_BCS, {0, MI(0x20) | GGTT | 2, GOOD, 0}, "4 dwords, but only 3 are left", 4},
+        {GPU_RCS, {0x78000010, 0}, "18 dwords, but only 2 are left", 2},
+    };
+    TRY(*state, run, samples);
+}
+
+static void test_registers(void **state)
+{
+    struct fake *f = *state;
+    static const struct sample samples[] = {
+        {GPU_RCS, {MI(0x22) | 1, 0x2230, 1}, "register 0x2230 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 3, 0x2600, 1, 0x2270, 1}, "register 0x2270 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0x44200, 1}, "register 0x44200 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0x22600, 1}, "register 0x22600 may not be loaded"},
+        {GPU_BCS, {MI(0x22) | 1, 0x2600, 1}, "register 0x2600 may not be loaded"},
+        {GPU_BCS, {MI(0x22) | 1, 0x7000, 1}, "register 0x7000 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0x5000, 1}, "register 0x5000 may not be loaded"},
+        {GPU_RCS, {MI(0x29) | GGTT | 2, 0xa188, GOOD, 0}, "register 0xa188 may not be loaded"},
+        {GPU_RCS, {MI(0x24) | GGTT | 2, 0x2080, GOOD, 0}, "register 0x2080 may not be stored"},
+        {GPU_RCS, {MI(0x2a) | 1, 0x2080, 0x2600}, "register 0x2080 may not be stored"},
+        {GPU_RCS, {MI(0x2a) | 1, 0x2600, 0x2358}, "register 0x2358 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0x78818, 4}, "register 0x78818 may not be loaded"},
+    };
+    TRY(f, run, samples);
+    for (uint32_t offset = 0; offset < VGPU_REGS_SIZE; offset += 4) { /* PDPs, for instance */
+        bool known = reg_allows(&f->vgpu->engine[GPU_VCS0], offset, REG_LOAD);
+        bool own = offset - VCS0 < ENGINE_REGS_SIZE;
+        assert_true(!known || own);
+    }
+}
+
+static void test_addresses(void **state)
+{
+    static const struct sample samples[] = {
+        {GPU_BCS, {MI(0x20) | GGTT | 2, END, 0, 1}, "4 bytes at 0x50000 lie outside"},
+        {GPU_BCS, {MI(0x20) | GGTT | 2, END - 4, 0, 1}, NULL},
+        {GPU_BCS, {MI(0x20) | GGTT | 3, END - 4, 0, 1, 2}, "8 bytes at 0x4fffc lie outside"},
+        {GPU_BCS, {MI(0x20) | GGTT | 2, GOOD, 1, 1}, "at 0x100019000 lie outside"},
+        {GPU_BCS, {MI(0x20) | GGTT | 2, 0xfffffffc, 0xffffffff, 1}, "lie outside"},
+        {GPU_RCS, {MI(0x24) | GGTT | 2, 0x2600, END, 0}, "MI_STORE_REGISTER_MEM at 0x11000: 4"},
+        {GPU_RCS, {MI(0x29) | GGTT | 2, 0x2600, 0, 0}, "MI_LOAD_REGISTER_MEM at 0x11000: 4"},
+        {GPU_RCS, {MI(0x2f) | GGTT | 1, END, 0}, "MI_ATOMIC"},
+        {GPU_RCS, {MI(0x2f) | GGTT | 2 << 19 | 1, END - 8, 0}, "16 bytes at 0x4fff8 lie outside"},
+        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14, END | 4, 0, 1}, "MI_FLUSH_DW at 0x11000: 8 bytes"},
+        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0xff8, 0, 1}, NULL},
+        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0x1000, 0, 1}, "beyond the status page"},
+        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0, 1, 1}, "beyond the status page"},
+        {GPU_VCS0, {MI(0x26) | 2, END | 4, 0, 1}, NULL}, /* it stores nothing */
+        {GPU_RCS, {0x7a000004, 1 << 24 | 1 << 14, END, 0, 0, 0}, "PIPE_CONTROL at 0x11000: 8"},
+        {GPU_RCS, {0x7a000004, 1 << 21 | 3 << 14, 0x1000, 0, 0, 0}, "beyond the status page"},
+        {GPU_RCS, {0x7a000004, 1 << 24 | 1 << 14, END - 4, 0, 0, 0}, "8 bytes at 0x4fffc lie"},
+        {GPU_RCS, {0x7a000004, 1 << 23, 0x2230, 0, 1, 0}, "register 0x2230 may not be loaded"},
+        {GPU_RCS, {0x7a000004, 1 << 23, 0x2600, 0, 1, 0}, NULL},
+        {GPU_RCS, {MI(0x2f) | GGTT | 0x2500 | 1, END - 8, 0}, "16 bytes at 0x4fff8 lie outside"},
+        {GPU_RCS, {START, END, 0}, "MI_BATCH_BUFFER_START at 0x11000: 4 bytes at 0x50000"},
+        {GPU_RCS, {START, BATCH, 1}, "at 0x100404000 lie outside"},
+    };
+    TRY(*state, run, samples);
+}
+
+/* Without a PPGTT what would go there is refused, and blits have to keep to the windows. */
+static void test_without_ppgtt(void **state)
+{
+    static const struct sample samples[] = {
+        {GPU_BCS, {MI(0x20) | GGTT | 2, GOOD, 0, 1}, NULL},
+        {GPU_BCS, {MI(0x20) | 2, GOOD, 0, 1}, "in a PPGTT that is not there"},
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 14, GOOD, 0, 1}, "in a PPGTT that is not there"},
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0xd0, 0, 1}, NULL},
+        {GPU_BCS, {START | 1 << 8, BATCH, 0}, "in a PPGTT that is not there"},
+        {GPU_RCS, {0x7b000005, 0, 0, 0, 0, 0, 0}, "3DPRIMITIVE at 0x11000: needs a PPGTT"},
+        {GPU_RCS, {0x78000001, 0, 0}, "3DSTATE at 0x11000: needs a PPGTT"},
+        {GPU_RCS, {0x71000003, 0, 0, 0, 0}, "needs a PPGTT"},
+        /* fills of 1024x16 pixels: 16 pages */
+        {GPU_BCS, {0x54300005, 0x03f01000, 0, 0x100400, END - AT(16), 0, 7}, NULL},
+        {GPU_BCS,
+         {0x54300005, 0x03f01000, 0, 0x100400, END - AT(15), 0, 7},
+         "XY_COLOR_BLT at 0x11000: 65536 bytes at 0x41000 lie outside"},
+        {GPU_BCS, {0x54300005, 0x03f01000, 0x10000, 0x100400, END - AT(16), 0, 7}, NULL},
+        {GPU_BCS,
+         {0x54300005, 0x03f0f000, 0, 0x100400, AT(LOW_FIRST), 0, 7},
+         "65536 bytes at 0x1000 lie outside"}, /* upwards */
+        {GPU_BCS, {0x54300005, 0x03f0f000, 0, 0x100400, AT(LOW_FIRST + 15), 0, 7}, NULL},
+        {GPU_BCS, {0x54300005, 0x03f01000, 0xffff, 0x10001, AT(LOW_FIRST), 0, 7}, "lie outside"},
+        {GPU_BCS, {0x54300005, 0x03f01000, 0x100400, 0, 0, 0, 7}, NULL}, /* nothing at all */
+        {GPU_BCS, {0x54300805, 0x03f01000, 0, 0x100400, AT(LOW_FIRST), 0, 7}, "tiled"},
+        {GPU_BCS, {0x54300005, 0x03f01000, 0, 0x100400, GOOD, 0x8000, 7}, "lie outside"},
+        {GPU_BCS,
+         {0x54f00008, 0x03cc1000, 0, 0x010400, GOOD, 0, 0, 0x1000, END, 0},
+         "XY_SRC_COPY_BLT at 0x11000: 4096 bytes at 0x50000 lie outside"},
+        {GPU_BCS,
+         {0x54f00008, 0x03cc1000, 0, 0x010400, END, 0, 0, 0x1000, GOOD, 0},
+         "4096 bytes at 0x50000 lie outside"},
+        {GPU_BCS, {0x54f00008, 0x03cc1000, 0, 0x010400, GOOD, 0, 0, 0x1000, GOOD, 0}, NULL},
+        {GPU_BCS, {0xffffffff}, "unknown command 0xffffffff"},
+    };
+    TRY(*state, run_old, samples);
+}
+
+static void test_index_without_status_page(void **state)
+{
+    struct fake *f = *state;
+    const uint32_t dw[] = {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0xd0, 0, 1};
+
+    vgpu_reset(f->vgpu);
+    poke_all(f, RING, dw, 4);
+    wr(f, BCS + RING_START, RING);
+    wr(f, BCS + RING_CTL, 1);
+    wr(f, BCS + RING_TAIL, 16);
+    assert_failsafe(f, "MI_FLUSH_DW at 0x11000: 4096 bytes at 0x0 lie outside");
+}
+
+/* --- batches ----------------------------------------------------------------------------- */
+
+static const uint32_t start_batch[] = {MI(8), START, BATCH, 0, MI(2)};
+
+static void test_batch_is_copied(void **state)
+{
+    struct fake *f = *state;
+    const struct gpu_buffer *b = f->gtt->work[GPU_RCS].buffer;
+
+    setup_engine(f, GPU_RCS);
+    memset(mem(f, BATCH), 0, PAGE);
+    memset(mem(f, BATCH + PAGE), 0, PAGE);
+    poke(f, BATCH + PAGE - 4, 0x78000001); /* a command across pages */
+    poke(f, BATCH + PAGE, 1);
+    poke(f, BATCH + PAGE + 8, BBE);
+    poke(f, BATCH + PAGE + 12, 0xffffffff); /* behind the end: nobody cares */
+    poke_all(f, RING, start_batch, 5);
+    set_tail(f, IMAGE, 24);
+    submit_list(f, GPU_RCS, DESCRIPTOR(IMAGE, 1), 0);
+    assert_well(f);
+    assert_int_equal(f->gtt->work[GPU_RCS].w.buffers, 2);
+    assert_int_equal(b[1].address, BATCH);
+    assert_int_equal(b[1].count, 1024 + 3);
+    assert_false(b[1].run);
+    assert_int_equal(b[1].dw[1023], 0x78000001);
+    assert_int_equal(b[1].dw[1026], BBE);
+}
+
+static void run_batch(struct fake *f, const uint32_t *dw, size_t n)
+{
+    setup_engine(f, GPU_RCS);
+    memset(mem(f, BATCH), 0, PAGE);
+    poke_all(f, BATCH, dw, n);
+    poke_all(f, RING, start_batch, 5);
+    set_tail(f, IMAGE, 24);
+    submit_list(f, GPU_RCS, DESCRIPTOR(IMAGE, 1), 0);
+}
+
+static void test_batch_is_checked(void **state)
+{
+    struct fake *f = *state;
+
+    run_batch(f, (const uint32_t[]){MI(0x23), 0, 0, BBE}, 4);
+    assert_failsafe(f, "MI_UPDATE_GTT at 0x404000");
+    run_batch(f, (const uint32_t[]){0, MI(0x20) | GGTT | 2, END, 0, 1, BBE}, 6);
+    assert_failsafe(f, "MI_STORE_DATA_IMM at 0x404004: 4 bytes at 0x50000");
+    run_batch(f, (const uint32_t[]){BBE}, 1);
+    assert_well(f);
+    f->gtt->hole[LOW_COUNT + 5] = true;
+    setup_engine(f, GPU_RCS);
+    f->gtt->hole[LOW_COUNT + 5] = true; /* it runs into nothing */
+    memset(mem(f, BATCH), 0, PAGE);
+    poke_all(f, RING, start_batch, 5);
+    set_tail(f, IMAGE, 24);
+    submit_list(f, GPU_RCS, DESCRIPTOR(IMAGE, 1), 0);
+    assert_failsafe(f, "commands at 0x405000 are where the guest has no memory");
+}
+
+static void test_chained_batches(void **state)
+{
+    struct fake *f = *state;
+    const struct fake_work *work = &f->gtt->work[GPU_RCS];
+
+    /* A chain: what is behind it is not run. */
+    poke_all(f, BATCH2, (const uint32_t[]){0, BBE}, 2);
+    run_batch(f, (const uint32_t[]){START, BATCH2, 0, 0xffffffff}, 4);
+    assert_well(f);
+    assert_int_equal(work->w.buffers, 3);
+    assert_int_equal(work->buffer[1].count, 3);
+    assert_int_equal(work->buffer[2].address, BATCH2);
+    assert_int_equal(work->buffer[2].count, 2);
+
+    /* A call: it is. A chain that may not be taken: likewise. */
+    run_batch(f, (const uint32_t[]){START | 1 << 22, BATCH2, 0, 0xffffffff}, 4);
+    assert_failsafe(f, "unknown command");
+    run_batch(f, (const uint32_t[]){START | 1 << 15, BATCH2, 0, 0xffffffff}, 4);
+    assert_failsafe(f, "unknown command");
+
+    poke_all(f, BATCH2, (const uint32_t[]){MI(0x2e)}, 1);
+    run_batch(f, (const uint32_t[]){START | 1 << 22, BATCH2, 0, BBE}, 4);
+    assert_failsafe(f, "MI_COPY_MEM_MEM at 0x408000");
+    poke_all(f, BATCH2, (const uint32_t[]){START | 1 << 22, BATCH2 + 64, 0, BBE}, 4);
+    run_batch(f, (const uint32_t[]){START | 1 << 22, BATCH2, 0, BBE}, 4);
+    assert_failsafe(f, "third level");
+
+    /* A loop is the guest's own affair. */
+    run_batch(f, (const uint32_t[]){START, BATCH, 0}, 3);
+    assert_well(f);
+    assert_int_equal(work->w.buffers, 2);
+
+    /* But not one into the middle of commands, its own or others: those were not checked there. */
+    run_batch(f, (const uint32_t[]){MI(0x20) | GGTT | 2, GOOD, 0, BBE, START, BATCH + 12, 0}, 7);
+    assert_failsafe(f, "commands at 0x40400c are in the middle of others");
+    run_batch(f, (const uint32_t[]){START | 1 << 22, BATCH + 24, 0, 0, 0, BBE, 0, BBE}, 8);
+    assert_well(f);
+    run_batch(f, (const uint32_t[]){START, BATCH - 8, 0}, 3);
+    assert_failsafe(f, "are in the middle of others");
+    run_batch(f, (const uint32_t[]){START, RING + 12, 0}, 3);
+    assert_failsafe(f, "commands at");
+    run_batch(f, (const uint32_t[]){START, RING, 0}, 3);
+    assert_failsafe(f, "starts the ring");
+}
+
+static void test_bounds(void **state)
+{
+    struct fake *f = *state;
+
+    /* Batches that overlap, each of them with one more. */
+    setup_engine(f, GPU_RCS);
+    memset(mem(f, BATCH), 0, PAGE);
+    for (uint32_t i = 0; i < 80; i++) {
+        poke_all(f, BATCH + i * 16, (const uint32_t[]){START, BATCH + (i + 1) * 16, 0}, 3);
+    }
+    poke_all(f, RING, start_batch, 5);
+    set_tail(f, IMAGE, 24);
+    submit_list(f, GPU_RCS, DESCRIPTOR(IMAGE, 1), 0);
+    assert_failsafe(f, "one batch too many");
+
+    /* A batch of nothing but MI_NOOPs, to the end of the window. */
+    setup_engine(f, GPU_RCS);
+    for (uint32_t page = 4; page < HIGH_COUNT; page++) {
+        memset(mem(f, AT(HIGH_FIRST + page)), 0, PAGE);
+    }
+    poke_all(f, RING, start_batch, 5);
+    set_tail(f, IMAGE, 24);
+    submit_list(f, GPU_RCS, DESCRIPTOR(IMAGE, 1), 0);
+    assert_failsafe(f, "without an end");
+}
+
+/* Commands are read once: what changes after the copy changes nothing. */
+
+static void test_copy_check_use(void **state)
+{
+    struct fake *f = *state;
+    const uint32_t dw[] = {MI(0x20) | GGTT | 2, GOOD, 0, 1};
+
+    run(f, GPU_BCS, dw, 4);
+    assert_well(f);
+    poke(f, RING, 0xffffffff);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].dw[0], dw[0]);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].dw[1], GOOD);
+}
+
+/* Noise: nothing but refusals and submissions comes of it. */
+static void test_noise(void **state)
+{
+    struct fake *f = *state;
+    static const uint32_t seeds[] = {
+        MI(0x20) | GGTT | 2, MI(0x22) | 1, MI(0x26) | 2, START, START | GGTT, BBE, 0x7a000004,
+        0x54f00008,          0x54300005,   0x78000001,   GOOD,  BATCH,        0,   END,
+    };
+    unsigned passed = 0;
+
+    srand(11);
+    for (int i = 0; i < 4000; i++) {
+        uint32_t dw[40];
+
+        for (unsigned n = 0; n < 40; n++) {
+            dw[n] = rand() % 4 ? seeds[rand() % 14] : (uint32_t)rand() << (rand() % 16);
+        }
+        poke_all(f, BATCH, dw + 20, 20);
+        (rand() % 2 ? run : run_old)(f, rand() % GPU_ENGINES, dw, 1 + rand() % 20);
+        passed += !vgpu_failsafe(f->vgpu);
+    }
+    assert_in_range(passed, 1, 3999);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_driver_commands),  TEST(test_forbidden_commands),
+        TEST(test_unknown_commands), TEST(test_lengths),
+        TEST(test_registers),        TEST(test_addresses),
+        TEST(test_without_ppgtt),    TEST(test_index_without_status_page),
+        TEST(test_batch_is_copied),  TEST(test_batch_is_checked),
+        TEST(test_chained_batches),  TEST(test_bounds),
+        TEST(test_copy_check_use),   TEST(test_noise),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

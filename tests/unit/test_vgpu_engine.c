@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Engines: what the GPU reports of them, errors, hangs and resets; rings by registers. */
+#include <errno.h>
+
+#include "vgpu_fake.h"
+
+/* --- what the GPU reports ---------------------------------------------------------------- */
+
+static void test_events_of_the_gpu(void **state)
+{
+    struct fake *f = *state;
+
+    set_tail(f, IMAGE_A, 16);
+    submit_list(f, GPU_BCS, A, 0);
+    took_interrupt(f, 0);
+    f->gtt->state[GPU_BCS].user_interrupts += 3;
+    vgpu_check(f->vgpu);
+    assert_true(took_interrupt(f, BCS_USER));
+    f->gtt->state[GPU_BCS].notify_interrupts++;
+    vgpu_check(f->vgpu);
+    assert_true(took_interrupt(f, BCS_NOTIFY));
+    f->gtt->state[GPU_BCS].user_interrupts++;
+    complete(f, GPU_BCS);
+    assert_true(took_interrupt(f, BCS_USER | BCS_SWITCH));
+    vgpu_check(f->vgpu);
+    assert_true(took_interrupt(f, 0));
+}
+
+static void test_engine_error(void **state)
+{
+    struct fake *f = *state;
+    unsigned read = 5;
+
+    wr(f, BCS + RING_EMR, ~1u);
+    set_tail(f, IMAGE_A, 16);
+    submit_list(f, GPU_BCS, A, 0);
+    expect_entry(f, &read, IDLE_TO_ACTIVE, 0);
+    took_interrupt(f, 0);
+    f->gtt->state[GPU_BCS].error = true;
+    f->gtt->state[GPU_BCS].idle = true;
+    vgpu_check(f->vgpu);
+    assert_well(f);
+    assert_true(took_interrupt(f, BCS_ERROR));
+    assert_int_equal(rd(f, BCS + RING_EIR), 1);
+    assert_int_equal(rd(f, BCS + RING_ESR), 1);
+    wr(f, BCS + RING_EIR, 1);
+    assert_int_equal(rd(f, BCS + RING_EIR), 0);
+    vgpu_check(f->vgpu);
+    assert_true(took_interrupt(f, 0));
+    expect_no_entry(f, read); /* a hang stays a hang */
+    assert_int_equal(rd(f, BCS + 0x238), 0xa);
+
+    wr(f, BCS + RING_MI_MODE, 0x01000100);
+    assert_int_equal(rd(f, BCS + RING_MI_MODE) & MI_MODE_IDLE, MI_MODE_IDLE);
+    wr(f, GDRST, 8);
+    assert_int_equal(rd(f, BCS + RING_ESR), 0);
+    assert_int_equal(rd(f, BCS + 0x238), 0);
+    assert_int_equal(rd(f, BCS + RING_HEAD), 0);
+    assert_int_equal(peek(f, HWSP + 0x7c), read); /* memory keeps what was there */
+    assert_int_equal(rd(f, BCS + RING_CSB_PTR), 7);
+}
+
+static void test_hang_and_reset(void **state)
+{
+    struct fake *f = *state;
+    unsigned read = 5;
+
+    set_tail(f, IMAGE_A, 16);
+    submit_list(f, GPU_BCS, A, 0);
+    submit_list(f, GPU_BCS, B, 0);
+    for (int i = 0; i < 100; i++) {
+        vgpu_check(f->vgpu);
+    }
+    expect_entry(f, &read, IDLE_TO_ACTIVE, 0);
+    expect_no_entry(f, read);
+    wr(f, GDRST, 8);
+    complete(f, GPU_BCS); /* too late */
+    assert_int_equal(peek(f, HWSP + 0x7c), 0);
+    enable_execlists(f, GPU_BCS, HWSP);
+    poke(f, HWSP + 0x7c, 5);
+    read = 5;
+    set_tail(f, IMAGE_B, 8);
+    submit_list(f, GPU_BCS, B, 0);
+    expect_entry(f, &read, IDLE_TO_ACTIVE, 0);
+    complete(f, GPU_BCS);
+    expect_entry(f, &read, TO_IDLE, 0xb);
+}
+
+/* Each engine for itself. */
+static void test_reset_of_one_engine(void **state)
+{
+    struct fake *f = *state;
+
+    enable_execlists(f, GPU_VECS, AT(LOW_FIRST + 8));
+    make_context(f, GPU_VECS, IMAGE_C, RING_C);
+    set_tail(f, IMAGE_A, 16);
+    set_tail(f, IMAGE_C, 16);
+    submit_list(f, GPU_BCS, A, 0);
+    submit_list(f, GPU_VECS, C, 0);
+    wr(f, GDRST, 8);
+    assert_int_equal(rd(f, VECS + 0x238), 0xc);
+    complete(f, GPU_VECS);
+    assert_int_equal(peek(f, AT(LOW_FIRST + 8) + 0x48), TO_IDLE);
+}
+
+static void test_stopped_ring(void **state)
+{
+    struct fake *f = *state;
+
+    set_tail(f, IMAGE_A, 16);
+    set_tail(f, IMAGE_B, 16);
+    wr(f, BCS + RING_MI_MODE, 0x01000100);
+    submit_list(f, GPU_BCS, A, B);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 0);
+    wr(f, BCS + RING_MI_MODE, 0x01000000);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+}
+
+static void test_submissions_that_fail(void **state)
+{
+    struct fake *f = *state;
+    unsigned read = 5;
+
+    f->gtt->submit_error = -ENOSPC;
+    set_tail(f, IMAGE_A, 16);
+    submit_list(f, GPU_BCS, A, 0);
+    assert_well(f);
+    expect_entry(f, &read, IDLE_TO_ACTIVE, 0);
+    complete(f, GPU_BCS);
+    expect_no_entry(f, read);
+    assert_int_equal(stats_of(f).engine_errors, 1);
+
+    vgpu_reset(f->vgpu);
+    enable_execlists(f, GPU_BCS, HWSP);
+    f->gtt->submit_error = -EFAULT;
+    submit_list(f, GPU_BCS, A, 0);
+    assert_failsafe(f, "PPGTT 0x1234000");
+}
+
+static void test_eager_gpu(void **state)
+{
+    struct fake *f = *state;
+    unsigned read = 5;
+
+    f->gtt->eager = true;
+    set_tail(f, IMAGE_A, 16);
+    set_tail(f, IMAGE_B, 16);
+    submit_list(f, GPU_BCS, A, B);
+    vgpu_check(f->vgpu);
+    vgpu_check(f->vgpu);
+    expect_entry(f, &read, IDLE_TO_ACTIVE, 0);
+    expect_entry(f, &read, NEXT_ELEMENT, 0xa);
+    expect_entry(f, &read, TO_IDLE, 0xb);
+    expect_no_entry(f, read);
+}
+
+/* --- rings by registers ------------------------------------------------------------------ */
+
+static void start_ring(struct fake *f)
+{
+    vgpu_reset(f->vgpu);
+    wr(f, BCS + RING_HEAD, 0);
+    wr(f, BCS + RING_TAIL, 0);
+    wr(f, BCS + RING_START, RING_A);
+    wr(f, BCS + RING_CTL, 1);
+}
+
+static void test_ring(void **state)
+{
+    struct fake *f = *state;
+    const struct fake_work *work = &f->gtt->work[GPU_BCS];
+
+    start_ring(f);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 0);
+    wr(f, BCS + RING_TAIL, 24);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    assert_int_equal(work->buffer[0].address, RING_A);
+    assert_int_equal(work->buffer[0].count, 6);
+    assert_int_equal(work->w.root.levels, 0);
+    wr(f, BCS + RING_TAIL, 32);
+    wr(f, BCS + RING_TAIL, 48); /* the newest is taken when the engine is through */
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    complete(f, GPU_BCS);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 2);
+    assert_int_equal(work->buffer[0].address, RING_A + 24);
+    assert_int_equal(work->buffer[0].count, 6);
+    complete(f, GPU_BCS);
+    assert_int_equal(rd(f, BCS + RING_HEAD), 48);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 2);
+    wr(f, BCS + RING_TAIL, 8); /* around the end */
+    assert_int_equal(work->buffer[0].count, (4096 - 48) / 4);
+    assert_int_equal(work->buffer[1].count, 2);
+    wr(f, BCS + RING_CTL, 0);
+    complete(f, GPU_BCS);
+    assert_int_equal(rd(f, BCS + RING_HEAD), 48); /* stopped, and nobody waits for it */
+}
+
+static void test_bad_rings(void **state)
+{
+    struct fake *f = *state;
+
+    start_ring(f);
+    wr(f, BCS + RING_START, OUTSIDE);
+    wr(f, BCS + RING_TAIL, 8);
+    assert_failsafe(f, "BCS: ring of 1 pages at 0x50000 lies outside");
+    start_ring(f);
+    wr(f, BCS + RING_TAIL, 0x1000);
+    assert_failsafe(f, "beyond the ring");
+    start_ring(f);
+    f->gtt->hole[1] = true;
+    wr(f, BCS + RING_TAIL, 8);
+    assert_failsafe(f, "no memory");
+}
+
+static void test_ring_error(void **state)
+{
+    struct fake *f = *state;
+
+    start_ring(f);
+    wr(f, BCS + RING_TAIL, 8);
+    f->gtt->state[GPU_BCS].error = true;
+    vgpu_check(f->vgpu);
+    wr(f, BCS + RING_TAIL, 16);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    assert_int_equal(rd(f, BCS + RING_ESR), 1);
+    start_ring(f);
+    wr(f, BCS + RING_TAIL, 16);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, blitter_setup, fake_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_events_of_the_gpu),   TEST(test_engine_error), TEST(test_hang_and_reset),
+        TEST(test_reset_of_one_engine), TEST(test_stopped_ring), TEST(test_submissions_that_fail),
+        TEST(test_eager_gpu),           TEST(test_ring),         TEST(test_bad_rings),
+        TEST(test_ring_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Interrupts: from an engine's event, through masks and latches, to the guest. */
+#include "vgpu_fake.h"
+
+/* --- interrupts -------------------------------------------------------------------------- */
+
+#define IMR(bank) (GT_IRQ(bank) + 4)
+#define IIR(bank) (GT_IRQ(bank) + 8)
+#define IER(bank) (GT_IRQ(bank) + 0xc)
+
+static const struct {
+    enum gpu_engine engine;
+    unsigned bank, shift;
+    uint32_t master;
+} lines[] = {{GPU_RCS, 0, 0, 1}, {GPU_BCS, 0, 16, 2}, {GPU_VCS0, 1, 0, 4}, {GPU_VECS, 3, 0, 0x40}};
+
+static void raise_event(struct fake *f, enum gpu_engine engine, enum engine_event event)
+{
+    irq_event(f->vgpu, &f->vgpu->engine[engine], event);
+}
+
+static void test_event_to_interrupt(void **state)
+{
+    struct fake *f = *state;
+    static const enum engine_event events[] = {EVENT_USER, EVENT_ERROR, EVENT_NOTIFY,
+                                               EVENT_CONTEXT_SWITCH};
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            uint32_t bit = 1u << (events[k] + lines[i].shift);
+            uint32_t base = engine_info[lines[i].engine].base;
+            unsigned bank = lines[i].bank;
+            vgpu_reset(f->vgpu);
+            wr(f, IER(bank), bit);
+            wr(f, MASTER_IRQ, MASTER_IRQ_ENABLE);
+            f->interrupts = 0;
+
+            raise_event(f, lines[i].engine, events[k]); /* masked by the engine */
+            assert_int_equal(rd(f, IIR(bank)), 0);
+            wr(f, base + RING_IMR, ~bit);
+            raise_event(f, lines[i].engine, events[k]); /* and by the bank */
+            assert_int_equal(rd(f, IIR(bank)), 0);
+            wr(f, IMR(bank), ~bit);
+            raise_event(f, lines[i].engine, events[k]);
+            assert_int_equal(f->interrupts, 1);
+            assert_int_equal(rd(f, MASTER_IRQ), MASTER_IRQ_ENABLE | lines[i].master);
+            assert_int_equal(rd(f, IIR(bank)), bit);
+            wr(f, IIR(bank), bit);
+            assert_int_equal(rd(f, IIR(bank)), 0);
+            assert_int_equal(rd(f, MASTER_IRQ), MASTER_IRQ_ENABLE);
+        }
+    }
+}
+
+/* The handler of a driver, and what comes in between. */
+static void test_interrupt_edges(void **state)
+{
+    struct fake *f = *state;
+    enable_interrupts(f);
+    raise_event(f, GPU_RCS, EVENT_USER);
+    raise_event(f, GPU_BCS, EVENT_USER);
+    assert_int_equal(f->interrupts, 1); /* the line is up */
+    wr(f, MASTER_IRQ, 0);
+    assert_int_equal(rd(f, MASTER_IRQ), 3);
+    uint32_t iir = rd(f, IIR(0));
+    assert_int_equal(iir, 0x10001);
+    raise_event(f, GPU_RCS, EVENT_USER); /* again, before the write */
+    raise_event(f, GPU_VECS, EVENT_CONTEXT_SWITCH);
+    wr(f, IIR(0), iir);
+    assert_int_equal(rd(f, IIR(0)), 1);
+    assert_int_equal(f->interrupts, 1); /* not while the master is off */
+    wr(f, MASTER_IRQ, MASTER_IRQ_ENABLE);
+    assert_int_equal(f->interrupts, 2);
+    wr(f, MASTER_IRQ, 0);
+    wr(f, IIR(0), 1);
+    wr(f, IIR(3), 0x100);
+    wr(f, MASTER_IRQ, MASTER_IRQ_ENABLE);
+    assert_int_equal(f->interrupts, 2);
+    assert_int_equal(stats_of(f).interrupts, 2);
+}
+
+static void test_interrupt_by_enabling(void **state)
+{
+    struct fake *f = *state;
+    enable_interrupts(f);
+    wr(f, IER(0), 0);
+    raise_event(f, GPU_RCS, EVENT_USER);
+    assert_int_equal(f->interrupts, 0);
+    assert_int_equal(rd(f, MASTER_IRQ), MASTER_IRQ_ENABLE);
+    wr(f, IER(0), 1);
+    assert_int_equal(f->interrupts, 1);
+}
+
+/* Twice is as much as an IIR remembers. */
+static void test_two_deep(void **state)
+{
+    struct fake *f = *state;
+    enable_interrupts(f);
+    for (int i = 0; i < 5; i++) {
+        raise_event(f, GPU_VCS0, EVENT_USER);
+    }
+    wr(f, IIR(1), 1);
+    assert_int_equal(rd(f, IIR(1)), 1);
+    wr(f, IIR(1), 1);
+    assert_int_equal(rd(f, IIR(1)), 0);
+}
+
+static void test_no_interrupt_callback(void **state)
+{
+    struct fake *f = *state;
+    enable_interrupts(f);
+    f->vgpu->cfg.interrupt = NULL;
+    raise_event(f, GPU_RCS, EVENT_USER);
+    assert_int_equal(rd(f, IIR(0)), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_event_to_interrupt),    TEST(test_interrupt_edges),
+        TEST(test_interrupt_by_enabling), TEST(test_two_deep),
+        TEST(test_no_interrupt_callback),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

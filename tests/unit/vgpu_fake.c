@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vgpu_fake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the GTT ----------------------------------------------------------------------------- */
+
+static uint8_t *page_at(struct gtt *gtt, uint64_t address)
+{
+    uint64_t page = address / PAGE;
+    uint64_t slot = page - LOW_FIRST;
+
+    if (slot >= LOW_COUNT) {
+        slot = page - HIGH_FIRST;
+        if (slot >= HIGH_COUNT) {
+            return NULL;
+        }
+        slot += LOW_COUNT;
+    }
+    return gtt->hole[slot] ? NULL : gtt->memory[slot];
+}
+
+void gtt_destroy(struct gtt *gtt)
+{
+    free(gtt);
+}
+
+int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
+{
+    (void)offset;
+    (void)value;
+    gtt->gtt_writes++;
+    return size == 4 || size == 8 ? 0 : -EINVAL;
+}
+
+uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size)
+{
+    (void)gtt;
+    return size == 8 ? offset : 0x77;
+}
+
+void gtt_commit(struct gtt *gtt)
+{
+    gtt->commits++;
+}
+
+static void copy_work(struct fake_work *to, const struct gtt_workload *from)
+{
+    size_t used = 0;
+
+    to->w = *from;
+    assert_in_range(from->buffers, 1, 32);
+    for (size_t i = 0; i < from->buffers; i++) {
+        to->buffer[i] = from->buffer[i];
+        to->buffer[i].dw = to->dw + used;
+        for (uint32_t n = 0; n < from->buffer[i].count && used < 8192; n++) {
+            to->dw[used++] = from->buffer[i].dw[n];
+        }
+    }
+    to->w.buffer = to->buffer;
+}
+
+int gtt_submit(struct gtt *gtt, const struct gtt_workload *workload)
+{
+    if (gtt->submit_error) {
+        return gtt->submit_error;
+    }
+    gtt->submissions[workload->engine]++;
+    gtt->state[workload->engine].idle = gtt->eager;
+    gtt->state[workload->engine].done += gtt->eager;
+    copy_work(&gtt->work[workload->engine], workload);
+    return 0;
+}
+
+int gtt_ppgtt_create(struct gtt *gtt, const struct gtt_root *root)
+{
+    gtt->created = *root;
+    return gtt->ppgtt_error;
+}
+
+int gtt_ppgtt_destroy(struct gtt *gtt, const struct gtt_root *root)
+{
+    gtt->destroyed = *root;
+    return gtt->ppgtt_error;
+}
+
+static int copy(struct gtt *gtt, uint64_t address, void *buf, size_t size, bool to_guest)
+{
+    for (size_t i = 0; i < size; i++) {
+        uint8_t *page = page_at(gtt, address + i);
+
+        if (!page) {
+            return -EFAULT;
+        }
+        if (to_guest) {
+            page[(address + i) % PAGE] = ((uint8_t *)buf)[i];
+        } else {
+            ((uint8_t *)buf)[i] = page[(address + i) % PAGE];
+        }
+    }
+    return 0;
+}
+
+int gtt_memory_read(struct gtt *gtt, uint64_t address, void *buf, size_t size)
+{
+    return copy(gtt, address, buf, size, false);
+}
+
+int gtt_memory_write(struct gtt *gtt, uint64_t address, const void *buf, size_t size)
+{
+    if (gtt->on_memory_write) {
+        gtt->on_memory_write(gtt, address, size);
+    }
+    return copy(gtt, address, (void *)buf, size, true);
+}
+
+void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state)
+{
+    *state = gtt->state[engine];
+}
+
+void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine)
+{
+    gtt->engine_resets[engine]++;
+    gtt->state[engine].error = false;
+    gtt->state[engine].idle = true;
+}
+
+void gtt_pause(struct gtt *gtt, bool paused)
+{
+    (void)gtt;
+    (void)paused;
+}
+
+void gtt_guest_layout_changed(struct gtt *gtt)
+{
+    (void)gtt;
+}
+
+void gtt_reset(struct gtt *gtt)
+{
+    gtt->resets++;
+}
+
+/* --- the vGPU ---------------------------------------------------------------------------- */
+
+static void count_interrupt(void *arg)
+{
+    struct fake *f = arg;
+
+    f->interrupts++;
+}
+
+static void count_line(void *arg, int level, const char *line)
+{
+    struct fake *f = arg;
+
+    (void)level;
+    (void)line;
+    f->lines++;
+}
+
+int fake_setup(void **state)
+{
+    struct fake *f = calloc(1, sizeof(*f));
+
+    f->gtt = calloc(1, sizeof(*f->gtt));
+    const struct vgpu_config config = {
+        .id = 3,
+        .gtt = f->gtt,
+        .mappable = {.first = LOW_FIRST, .count = LOW_COUNT},
+        .unmappable = {.first = HIGH_FIRST, .count = HIGH_COUNT},
+        .fences = 4,
+        .log = count_line,
+        .log_arg = f,
+        .interrupt = count_interrupt,
+        .interrupt_arg = f,
+    };
+    assert_int_equal(vgpu_create(&config, &f->vgpu), 0);
+    *state = f;
+    return 0;
+}
+
+int fake_teardown(void **state)
+{
+    struct fake *f = *state;
+
+    vgpu_destroy(f->vgpu);
+    free(f);
+    return 0;
+}
+
+uint32_t rd(struct fake *f, uint32_t offset)
+{
+    return (uint32_t)vgpu_mmio_read(f->vgpu, offset, 4);
+}
+
+void wr(struct fake *f, uint32_t offset, uint32_t value)
+{
+    vgpu_mmio_write(f->vgpu, offset, value, 4);
+}
+
+struct vgpu_stats stats_of(struct fake *f)
+{
+    struct vgpu_stats stats;
+
+    vgpu_get_stats(f->vgpu, &stats);
+    return stats;
+}
+
+void assert_failsafe(struct fake *f, const char *part)
+{
+    const char *reason = vgpu_failsafe(f->vgpu);
+
+    if (!reason || !strstr(reason, part)) {
+        fail_msg("failsafe is \"%s\", expected \"%s\"", reason ? reason : "(none)", part);
+    }
+}
+
+void assert_well(struct fake *f)
+{
+    if (vgpu_failsafe(f->vgpu)) {
+        fail_msg("failsafe: %s", vgpu_failsafe(f->vgpu));
+    }
+}
+
+/* --- guest memory ------------------------------------------------------------------------ */
+
+uint8_t *mem(struct fake *f, uint64_t address)
+{
+    uint8_t *page = page_at(f->gtt, address);
+
+    assert_non_null(page);
+    return page + address % PAGE;
+}
+
+uint32_t peek(struct fake *f, uint64_t address)
+{
+    uint32_t value;
+
+    memcpy(&value, mem(f, address), sizeof(value));
+    return value;
+}
+
+void poke(struct fake *f, uint64_t address, uint32_t value)
+{
+    memcpy(mem(f, address), &value, sizeof(value));
+}
+
+void poke_all(struct fake *f, uint64_t address, const uint32_t *dw, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        poke(f, address + i * 4, dw[i]);
+    }
+}
+
+/* --- a driver ---------------------------------------------------------------------------- */
+
+void complete(struct fake *f, enum gpu_engine engine)
+{
+    f->gtt->state[engine].done++;
+    f->gtt->state[engine].idle = true;
+    vgpu_check(f->vgpu);
+}
+
+void find_vgpu(struct fake *f)
+{
+    assert_true(vgpu_mmio_read(f->vgpu, PVINFO_BASE, 8) == PVINFO_MAGIC_VALUE);
+}
+
+void enable_interrupts(struct fake *f)
+{
+    for (unsigned bank = 0; bank < GT_IRQ_BANKS; bank++) {
+        wr(f, GT_IRQ(bank) + 0x4, 0);
+        wr(f, GT_IRQ(bank) + 0xc, UINT32_MAX);
+    }
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        wr(f, engine_info[e].base + RING_IMR, 0);
+    }
+    wr(f, MASTER_IRQ, MASTER_IRQ_ENABLE);
+}
+
+void enable_execlists(struct fake *f, enum gpu_engine engine, uint32_t status_page)
+{
+    uint32_t base = engine_info[engine].base;
+
+    find_vgpu(f);
+    wr(f, base + RING_MODE, 0x80008000);
+    wr(f, base + RING_HWS_PGA, status_page);
+    wr(f, base + RING_CSB_PTR, 0xffff0505);
+}
+
+void make_context(struct fake *f, enum gpu_engine engine, uint32_t image, uint32_t ring)
+{
+    uint32_t base = engine_info[engine].base;
+    const uint32_t regs[] = {0x244, 0x034, 0x030, 0x038, 0x03c};
+    const uint32_t values[] = {0x00090009, 0, 0, ring, 1};
+
+    memset(mem(f, image), 0, PAGE);
+    memset(mem(f, image + PAGE), 0, PAGE);
+    for (unsigned i = 0; i < 5; i++) {
+        poke(f, image + PAGE + (2 + 2 * i) * 4, base + regs[i]);
+        poke(f, image + PAGE + (3 + 2 * i) * 4, values[i]);
+    }
+    poke(f, image + PAGE + 0x22 * 4, base + 0x3a8);
+    for (unsigned i = 0; i < 8; i++) { /* PDP 3 to 0, upper halves first */
+        poke(f, image + PAGE + (0x24 + 2 * i) * 4, base + 0x28c - 4 * i);
+    }
+    poke(f, image + PAGE + 0x33 * 4, 0x1234000); /* the PML4 */
+}
+
+void set_tail(struct fake *f, uint32_t image, uint32_t tail)
+{
+    poke(f, image + PAGE + 7 * 4, tail);
+}
+
+void submit_list(struct fake *f, enum gpu_engine engine, uint64_t first, uint64_t second)
+{
+    uint32_t port = engine_info[engine].base + RING_ELSP;
+
+    wr(f, port, second >> 32);
+    wr(f, port, (uint32_t)second);
+    wr(f, port, first >> 32);
+    wr(f, port, (uint32_t)first);
+}
+
+/* --- the blitter with its contexts --- */
+
+int blitter_setup(void **state)
+{
+    int ret = fake_setup(state);
+    struct fake *f = *state;
+
+    enable_interrupts(f);
+    enable_execlists(f, GPU_BCS, HWSP);
+    memset(mem(f, HWSP + 0x40), 0xff, 48);
+    poke(f, HWSP + 0x7c, 5);
+    make_context(f, GPU_BCS, IMAGE_A, RING_A);
+    make_context(f, GPU_BCS, IMAGE_B, RING_B);
+    make_context(f, GPU_BCS, IMAGE_C, RING_C);
+    return ret;
+}
+
+/* The next entry of the status buffer, from memory, and that the registers agree. */
+static unsigned next_entry(struct fake *f, unsigned *read)
+{
+    assert_int_not_equal(*read, peek(f, HWSP + 0x7c));
+    *read = (*read + 1) % 6;
+    assert_int_equal(rd(f, BCS + 0x370 + *read * 8), peek(f, HWSP + 0x40 + *read * 8));
+    assert_int_equal(rd(f, BCS + 0x374 + *read * 8), peek(f, HWSP + 0x44 + *read * 8));
+    return *read;
+}
+
+void expect_entry(struct fake *f, unsigned *read, uint32_t status, uint32_t id)
+{
+    unsigned at = next_entry(f, read);
+
+    assert_int_equal(peek(f, HWSP + 0x40 + at * 8), status);
+    assert_int_equal(peek(f, HWSP + 0x44 + at * 8), id);
+}
+
+void expect_no_entry(struct fake *f, unsigned read)
+{
+    assert_int_equal(peek(f, HWSP + 0x7c), read);
+    assert_int_equal(rd(f, BCS + RING_CSB_PTR) & 7, read);
+}
+
+bool took_interrupt(struct fake *f, uint32_t bits)
+{
+    uint32_t iir = rd(f, GT_IRQ(0) + 8);
+
+    wr(f, MASTER_IRQ, 0);
+    wr(f, GT_IRQ(0) + 8, iir);
+    wr(f, GT_IRQ(0) + 8, rd(f, GT_IRQ(0) + 8));
+    wr(f, MASTER_IRQ, MASTER_IRQ_ENABLE);
+    return iir == bits;
+}
