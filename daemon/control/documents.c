@@ -66,6 +66,43 @@ static json *access_counters(const struct server_vgpu_info *info)
     put_number(object, "register_writes", info->vgpu.writes);
     put_number(object, "unknown_registers", info->vgpu.unknown);
     put_number(object, "submissions", info->vgpu.submissions);
+    put_number(object, "interrupts", info->host.interrupts);
+    return object;
+}
+
+static json *engine_counters(const struct vgpu_stats *stats)
+{
+    json *object = json_object_new_object();
+
+    put_number(object, "execlists", stats->execlists);
+    put_number(object, "context_switches", stats->context_switches);
+    put_number(object, "notifications", stats->notifications);
+    put_number(object, "resets", stats->resets);
+    put_number(object, "errors", stats->engine_errors);
+    put_number(object, "refusals", stats->refusals);
+    put_number(object, "ppgtt_failures", stats->ppgtt_failures);
+    put_number(object, "dropped_stores", stats->dropped);
+    put_number(object, "aperture_reads", stats->aperture_reads);
+    put_number(object, "aperture_writes", stats->aperture_writes);
+    return object;
+}
+
+static json *table_counters(const struct gtt_stats *stats)
+{
+    json *object = json_object_new_object();
+
+    put_number(object, "address_spaces", stats->mms);
+    put_number(object, "shadowed", stats->spt_tables);
+    put_number(object, "out_of_sync", stats->oos_tables);
+    put_number(object, "shadows_made", stats->spt_allocs);
+    put_number(object, "entries_changed", stats->spt_changes);
+    put_number(object, "trapped_stores", stats->table_writes);
+    put_number(object, "odd_stores", stats->odd_writes);
+    put_number(object, "comparisons", stats->oos_syncs);
+    put_number(object, "entries_found_changed", stats->oos_changes);
+    put_number(object, "bad_tables", stats->bad_tables);
+    put_number(object, "track_calls", stats->track_calls);
+    put_number(object, "reclaims", stats->reclaims);
     return object;
 }
 
@@ -81,6 +118,45 @@ static json *gtt_counters(const struct gtt_stats *stats)
     put_number(object, "commits", stats->commits);
     put_number(object, "ptes_written", stats->ptes);
     put_number(object, "map_failures", stats->map_failures);
+    return object;
+}
+
+static json *vgpu_counters(const struct vgpu_stats *stats)
+{
+    json *object = json_object_new_object();
+
+    put_number(object, "workloads", stats->submissions);
+    put_number(object, "execlists", stats->execlists);
+    put_number(object, "context_switches", stats->context_switches);
+    put_number(object, "interrupts", stats->interrupts);
+    put_number(object, "notifications", stats->notifications);
+    put_number(object, "resets", stats->resets);
+    put_number(object, "engine_errors", stats->engine_errors);
+    put_number(object, "refusals", stats->refusals);
+    put_number(object, "ppgtt_failures", stats->ppgtt_failures);
+    put_number(object, "aperture_reads", stats->aperture_reads);
+    put_number(object, "aperture_writes", stats->aperture_writes);
+    put_number(object, "dropped_stores", stats->dropped);
+    return object;
+}
+
+/* By the names of GVT-g's trace points where there is one. */
+static json *ppgtt_counters(const struct gtt_stats *stats)
+{
+    json *object = json_object_new_object();
+
+    put_number(object, "address_spaces", stats->mms);
+    put_number(object, "tables", stats->spt_tables);
+    put_number(object, "oos_tables", stats->oos_tables);
+    put_number(object, "spt_alloc", stats->spt_allocs);
+    put_number(object, "spt_change", stats->spt_changes);
+    put_number(object, "oos_sync", stats->oos_syncs);
+    put_number(object, "oos_change", stats->oos_changes);
+    put_number(object, "table_writes", stats->table_writes);
+    put_number(object, "odd_writes", stats->odd_writes);
+    put_number(object, "bad_tables", stats->bad_tables);
+    put_number(object, "track_calls", stats->track_calls);
+    put_number(object, "reclaims", stats->reclaims);
     return object;
 }
 
@@ -112,6 +188,7 @@ json *document_gpu(const struct gpu_stats *stats)
     put_number(object, "dma_writes", stats->dma_writes);
     put_number(object, "dma_bytes", stats->dma_bytes);
     put_number(object, "dma_faults", stats->dma_faults);
+    put_number(object, "denied", stats->denied);
     return object;
 }
 
@@ -120,7 +197,11 @@ json *document_guest_stats(const struct server_vgpu_info *info)
     json *object = document_guest(info);
 
     json_object_object_add(object, "access", access_counters(info));
+    json_object_object_add(object, "engines", engine_counters(&info->vgpu));
+    json_object_object_add(object, "vgpu_events", vgpu_counters(&info->vgpu));
     json_object_object_add(object, "gtt", gtt_counters(&info->gtt));
+    json_object_object_add(object, "page_tables", table_counters(&info->gtt));
+    json_object_object_add(object, "ppgtt", ppgtt_counters(&info->gtt));
     json_object_object_add(object, "mappings", space_counters(&info->space));
     json_object_object_add(object, "gpu", document_gpu(&info->gpu));
     return object;

@@ -17,6 +17,9 @@
 #define BUDGET_MAX   4096u
 #define BUDGET_FIRST 64u
 
+/* How soon to look again at an engine that waits for what a guest's processor will store. */
+#define POLL_MS 1u
+
 static uint64_t now_ns(void)
 {
     struct timespec ts;
@@ -69,15 +72,24 @@ static bool run_gpu(struct server *server)
     return more;
 }
 
-/* The vGPUs look at their engines after the GPU worked. */
+static uint64_t submissions(const struct gpu *gpu)
+{
+    struct gpu_stats stats;
+
+    gpu->ops->get_stats(gpu, &stats);
+    return stats.submissions;
+}
+
+/* The vGPUs look at their engines after the GPU worked, and may have more for it then. */
 static bool work(struct server *server)
 {
     bool more = run_gpu(server);
+    uint64_t before = submissions(server->config.gpu);
 
     for (unsigned i = 0; i < server->guests_n; i++) {
         vgpu_check(server->guests[i]->vgpu);
     }
-    return more;
+    return more || submissions(server->config.gpu) != before;
 }
 
 /*
@@ -174,13 +186,19 @@ static void arm(struct server *server, uint64_t ms)
     }
 }
 
-/* When there is something to do next; 0: not before somebody asks. */
-static uint64_t next_date(const struct server_turns *turns)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    if (!turns->settle_at_ms || !turns->expire_at_ms) {
-        return turns->settle_at_ms + turns->expire_at_ms;
-    }
-    return turns->settle_at_ms < turns->expire_at_ms ? turns->settle_at_ms : turns->expire_at_ms;
+    return !a || (b && b < a) ? b : a;
+}
+
+/* When there is something to do next; 0: not before somebody asks. */
+static uint64_t next_date(const struct server *server)
+{
+    const struct server_turns *turns = &server->turns;
+    const struct gpu *gpu = server->config.gpu;
+    uint64_t poll = gpu->ops->waiting(gpu) ? now_ms() + POLL_MS : 0;
+
+    return earlier(poll, earlier(turns->settle_at_ms, turns->expire_at_ms));
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -194,7 +212,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         arm(server, 0);
         return;
     }
-    at = next_date(&server->turns);
+    at = next_date(server);
     now = now_ms();
     if (at) {
         arm(server, at > now ? at - now : 0);
