@@ -193,6 +193,8 @@ static int open_server(struct daemon *d)
         .gpu = d->gpu,
         .host = d->host,
         .mmio_base = d->options.mmio_base,
+        .lazy_ggtt = d->options.lazy_ggtt,
+        .gtt_mode = d->options.gtt_mode,
         .mappable_pages = d->options.mappable_mib * PAGES_PER_MIB,
         .unmappable_pages = d->options.unmappable_mib * PAGES_PER_MIB,
         .space =

@@ -17,6 +17,7 @@
 #endif
 
 #define DEFAULT_MMIO_BASE      UINT64_C(0xe0000000)
+#define MMIO_ALIGNMENT         (16u << 20) /* it is a BAR */
 #define DEFAULT_MAPPABLE_MIB   16u
 #define DEFAULT_UNMAPPABLE_MIB 64u
 
@@ -110,8 +111,8 @@ static bool set_window_pages(struct options *options, const char *value)
 
 static bool set_mmio_base(struct options *options, const char *value)
 {
-    return number(value, 1u << 20, UINT64_C(1) << 47, &options->mmio_base) &&
-           !(options->mmio_base % XENGT_PAGE_SIZE);
+    return number(value, MMIO_ALIGNMENT, UINT64_C(1) << 47, &options->mmio_base) &&
+           !(options->mmio_base % MMIO_ALIGNMENT);
 }
 
 static bool set_state_dir(struct options *options, const char *value)
@@ -132,6 +133,30 @@ static bool set_mappable(struct options *options, const char *value)
 static bool set_unmappable(struct options *options, const char *value)
 {
     return number32(value, 0, 4096, &options->unmappable_mib);
+}
+
+static bool set_lazy_ggtt(struct options *options, const char *value)
+{
+    static const char *const words[] = {"false", "true", NULL};
+    int i;
+
+    if (!word(value, words, &i)) {
+        return false;
+    }
+    options->lazy_ggtt = i;
+    return true;
+}
+
+static bool set_gtt_mode(struct options *options, const char *value)
+{
+    static const char *const words[] = {"sync", "trap", "trap-each", NULL};
+    int i;
+
+    if (!word(value, words, &i)) {
+        return false;
+    }
+    options->gtt_mode = (enum server_gtt_mode)i;
+    return true;
 }
 
 static bool set_defer_pages(struct options *options, const char *value)
@@ -207,6 +232,10 @@ static const struct spec {
     {"socket", "PATH", set_socket, "control socket (" XENGT_STATE_DIR "/control)"},
     {"mappable-mib", "MIB", set_mappable, "mappable window of a vGPU (16)"},
     {"unmappable-mib", "MIB", set_unmappable, "unmappable window of a vGPU (64)"},
+    {"lazy-ggtt", "true|false", set_lazy_ggtt,
+     "guests write their GTT to RAM; it is compared, not trapped (false)"},
+    {"gtt-mode", "sync|trap|trap-each", set_gtt_mode,
+     "sync; the others trap each store, for comparison (sync)"},
     {"defer-pages", "N", set_defer_pages, "pages kept after their last use; 0: default (1024)"},
     {"defer-ms", "MS", set_defer_ms, "time they are kept; 0: default (100)"},
     {"quota", "N", set_quota, "mappings one guest may have; 0: the window (0)"},

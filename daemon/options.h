@@ -9,6 +9,8 @@
 
 #include <xengt/xengt.h>
 
+#include "server/server.h"
+
 #define OPTIONS_SIM_DOMAINS_MAX 16u
 
 enum options_dma {
@@ -33,6 +35,8 @@ struct options {
     char socket[108];
     uint32_t mappable_mib;
     uint32_t unmappable_mib;
+    bool lazy_ggtt;
+    enum server_gtt_mode gtt_mode;
     uint32_t defer_pages;
     uint32_t defer_ms;
     uint32_t quota;

@@ -18,6 +18,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 FUZZ_SECONDS = 20
+SANITIZED = {"XENGT_MODEL_OPERATIONS": "3000"}    # sanitizers make five minutes of one
 POINT = re.compile(r"^(not )?ok\b(?!.*# SKIP)")
 SKIPPED = re.compile(r"^(not )?ok\b.*# SKIP")
 TOOK = re.compile(r"# \S+ took [0-9.]+ s$")
@@ -49,22 +50,24 @@ class Count:
         self.skipped += other.skipped
 
 
-def meson_suites(builddir: Path, label):
+def meson_suites(builddir: Path, label, environment=None):
     """The tests that meson knows, to be run by us: their test points are counted one by one."""
     text = subprocess.run(["meson", "introspect", "--tests", str(builddir)], check=True,
                           capture_output=True, text=True).stdout
     for test in sorted(json.loads(text), key=lambda test: test["name"]):
-        yield Suite(f"{label}/{test['name']}", test["cmd"], test["env"],
+        yield Suite(f"{label}/{test['name']}", test["cmd"],
+                    {**test["env"], **(environment or {})},
                     test["protocol"] == "tap")
 
 
 def all_suites(builddir: Path):
     """The quick ones first, for whoever waits for a report."""
     yield from meson_suites(builddir, "unit")
-    yield from meson_suites(Path(f"{builddir}-asan"), "asan")
+    yield from meson_suites(Path(f"{builddir}-asan"), "asan", SANITIZED)
     for boot in boots_with_scenarios():
         yield Suite(f"xen/{boot}", [str(TESTS / "xen/run.py"), "--builddir", str(builddir),
                                     "--boot", boot])
+    yield Suite("mutation", [str(TESTS / "mutation/run.py"), "--builddir", str(builddir)])
     yield Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
                          "--seconds", str(FUZZ_SECONDS), "--tap"])
 

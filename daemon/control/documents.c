@@ -70,42 +70,6 @@ static json *access_counters(const struct server_vgpu_info *info)
     return object;
 }
 
-static json *engine_counters(const struct vgpu_stats *stats)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "execlists", stats->execlists);
-    put_number(object, "context_switches", stats->context_switches);
-    put_number(object, "notifications", stats->notifications);
-    put_number(object, "resets", stats->resets);
-    put_number(object, "errors", stats->engine_errors);
-    put_number(object, "refusals", stats->refusals);
-    put_number(object, "ppgtt_failures", stats->ppgtt_failures);
-    put_number(object, "dropped_stores", stats->dropped);
-    put_number(object, "aperture_reads", stats->aperture_reads);
-    put_number(object, "aperture_writes", stats->aperture_writes);
-    return object;
-}
-
-static json *table_counters(const struct gtt_stats *stats)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "address_spaces", stats->mms);
-    put_number(object, "shadowed", stats->spt_tables);
-    put_number(object, "out_of_sync", stats->oos_tables);
-    put_number(object, "shadows_made", stats->spt_allocs);
-    put_number(object, "entries_changed", stats->spt_changes);
-    put_number(object, "trapped_stores", stats->table_writes);
-    put_number(object, "odd_stores", stats->odd_writes);
-    put_number(object, "comparisons", stats->oos_syncs);
-    put_number(object, "entries_found_changed", stats->oos_changes);
-    put_number(object, "bad_tables", stats->bad_tables);
-    put_number(object, "track_calls", stats->track_calls);
-    put_number(object, "reclaims", stats->reclaims);
-    return object;
-}
-
 static json *gtt_counters(const struct gtt_stats *stats)
 {
     json *object = json_object_new_object();
@@ -197,10 +161,8 @@ json *document_guest_stats(const struct server_vgpu_info *info)
     json *object = document_guest(info);
 
     json_object_object_add(object, "access", access_counters(info));
-    json_object_object_add(object, "engines", engine_counters(&info->vgpu));
     json_object_object_add(object, "vgpu_events", vgpu_counters(&info->vgpu));
     json_object_object_add(object, "gtt", gtt_counters(&info->gtt));
-    json_object_object_add(object, "page_tables", table_counters(&info->gtt));
     json_object_object_add(object, "ppgtt", ppgtt_counters(&info->gtt));
     json_object_object_add(object, "mappings", space_counters(&info->space));
     json_object_object_add(object, "gpu", document_gpu(&info->gpu));

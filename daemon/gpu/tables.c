@@ -139,11 +139,14 @@ void tables_write(struct tables *tables, uint32_t table, uint32_t index, uint64_
 {
     uint64_t *entry = entry_of(tables, table, index);
 
-    if (entry) {
+    if (!entry) {
+        return;
+    }
+    if (tables->usage) {
         note_usage(tables, *entry, -1);
         note_usage(tables, pte, 1);
-        *entry = pte;
     }
+    *entry = pte;
 }
 
 uint64_t tables_read(const struct tables *tables, uint32_t table, uint32_t index)
@@ -170,18 +173,6 @@ void tables_write_all(struct tables *tables, const struct gpu_pte_write *write, 
 {
     for (size_t i = 0; i < n; i++) {
         tables_write(tables, write[i].table, write[i].index, write[i].pte);
-    }
-}
-
-void tables_read_all(const struct tables *tables, uint32_t table, uint32_t first, size_t n,
-                     uint64_t *pte)
-{
-    const uint64_t *entry = entry_of(tables, table, first);
-
-    if (entry && entry_of(tables, table, (uint32_t)(first + n - 1))) {
-        memcpy(pte, entry, n * sizeof(*pte));
-    } else {
-        memset(pte, 0, n * sizeof(*pte));
     }
 }
 

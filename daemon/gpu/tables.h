@@ -52,8 +52,6 @@ uint64_t tables_read(const struct tables *tables, uint32_t table, uint32_t index
 void tables_read_many(const struct tables *tables, uint32_t table, uint32_t first, uint32_t n,
                       uint64_t *pte);
 void tables_write_all(struct tables *tables, const struct gpu_pte_write *write, size_t n);
-void tables_read_all(const struct tables *tables, uint32_t table, uint32_t first, size_t n,
-                     uint64_t *pte);
 
 void tables_invalidate(struct tables *tables);
 

@@ -22,36 +22,7 @@ uint64_t gtt_scratch_entry(const struct gtt *gtt, unsigned level)
                       : gpu_pte_of_table(gtt->scratch_table[level - 1]);
 }
 
-/* Of the table that a change is in. */
-static uint64_t scratch_of(const struct gtt *gtt, const struct spt *spt)
-{
-    return spt ? gtt_scratch_entry(gtt, spt_level(spt->kind)) : gtt->cfg.gpu->scratch_pte;
-}
-
-/* What the counters and marks say of an entry follows what it holds. */
-static void note_entry(struct gtt *gtt, const struct gtt_change *c)
-{
-    bool failed_before;
-    if (c->spt) {
-        failed_before = bit_get(c->spt->failed, c->index);
-        if (c->failed != failed_before) {
-            (c->failed ? bit_set : bit_clear)(c->spt->failed, c->index);
-        }
-    } else {
-        failed_before = gtt->flags[c->index] & GTT_FAILED;
-        gtt->flags[c->index] = (gtt->flags[c->index] & GTT_HALF) | (c->failed ? GTT_FAILED : 0);
-    }
-    gtt->stats.scratch += (uint32_t)c->failed - (uint32_t)failed_before;
-}
-
 /* --- the steps ----------------------------------------------------------------------------- */
-
-/* How far a batch has come. */
-struct progress {
-    uint32_t answers;  /* of Xen's: used */
-    uint32_t frames;   /* to be released */
-    uint32_t children; /* likewise */
-};
 
 static void map_new_frames(struct gtt *gtt)
 {
@@ -62,13 +33,17 @@ static void map_new_frames(struct gtt *gtt)
     }
 }
 
-/* What the GPU's entry will be. */
-static uint64_t new_entry(struct gtt *gtt, struct gtt_change *c, uint64_t scratch,
-                          struct progress *p)
+/* How far the changes of a batch have been gone through. */
+struct progress {
+    uint32_t answers;  /* of Xen's */
+    uint32_t frames;   /* that are given up */
+    uint32_t children; /* likewise */
+};
+
+/* The GPU's entry for a page, if it is one and can be had. */
+static inline uint64_t page_or_scratch(struct gtt *gtt, enum gtt_entry_type type, uint64_t scratch,
+                                       struct gtt_change *c, struct progress *p)
 {
-    if (c->child) {
-        return gpu_pte_of_table(c->child->table) | (c->flags & gtt_gen8[GTT_PDE].flags);
-    }
     if (!c->frame) {
         return scratch;
     }
@@ -81,80 +56,134 @@ static uint64_t new_entry(struct gtt *gtt, struct gtt_change *c, uint64_t scratc
         return scratch;
     }
     gtt->stats.present++;
-    return gtt_entry_make(&gtt_gen8[c->spt ? GTT_PTE_4K : GTT_GGTT_PTE], bfn.v, c->flags);
+    return gtt_entry_make(&gtt_gen8[type], bfn.v, c->flags);
 }
 
-/* Notes what an entry held that is given up once the GPU has forgotten it. */
-static void keep_old(struct gtt *gtt, const struct spt *spt, uint64_t old, struct progress *p)
+/* Notes the page that an entry held: it is given up once the GPU has forgotten it. */
+static inline void keep_page(struct gtt *gtt, uint64_t old, uint64_t scratch, struct progress *p)
 {
-    uint64_t frame = gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], old);
-    if (spt && spt_level(spt->kind) > 1) {
-        gtt->batch.old_child[p->children++] = spt_of_table(gtt, (uint32_t)frame);
-    } else {
-        gtt->batch.old[p->frames++] = (struct xengt_bfn){frame};
+    if (old != scratch) {
+        gtt->batch.old[p->frames++] = gtt_entry_bfn(&gtt_gen8[GTT_PTE_4K], old);
         gtt->stats.present--;
     }
 }
 
-/*
- * How many changes from here on are in one table and change no entry of it twice, so that what
- * they replace can be read before any of them is written.
- */
-static uint32_t run_length(const struct gtt_batch *b, uint32_t first)
+/* failed: the marks of the table that the change is in. */
+static inline void note_failed(struct gtt *gtt, uint64_t *failed, const struct gtt_change *c)
 {
-    const struct gtt_change *c = &b->change[first];
-    uint32_t n = 1;
-    while (first + n < b->n && c[n].spt == c->spt && (!c->spt || c[n].index > c[n - 1].index)) {
-        n++;
+    bool before = bit_get(failed, c->index);
+    if (c->failed != before) {
+        (c->failed ? bit_set : bit_clear)(failed, c->index);
+        gtt->stats.scratch += (uint32_t)c->failed - (uint32_t)before;
     }
-    return n;
 }
 
-static void write_run(struct gtt *gtt, uint32_t first, uint32_t n, struct progress *p)
+/* n changes of the global GTT. */
+static void make_global(struct gtt *gtt, struct gtt_change *c, struct gpu_pte_write *write,
+                        uint32_t n, struct progress *p)
+{
+    uint64_t scratch = gtt->cfg.gpu->scratch_pte;
+    for (uint32_t i = 0; i < n; i++, c++) {
+        uint8_t *flags = &gtt->flags[c->index];
+        uint64_t pte = page_or_scratch(gtt, GTT_GGTT_PTE, scratch, c, p);
+        keep_page(gtt, gtt->shadow[c->index], scratch, p);
+        gtt->mapped[c->index / GTT_BLOCK] -= gtt_is_mapped(gtt, c->index);
+        gtt->shadow[c->index] = pte;
+        gtt->mapped[c->index / GTT_BLOCK] += gtt_is_mapped(gtt, c->index);
+        gtt->stats.scratch += (uint32_t)c->failed - (uint32_t)((*flags & GTT_FAILED) != 0);
+        *flags = (*flags & GTT_HALF) | (c->failed ? GTT_FAILED : 0);
+        write[i] = (struct gpu_pte_write){GPU_GGTT, gtt_index(gtt, c->index), pte};
+    }
+}
+
+/* n changes of a page table, in the order of its entries, which held what is in now. */
+static void make_pages(struct gtt *gtt, struct gtt_change *c, const uint64_t *now,
+                       struct gpu_pte_write *write, uint32_t n, struct progress *progress)
+{
+    uint64_t scratch = gtt_scratch_entry(gtt, 1);
+    uint32_t table = c->spt->table;
+    uint64_t *failed = c->spt->failed;
+    uint32_t first = c->index;
+    struct progress p = *progress;
+    for (uint32_t i = 0; i < n; i++, c++) {
+        uint64_t pte = page_or_scratch(gtt, GTT_PTE_4K, scratch, c, &p);
+        keep_page(gtt, now[c->index - first], scratch, &p);
+        note_failed(gtt, failed, c);
+        write[i] = (struct gpu_pte_write){table, c->index, pte};
+    }
+    *progress = p;
+}
+
+/* The same of a table of tables. */
+static void make_links(struct gtt *gtt, struct gtt_change *c, const uint64_t *now,
+                       struct gpu_pte_write *write, uint32_t n, struct progress *p)
+{
+    uint64_t scratch = gtt_scratch_entry(gtt, spt_level(c->spt->kind));
+    uint32_t first = c->index;
+    for (uint32_t i = 0; i < n; i++, c++) {
+        uint64_t old = now[c->index - first];
+        uint64_t pte = scratch;
+        if (c->child) {
+            pte = gpu_pte_of_table(c->child->table) | (c->flags & gtt_gen8[GTT_PDE].flags);
+        }
+        if (old != scratch) {
+            uint64_t table = gtt_entry_frame(&gtt_gen8[GTT_PDE], old);
+            gtt->batch.old_child[p->children++] = spt_of_table(gtt, (uint32_t)table);
+        }
+        note_failed(gtt, c->spt->failed, c);
+        write[i] = (struct gpu_pte_write){c->spt->table, c->index, pte};
+    }
+}
+
+/* n changes of one table, none of them of the same entry. */
+static void make_run(struct gtt *gtt, struct gtt_change *c, struct gpu_pte_write *write, uint32_t n,
+                     struct progress *p)
 {
     const struct gpu_ops *gpu = gtt->cfg.gpu->ops;
-    struct gtt_change *c = &gtt->batch.change[first];
-    struct gpu_pte_write *write = &gtt->batch.write[first];
-    const struct spt *spt = c->spt;
-    uint64_t scratch = scratch_of(gtt, spt);
     uint64_t now[GPU_TABLE_ENTRIES];
-    if (spt) {
-        gpu->read_ptes(gtt->cfg.gpu, spt->table, c->index, c[n - 1].index - c->index + 1, now);
+    if (!c->spt) {
+        make_global(gtt, c, write, n, p);
+        return;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t index = c[i].index;
-        uint64_t old = spt ? now[index - c->index] : gtt->shadow[index];
-        uint64_t pte = new_entry(gtt, &c[i], scratch, p);
-        if (old != scratch) {
-            keep_old(gtt, spt, old, p);
-        }
-        note_entry(gtt, &c[i]);
-        if (spt) {
-            write[i] = (struct gpu_pte_write){spt->table, index, pte};
-        } else {
-            gtt->shadow[index] = pte;
-            write[i] = (struct gpu_pte_write){GPU_GGTT, gtt_index(gtt, index), pte};
-        }
+    c->spt->in_batch = false;
+    gpu->read_ptes(gtt->cfg.gpu, c->spt->table, c->index, c[n - 1].index - c->index + 1, now);
+    if (spt_level(c->spt->kind) == 1) {
+        make_pages(gtt, c, now, write, n, p);
+    } else {
+        make_links(gtt, c, now, write, n, p);
     }
-    gpu->write_ptes(gtt->cfg.gpu, write, n);
+}
+
+static void make_ptes(struct gtt *gtt, uint32_t *frames, uint32_t *children)
+{
+    struct gtt_batch *b = &gtt->batch;
+    struct progress p = {0};
+    for (uint32_t first = 0, end; first < b->n; first = end) {
+        for (end = first + 1; end < b->n && b->change[end].spt == b->change[first].spt;) {
+            end++;
+        }
+        make_run(gtt, &b->change[first], &b->write[first], end - first, &p);
+    }
+    *frames = p.frames;
+    *children = p.children;
 }
 
 void gtt_run_batch(struct gtt *gtt)
 {
     struct gtt_batch *b = &gtt->batch;
-    struct progress p = {0};
+    const struct gpu_ops *gpu = gtt->cfg.gpu->ops;
+    uint32_t frames = 0;
+    uint32_t children = 0;
     if (!b->n) {
         return;
     }
 
     map_new_frames(gtt);
-    for (uint32_t i = 0, n; i < b->n; i += n) {
-        n = run_length(b, i);
-        write_run(gtt, i, n, &p);
-    }
-    gtt->cfg.gpu->ops->invalidate(gtt->cfg.gpu);
-    xengt_space_put(gtt->cfg.space, b->old, p.frames);
-    for (uint32_t i = 0; i < p.children; i++) {
+    make_ptes(gtt, &frames, &children);
+    gpu->write_ptes(gtt->cfg.gpu, b->write, b->n);
+    gpu->invalidate(gtt->cfg.gpu);
+    xengt_space_put(gtt->cfg.space, b->old, frames);
+    for (uint32_t i = 0; i < children; i++) {
         spt_put(gtt, b->old_child[i]);
     }
 

@@ -38,8 +38,50 @@ struct gtt_entry_format {
     uint8_t frames;     /* log2 of how many 4 KiB frames the entry stands for, were it a page */
 };
 
-/* By entry type. */
-extern const struct gtt_entry_format gtt_gen8[GTT_ENTRY_TYPES];
+#define GTT_BITS(high, low) ((~UINT64_C(0) >> (63 - (high))) & (~UINT64_C(0) << (low)))
+#define GTT_BIT(n)          (UINT64_C(1) << (n))
+
+/* Write permission, PWT and PCD stand in the same bits of each entry; PAT does not. */
+#define GTT_COMMON (GTT_BIT(1) | GTT_BIT(3) | GTT_BIT(4))
+
+/*
+ * By entry type. The one in use is here, where the compiler sees it: entries are decoded by the
+ * hundred thousand.
+ */
+static const struct gtt_entry_format gtt_gen8[GTT_ENTRY_TYPES] = {
+    [GTT_GGTT_PTE] = {.size = 8, .present = GTT_BIT(0), .address = GTT_BITS(45, 12)},
+    [GTT_PTE_4K] = {.size = 8,
+                    .present = GTT_BIT(0),
+                    .address = GTT_BITS(45, 12),
+                    .flags = GTT_COMMON | GTT_BIT(7)},
+    [GTT_PTE_64K] = {.size = 8,
+                     .present = GTT_BIT(0),
+                     .address = GTT_BITS(45, 16),
+                     .flags = GTT_COMMON | GTT_BIT(7),
+                     .frames = 4},
+    [GTT_PDE] = {.size = 8,
+                 .present = GTT_BIT(0),
+                 .address = GTT_BITS(45, 12),
+                 .flags = GTT_COMMON,
+                 .huge = GTT_BIT(7),
+                 .pages_64k = GTT_BIT(11)},
+    [GTT_PDE_2M] = {.size = 8,
+                    .present = GTT_BIT(0),
+                    .address = GTT_BITS(45, 21),
+                    .flags = GTT_COMMON | GTT_BIT(12),
+                    .huge = GTT_BIT(7),
+                    .frames = 9},
+    [GTT_PDPE] = {.size = 8,
+                  .present = GTT_BIT(0),
+                  .address = GTT_BITS(45, 12),
+                  .flags = GTT_COMMON,
+                  .huge = GTT_BIT(7)},
+    [GTT_PML4E] = {.size = 8,
+                   .present = GTT_BIT(0),
+                   .address = GTT_BITS(45, 12),
+                   .flags = GTT_COMMON},
+};
+
 extern const struct gtt_entry_format gtt_ivb[GTT_ENTRY_TYPES];
 extern const struct gtt_entry_format gtt_hsw[GTT_ENTRY_TYPES];
 

@@ -102,6 +102,22 @@ void gtt_guest_layout_changed(struct gtt *gtt)
     xengt_space_invalidate(gtt->cfg.space);
 }
 
+/* Everything that is mapped becomes scratch: most of a window is not, and is passed by quickly. */
+static void unmap_ggtt(struct gtt *gtt)
+{
+    for (uint32_t entry = 0; gtt->stats.present && entry < gtt->entries;) {
+        if (!gtt->mapped[entry / GTT_BLOCK]) {
+            entry += GTT_BLOCK - entry % GTT_BLOCK;
+            continue;
+        }
+        if (gtt_is_mapped(gtt, entry)) {
+            gtt_change(gtt, &(struct gtt_change){.index = entry}, (struct xengt_gfn){0});
+        }
+        entry++;
+    }
+    gtt_run_batch(gtt);
+}
+
 /* The guest's view becomes 0, and what it had mapped is let go. */
 static void clear_ggtt(struct gtt *gtt)
 {
@@ -115,12 +131,7 @@ static void clear_ggtt(struct gtt *gtt)
         memset(gtt->cfg.lazy + high->first, 0, high->count * sizeof(*gtt->cfg.lazy));
     }
     gtt->stats.scratch = 0;
-    for (uint32_t entry = 0; gtt->stats.present && entry < gtt->entries; entry++) {
-        if (gtt_is_mapped(gtt, entry)) {
-            gtt_change(gtt, &(struct gtt_change){.index = entry});
-        }
-    }
-    gtt_run_batch(gtt);
+    unmap_ggtt(gtt);
 }
 
 /* Address spaces first: what is present after that is in the global GTT. */
@@ -155,8 +166,9 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
     gtt->guest = calloc(entries, sizeof(*gtt->guest));
     gtt->shadow = malloc(entries * sizeof(*gtt->shadow));
     gtt->flags = calloc(entries, sizeof(*gtt->flags));
+    gtt->mapped = calloc(entries / GTT_BLOCK + 1, sizeof(*gtt->mapped));
     int ret = -ENOMEM;
-    if (gtt->guest && gtt->shadow && gtt->flags) {
+    if (gtt->guest && gtt->shadow && gtt->flags && gtt->mapped) {
         for (uint32_t entry = 0; entry < entries; entry++) {
             gtt->shadow[entry] = config->gpu->scratch_pte;
         }
@@ -190,6 +202,7 @@ void gtt_destroy(struct gtt *gtt)
     free(gtt->guest);
     free(gtt->shadow);
     free(gtt->flags);
+    free(gtt->mapped);
     free(gtt);
 }
 

@@ -28,6 +28,9 @@
 /* Changes that become real together. A surface of 8 MiB is 2048 pages. */
 #define GTT_BATCH_MAX 2048u
 
+/* Entries of the global GTT that are passed by together when there is nothing in them. */
+#define GTT_BLOCK 512u
+
 #define GTT_LEVELS 4u
 
 /* --- the global GTT ------------------------------------------------------------------------ */
@@ -66,16 +69,17 @@ struct spt {
     struct xengt_bfn page;          /* of the guest's page, which is mapped as long as this lives */
     const volatile uint64_t *guest; /* and how to read it; NULL: SPT_SPLIT */
     uint64_t *copy;                 /* out of sync: what the shadow was made from */
-    uint64_t flags;                 /* SPT_SPLIT: of all its entries */
     uint32_t table;                 /* of the GPU */
     uint32_t refs;
     uint32_t links; /* for verify: what refs should be */
     uint8_t kind;
+    uint8_t flags;  /* SPT_SPLIT: of all its entries */
     uint8_t writes; /* stores trapped since the last sync */
     uint8_t quiet;  /* syncs without a change */
     bool tracked;
     bool hopeless; /* written in ways no page table is: never tracked again */
     bool queued;   /* in the queue of tables with changes */
+    bool in_batch; /* has changes in the batch: they are to be real before there are others */
     uint64_t dirty[GPU_TABLE_ENTRIES / 64];  /* entries to look at anew */
     uint64_t failed[GPU_TABLE_ENTRIES / 64]; /* present for the guest, scratch for the GPU */
     struct spt *next_gfn;                    /* in the hash by gfn */
@@ -121,13 +125,12 @@ TAILQ_HEAD(mm_list, mm);
 
 /* One entry that gets another value: a page of the guest's, a table, or scratch. */
 struct gtt_change {
-    struct spt *spt; /* NULL: the global GTT */
-    uint32_t index;  /* of the entry: in the table, or in the arrays of the global GTT */
-    bool frame;      /* the guest's entry points to a page: gfn is valid */
-    bool failed;     /* it does, or to a table, and neither can be had */
-    struct xengt_gfn gfn;
+    struct spt *spt;   /* NULL: the global GTT */
     struct spt *child; /* the table it points to; its reference comes with the change */
-    uint64_t flags;
+    uint32_t index;    /* of the entry: in the table, or in the arrays of the global GTT */
+    uint16_t flags;    /* of the guest's entry; none stands further up */
+    bool frame;        /* the guest's entry points to a page: its gfn comes with the change */
+    bool failed;       /* it does, or to a table, and neither can be had */
 };
 
 /* Room for one batch, so that a commit allocates nothing. */
@@ -156,6 +159,7 @@ struct gtt {
     uint64_t *guest;  /* what the guest wrote */
     uint64_t *shadow; /* what the GPU's entry holds */
     uint8_t *flags;
+    uint16_t *mapped; /* how many entries of each block point to pages */
     uint32_t pending_count;
     uint32_t pending[GTT_PENDING_MAX];
 
@@ -203,14 +207,21 @@ void gtt_mark_pending(struct gtt *gtt, uint32_t entry);
 /* Makes the changes real that were taken so far. */
 void gtt_run_batch(struct gtt *gtt);
 
-/* Takes one more change; what is there is made real first when there is no room. */
-static inline void gtt_change(struct gtt *gtt, const struct gtt_change *change)
+/* Makes what was taken so far real if there is no room for n changes more. */
+static inline struct gtt_batch *gtt_room(struct gtt *gtt, uint32_t n)
 {
-    struct gtt_batch *b = &gtt->batch;
-    if (b->n == GTT_BATCH_MAX) {
+    if (gtt->batch.n + n > GTT_BATCH_MAX) {
         gtt_run_batch(gtt);
     }
-    b->gfn[b->pages] = change->gfn;
+    return &gtt->batch;
+}
+
+/* Takes one more change. gfn: of the page it points to, if it does. */
+static inline void gtt_change(struct gtt *gtt, const struct gtt_change *change,
+                              struct xengt_gfn gfn)
+{
+    struct gtt_batch *b = gtt_room(gtt, 1);
+    b->gfn[b->pages] = gfn;
     b->pages += change->frame;
     b->change[b->n++] = *change;
 }

@@ -11,6 +11,7 @@
 #define LOOSE_WRITES 2u
 
 #define HASH_FIRST 64u
+#define HASH_LOAD  2u /* tables for each bucket, at most */
 
 /* --- finding ------------------------------------------------------------------------------- */
 
@@ -254,7 +255,7 @@ static bool room_for_one(struct gtt *gtt)
             return false;
         }
     }
-    return gtt->stats.spt_tables < gtt->hash_size || hash_grow(gtt);
+    return gtt->stats.spt_tables / HASH_LOAD < gtt->hash_size || hash_grow(gtt);
 }
 
 static struct spt *make(struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn)
@@ -346,7 +347,7 @@ struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flag
 {
     struct spt *spt = make(gtt, SPT_SPLIT, first);
     if (spt) {
-        spt->flags = flags;
+        spt->flags = (uint8_t)flags;
         memset(spt->dirty, 0xff, sizeof(spt->dirty));
         hash_insert(gtt, spt);
         spt_queue(gtt, spt);

@@ -29,11 +29,12 @@ static void change_ggtt(struct gtt *gtt, uint32_t entry)
     const struct gtt_entry_format *f = &gtt_gen8[GTT_GGTT_PTE];
     bool whole = !(gtt->flags[entry] & GTT_HALF);
     gtt->flags[entry] &= ~GTT_PENDING;
-    gtt_change(gtt, &(struct gtt_change){
-                        .index = entry,
-                        .frame = whole && gtt_entry_present(f, gtt->guest[entry]),
-                        .gfn = gtt_entry_gfn(f, gtt->guest[entry]),
-                    });
+    gtt_change(gtt,
+               &(struct gtt_change){
+                   .index = entry,
+                   .frame = whole && gtt_entry_present(f, gtt->guest[entry]),
+               },
+               gtt_entry_gfn(f, gtt->guest[entry]));
 }
 
 /* Takes over what differs from the guest's table, which is RAM it stores into as it likes. */
@@ -90,13 +91,14 @@ static uint64_t guest_entry(const struct spt *spt, uint32_t index)
 static void change_page(struct gtt *gtt, struct spt *spt, uint32_t index, bool present,
                         struct xengt_gfn gfn, uint64_t flags)
 {
-    gtt_change(gtt, &(struct gtt_change){
-                        .spt = spt,
-                        .index = index,
-                        .frame = present,
-                        .gfn = gfn,
-                        .flags = flags,
-                    });
+    gtt_change(gtt,
+               &(struct gtt_change){
+                   .spt = spt,
+                   .index = index,
+                   .frame = present,
+                   .flags = (uint16_t)flags,
+               },
+               gfn);
 }
 
 /* Sixteen pieces of 4 KiB for an entry of 64 KiB; the entries between are none. */
@@ -111,12 +113,25 @@ static void change_64k(struct gtt *gtt, struct spt *spt, uint32_t first)
     }
 }
 
-static void change_4k(struct gtt *gtt, struct spt *spt, uint32_t index)
+/* The entries of a page table from first on that bits stand for, of which there are many. */
+static void change_4k(struct gtt *gtt, struct spt *spt, uint32_t first, uint64_t bits)
 {
     const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_4K];
-    uint64_t entry = guest_entry(spt, index);
-    change_page(gtt, spt, index, gtt_entry_present(f, entry), gtt_entry_gfn(f, entry),
-                entry & f->flags);
+    const volatile uint64_t *from = spt->copy ? spt->copy : spt->guest;
+    struct gtt_batch *b = gtt_room(gtt, 64);
+    uint32_t n = b->n;
+    uint32_t pages = b->pages;
+    for (; bits; bits &= bits - 1) {
+        uint32_t index = first + (uint32_t)__builtin_ctzll(bits);
+        uint64_t entry = from[index];
+        bool present = gtt_entry_present(f, entry);
+        b->gfn[pages] = gtt_entry_gfn(f, entry);
+        pages += present;
+        b->change[n++] = (struct gtt_change){
+            .spt = spt, .index = index, .frame = present, .flags = (uint16_t)entry};
+    }
+    b->n = n;
+    b->pages = pages;
 }
 
 static void change_split(struct gtt *gtt, struct spt *spt, uint32_t index)
@@ -153,12 +168,12 @@ static struct spt *child_of(struct gtt *gtt, enum spt_kind kind, uint64_t entry)
 static void change_link(struct gtt *gtt, struct spt *spt, uint32_t index)
 {
     uint64_t entry = guest_entry(spt, index);
-    struct gtt_change change = {.spt = spt, .index = index, .flags = entry};
+    struct gtt_change change = {.spt = spt, .index = index, .flags = (uint16_t)entry};
     if (gtt_entry_present(&gtt_gen8[GTT_PDE], entry)) {
         change.child = child_of(gtt, spt->kind, entry);
         change.failed = !change.child;
     }
-    gtt_change(gtt, &change);
+    gtt_change(gtt, &change, (struct xengt_gfn){0});
 }
 
 /* One bit for each sixteen, the first, that has any. */
@@ -174,23 +189,22 @@ static uint64_t sixteenths(uint64_t bits)
 /* The entries from first on that bits stand for. */
 static void change_entries(struct gtt *gtt, struct spt *spt, uint32_t first, uint64_t bits)
 {
-    if (spt->kind == SPT_PT_64K) {
+    enum spt_kind kind = spt->kind;
+    if (kind == SPT_PT_64K) {
         bits = sixteenths(bits);
     }
     gtt->stats.spt_changes += (uint32_t)__builtin_popcountll(bits);
+    if (kind == SPT_PT) {
+        change_4k(gtt, spt, first, bits);
+        return;
+    }
     for (; bits; bits &= bits - 1) {
         uint32_t index = first + (uint32_t)__builtin_ctzll(bits);
-        switch ((enum spt_kind)spt->kind) {
-        case SPT_PT:
-            change_4k(gtt, spt, index);
-            break;
-        case SPT_PT_64K:
+        if (kind == SPT_PT_64K) {
             change_64k(gtt, spt, index);
-            break;
-        case SPT_SPLIT:
+        } else if (kind == SPT_SPLIT) {
             change_split(gtt, spt, index);
-            break;
-        default:
+        } else {
             change_link(gtt, spt, index);
         }
     }
@@ -198,16 +212,21 @@ static void change_entries(struct gtt *gtt, struct spt *spt, uint32_t first, uin
 
 /*
  * Its changes may make it superfluous: a reference of our own keeps it until we are done. What
- * becomes dirty on the way, because the guest goes on storing, is queued for another time.
+ * becomes dirty on the way, because the guest goes on storing, is queued for another time; no
+ * entry changes twice in a batch.
  */
 static void change_table(struct gtt *gtt, struct spt *spt)
 {
     spt->refs++;
+    if (spt->in_batch) {
+        gtt_run_batch(gtt);
+    }
     for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
         uint64_t bits = spt->dirty[word];
         spt->dirty[word] = 0;
         change_entries(gtt, spt, word * 64, bits);
     }
+    spt->in_batch = true; /* some or all of them still are */
     if (spt->refs == 1) {
         gtt_run_batch(gtt); /* its own changes are among them */
     }

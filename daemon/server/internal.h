@@ -4,6 +4,7 @@
 #define XENGT_SERVER_INTERNAL_H
 
 #include "server/server.h"
+#include "vgpu/pci.h"
 
 /* One attached guest: everything its vGPU consists of. */
 struct server_guest {
@@ -14,8 +15,11 @@ struct server_guest {
     bool dead; /* the domain is gone; detached in the next turn */
 
     struct xengt_space *space;
-    struct vgpu *vgpu; /* owns the GTT */
     struct host_guest *host;
+    struct vgpu *vgpu; /* owns the GTT */
+    struct vgpu_pci pci;
+    uint64_t mmio_base; /* where the registers are, or were when they were decoded last */
+    void *gtt_ram;      /* the guest's GTT, when it is RAM instead of being trapped */
 };
 
 /* When the server has something to do, and whether it has. */
@@ -43,6 +47,22 @@ struct server_guest *server_find_guest(struct server *server, const char *domain
 /* As server_find_guest(), but describes in error that there is none. */
 struct server_guest *server_need_guest(struct server *server, const char *domain, char *error,
                                        size_t error_size);
+
+/* What the guest does; arg is its struct server_guest. */
+extern const struct host_guest_ops server_guest_ops;
+
+/* The PCI function as firmware would leave it. */
+void server_init_pci(struct server_guest *guest);
+
+/* Tells the host where the BARs are. */
+int server_claim_bars(struct server_guest *guest);
+
+/* RAM where the guest's GTT is, before the BARs are claimed. */
+int server_add_gtt_ram(struct server_guest *guest);
+
+/* What the vGPU calls; arg is a struct server_guest. */
+int server_track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on);
+void server_interrupt(void *arg);
 
 void server_guest_windows(const struct server_guest *guest, struct gpu_range *mappable,
                           struct gpu_range *unmappable);

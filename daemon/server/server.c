@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,55 +83,7 @@ struct gpu *server_gpu(struct server *server)
     return server->config.gpu;
 }
 
-/* --- what a guest does -------------------------------------------------------------------- */
-
-static uint64_t guest_mmio_read(void *arg, uint64_t offset, unsigned size)
-{
-    struct server_guest *guest = arg;
-
-    return vgpu_mmio_read(guest->vgpu, offset, size);
-}
-
-/* It may have been a submission: the GPU starts on it now, not at the end of the guest's turn. */
-static void guest_mmio_write(void *arg, uint64_t offset, uint64_t value, unsigned size)
-{
-    struct server_guest *guest = arg;
-
-    vgpu_mmio_write(guest->vgpu, offset, value, size);
-    server_kick(guest->server);
-}
-
-static void guest_layout_changed(void *arg)
-{
-    struct server_guest *guest = arg;
-
-    vgpu_guest_layout_changed(guest->vgpu);
-}
-
-static void guest_end_of_turn(void *arg)
-{
-    struct server_guest *guest = arg;
-
-    server_settle_later(guest->server);
-    server_kick(guest->server);
-}
-
-/* The host is in the middle of its own work now: the guest is detached in the next turn. */
-static void guest_died(void *arg)
-{
-    struct server_guest *guest = arg;
-
-    guest->dead = true;
-    server_kick(guest->server);
-}
-
-static const struct host_guest_ops guest_ops = {
-    .mmio_read = guest_mmio_read,
-    .mmio_write = guest_mmio_write,
-    .layout_changed = guest_layout_changed,
-    .end_of_turn = guest_end_of_turn,
-    .died = guest_died,
-};
+/* --- attach and detach -------------------------------------------------------------------- */
 
 static void log_vgpu_line(void *arg, int level, const char *line)
 {
@@ -138,8 +91,6 @@ static void log_vgpu_line(void *arg, int level, const char *line)
 
     server_log(guest->server, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
 }
-
-/* --- attach and detach -------------------------------------------------------------------- */
 
 /* First fit: the lowest slot no guest has; `slots` when all are taken. */
 static unsigned free_slot(const struct server *server)
@@ -165,15 +116,27 @@ static int create_vgpu(struct server_guest *guest)
         .xengt = config->xengt,
         .space = guest->space,
         .gpu = config->gpu,
+        .tracker = {.track = server_track, .arg = guest},
+        .track_all = config->gtt_mode != SERVER_GTT_SYNC,
+        .commit_each = config->gtt_mode == SERVER_GTT_TRAP_EACH,
     };
     struct vgpu_config vgpu = {
         .id = guest->slot + 1,
         .fences = FENCES_PER_VGPU,
         .log = log_vgpu_line,
         .log_arg = guest,
+        .interrupt = server_interrupt,
+        .interrupt_arg = guest,
     };
     int rc;
 
+    if (config->lazy_ggtt) {
+        rc = server_add_gtt_ram(guest);
+        if (rc) {
+            return rc;
+        }
+        gtt.lazy = guest->gtt_ram;
+    }
     server_guest_windows(guest, &gtt.mappable, &gtt.unmappable);
     vgpu.mappable = gtt.mappable;
     vgpu.unmappable = gtt.unmappable;
@@ -191,30 +154,40 @@ static int create_vgpu(struct server_guest *guest)
 static int build_guest(struct server_guest *guest, char *error, size_t error_size)
 {
     const struct server_config *config = &guest->server->config;
+    struct xengt_space_options space = config->space;
     const struct host_guest_config host = {
         .domid = guest->domid,
-        .mmio_base = config->mmio_base,
-        .mmio_size = VGPU_MMIO_SIZE,
-        .ops = &guest_ops,
+        .devfn = VGPU_PCI_DEVFN,
+        .pci_root = true,
+        .ops = &server_guest_ops,
         .arg = guest,
     };
     char reason[160] = "";
     int rc;
 
-    rc = xengt_space_open(config->xengt, guest->domid, &config->space, &guest->space);
+    space.no_defer |= config->gtt_mode == SERVER_GTT_TRAP_EACH;
+    rc = xengt_space_open(config->xengt, guest->domid, &space, &guest->space);
     if (rc) {
         return server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name,
                             guest->domid, xengt_last_error(config->xengt));
-    }
-    rc = create_vgpu(guest);
-    if (rc) {
-        return server_error(error, error_size, rc, "domain '%s' (%u): no vGPU could be made: %s",
-                            guest->name, guest->domid, strerror(-rc));
     }
     rc = config->host->ops->attach(config->host, &host, &guest->host, reason, sizeof(reason));
     if (rc) {
         return server_error(error, error_size, rc, "domain '%s' (%u): %s", guest->name,
                             guest->domid, reason[0] ? reason : strerror(-rc));
+    }
+    server_init_pci(guest);
+    rc = create_vgpu(guest);
+    if (rc) {
+        return server_error(error, error_size, rc, "domain '%s' (%u): no vGPU could be made: %s",
+                            guest->name, guest->domid, strerror(-rc));
+    }
+    rc = server_claim_bars(guest);
+    if (rc) {
+        return server_error(error, error_size, rc,
+                            "domain '%s' (%u): its vGPU cannot be put at 0x%" PRIx64 ": %s",
+                            guest->name, guest->domid, config->mmio_base,
+                            rc == -EBUSY ? "its RAM is there" : strerror(-rc));
     }
     return 0;
 }
@@ -237,18 +210,19 @@ static void forget_guest(struct server_guest *guest)
 }
 
 /*
- * In the reverse order of the attach: no access comes in any more, then the GPU loses the pages
- * (entries to scratch, TLB), then Xen's references go, then the permission.
+ * In the reverse order of the attach: the GPU loses the pages (entries to scratch, TLB), then no
+ * access comes in any more, then Xen's references go, then the permission. Accesses are served by
+ * the event loop only, so that none can come in between.
  */
 void server_remove_guest(struct server_guest *guest)
 {
     struct server *server = guest->server;
     int rc;
 
+    vgpu_destroy(guest->vgpu);
     if (guest->host) {
         server->config.host->ops->detach(guest->host);
     }
-    vgpu_destroy(guest->vgpu);
     xengt_space_close(guest->space);
     rc = xengt_target_remove(server->config.xengt, guest->domid);
     if (rc) {

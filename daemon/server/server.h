@@ -24,13 +24,22 @@ struct event_base;
 
 typedef void server_log_fn(void *arg, int level, const char *line);
 
+/* How guests' stores into their page tables are noticed. All but the first are for comparison. */
+enum server_gtt_mode {
+    SERVER_GTT_SYNC,      /* compared at a submission, trapped while they are rare */
+    SERVER_GTT_TRAP,      /* always trapped */
+    SERVER_GTT_TRAP_EACH, /* and each entry is mapped, and its page unmapped, by itself */
+};
+
 /* All pointers stay the caller's and outlive the server. */
 struct server_config {
     struct event_base *base; /* NULL: no event loop; the caller drives server_turn() */
     struct xengt *xengt;
     struct gpu *gpu;
     struct host *host;
-    uint64_t mmio_base;      /* where guests find GTTMMADR, guest physical */
+    uint64_t mmio_base; /* where guests find GTTMMADR, guest physical; the aperture is below */
+    bool lazy_ggtt;     /* the guest's GTT is RAM, compared at each commit, not trapped */
+    enum server_gtt_mode gtt_mode;
     uint32_t mappable_pages; /* size of each vGPU's windows */
     uint32_t unmappable_pages;
     struct xengt_space_options space;

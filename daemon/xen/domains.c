@@ -22,6 +22,11 @@ struct domains {
 
 /* --- what Xen knows ----------------------------------------------------------------------- */
 
+struct xc_interface_core *domains_xc(struct domains *domains)
+{
+    return domains->xc;
+}
+
 int domains_info(struct domains *domains, uint32_t domid, struct domain_info *info)
 {
     xc_domaininfo_t xen;
@@ -39,6 +44,7 @@ int domains_info(struct domains *domains, uint32_t domid, struct domain_info *in
     memcpy(info->uuid.bytes, xen.handle, sizeof(info->uuid.bytes));
     info->vcpus = xen.max_vcpu_id == XEN_INVALID_MAX_VCPU_ID ? 0 : xen.max_vcpu_id + 1;
     info->dying = xen.flags & XEN_DOMINF_dying;
+    info->device_model = xen.arch_config.emulation_flags & XEN_X86_EMU_PM;
     return 0;
 }
 

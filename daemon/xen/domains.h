@@ -20,6 +20,7 @@ struct domain_info {
     struct domain_uuid uuid;
     unsigned vcpus; /* as many as it can have, not as many as are online */
     bool dying;
+    bool device_model; /* a guest of the kind that QEMU serves: it has a PCI root of its own */
 };
 
 /* Called from the event loop after some domain shut down or went; Xen does not say which. */
@@ -28,6 +29,9 @@ typedef void domains_changed_fn(void *arg);
 int domains_open(struct event_base *base, domains_changed_fn *changed, void *arg,
                  struct domains **out, char *error, size_t error_size);
 void domains_close(struct domains *domains); /* NULL is allowed */
+
+/* For other questions and orders about domains; stays theirs. */
+struct xc_interface_core *domains_xc(struct domains *domains);
 
 /* -ESRCH: no such domain. */
 int domains_info(struct domains *domains, uint32_t domid, struct domain_info *info);

@@ -50,3 +50,10 @@ int guest_memory_copy(void *arg, uint64_t gpa, void *buf, size_t len, bool write
     }
     return rc;
 }
+
+bool guest_memory_is_ram(struct guest_memory *memory, uint64_t gpa)
+{
+    uint8_t byte;
+
+    return !copy_in_page(memory, gpa, &byte, sizeof(byte), false);
+}

@@ -17,4 +17,6 @@ struct guest_memory {
 /* An ioreq_copy_fn; arg is a struct guest_memory. -EFAULT: not all of it is RAM of the guest. */
 int guest_memory_copy(void *arg, uint64_t gpa, void *buf, size_t len, bool write);
 
+bool guest_memory_is_ram(struct guest_memory *memory, uint64_t gpa);
+
 #endif

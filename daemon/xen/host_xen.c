@@ -13,15 +13,18 @@
 
 #include "server/host.h"
 #include "xen/domains.h"
+#include "xen/guest_ram.h"
 #include "xen/host_check.h"
 #include "xen/ioreq_record.h"
 #include "xen/ioreq_server.h"
 
 struct host_guest {
     LIST_ENTRY(host_guest) link;
+    struct host_xen *host;
     struct host_guest_config config;
     struct domain_info domain;
     struct ioreq_server *ioreq;
+    struct guest_ram ram;
     struct host_guest_stats stats;
     bool dead; /* died() was called */
 };
@@ -65,6 +68,16 @@ static struct ioreq_server_config server_config(struct host_xen *host)
     };
 }
 
+static struct guest_ram no_ram(struct host_xen *host, uint32_t domid)
+{
+    return (struct guest_ram){
+        .xc = domains_xc(host->domains),
+        .dmod = host->dmod,
+        .fmem = host->fmem,
+        .domid = domid,
+    };
+}
+
 /* --- guests ------------------------------------------------------------------------------- */
 
 static int xen_find(struct host *base, const char *domain, uint32_t *domid, char *name, size_t size)
@@ -83,7 +96,9 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
     if (!guest) {
         return -ENOMEM;
     }
+    guest->host = host;
     guest->config = *config;
+    guest->ram = no_ram(host, config->domid);
     rc = domains_info(host->domains, config->domid, &guest->domain);
     if (!rc && guest->domain.dying) {
         snprintf(error, error_size, "is being destroyed");
@@ -93,6 +108,7 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
         goto out_free;
     }
 
+    guest->config.pci_root &= !guest->domain.device_model;
     server.domain = guest->domain;
     server.guest = guest->config;
     server.stats = &guest->stats;
@@ -112,8 +128,67 @@ out_free:
 static void xen_detach(struct host_guest *guest)
 {
     LIST_REMOVE(guest, link);
+    guest_ram_remove(&guest->ram);
     ioreq_server_close(guest->ioreq);
     free(guest);
+}
+
+static int xen_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
+{
+    return ioreq_server_claim(guest->ioreq, range, base, size);
+}
+
+static int xen_inject_msi(struct host_guest *guest, uint64_t address, uint32_t data)
+{
+    guest->stats.interrupts++;
+    if (xendevicemodel_inject_msi(guest->host->dmod, (domid_t)guest->domain.domid, address, data)) {
+        return -errno;
+    }
+    return 0;
+}
+
+static int xen_track(struct host_guest *guest, const struct xengt_gfn *gfn, size_t n, bool on)
+{
+    return ioreq_server_track(guest->ioreq, gfn, n, on);
+}
+
+/* Noted before it is there: whoever finds the note takes away what is there of it. */
+static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
+{
+    int rc;
+
+    if (guest->ram.pages) {
+        return -EBUSY;
+    }
+    rc = ioreq_server_note_ram(guest->ioreq, first, pages);
+    if (rc) {
+        return rc;
+    }
+    guest->ram.first = first;
+    guest->ram.pages = pages;
+    rc = guest_ram_add(&guest->ram);
+    if (rc) {
+        ioreq_server_note_ram(guest->ioreq, 0, 0);
+        return rc;
+    }
+    *view = guest->ram.view;
+    return 0;
+}
+
+static int xen_move_ram(struct host_guest *guest, uint64_t first)
+{
+    int rc = guest_ram_move(&guest->ram, first);
+
+    if (!rc) {
+        rc = ioreq_server_note_ram(guest->ioreq, guest->ram.first, guest->ram.pages);
+    }
+    return rc;
+}
+
+static void xen_remove_ram(struct host_guest *guest)
+{
+    guest_ram_remove(&guest->ram);
+    ioreq_server_note_ram(guest->ioreq, 0, 0);
 }
 
 static void xen_guest_stats(const struct host_guest *guest, struct host_guest_stats *stats)
@@ -145,6 +220,7 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
 {
     struct host_xen *host = arg;
     struct ioreq_server_config server = server_config(host);
+    struct guest_ram ram = no_ram(host, record->domid);
     int rc;
 
     if (!domains_alive(host->domains, record->domid, &record->uuid)) {
@@ -153,6 +229,9 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
     }
     rc = domains_info(host->domains, record->domid, &server.domain);
     if (!rc) {
+        ram.first = record->ram_first;
+        ram.pages = record->ram_pages;
+        guest_ram_remove(&ram);
         rc = ioreq_server_release(&server, record);
     }
     if (rc) {
@@ -182,6 +261,12 @@ static const struct host_ops host_xen_ops = {
     .find = xen_find,
     .attach = xen_attach,
     .detach = xen_detach,
+    .claim = xen_claim,
+    .inject_msi = xen_inject_msi,
+    .track = xen_track,
+    .add_ram = xen_add_ram,
+    .move_ram = xen_move_ram,
+    .remove_ram = xen_remove_ram,
     .guest_stats = xen_guest_stats,
     .close = xen_close,
 };

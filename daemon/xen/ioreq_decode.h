@@ -27,10 +27,10 @@ bool ioreq_take(struct ioreq *slot, struct ioreq *copy);
 void ioreq_answer(struct ioreq *slot, uint64_t data);
 
 /*
- * Answers with all-ones a request that nobody will carry out, also one that a predecessor took
- * and never answered. True: there was one, and its vCPU must be notified.
+ * As ioreq_take(), but also for a request that was taken and never answered: what there is to do
+ * when nobody else will.
  */
-bool ioreq_abandon(struct ioreq *slot);
+bool ioreq_adopt(struct ioreq *slot, struct ioreq *copy);
 
 /* --- the request -------------------------------------------------------------------------- */
 
@@ -40,10 +40,16 @@ typedef int ioreq_copy_fn(void *arg, uint64_t gpa, void *buf, size_t len, bool w
 /* Bytes one request can move: Xen ends a repetition at the page. */
 #define IOREQ_BYTES_MAX 4096u
 
-struct ioreq_device {
-    uint64_t base; /* the MMIO range claimed */
+/* Guest physical; size 0: none. */
+struct ioreq_range {
+    uint64_t base;
     uint64_t size;
-    const struct host_guest_ops *ops;
+};
+
+struct ioreq_device {
+    struct ioreq_range range[HOST_RANGES];
+    uint32_t pci_address;             /* what the port of that name, 0xcf8, holds */
+    const struct host_guest_ops *ops; /* of requests without a handler nothing comes */
     void *arg;
     ioreq_copy_fn *copy_guest;
     void *copy_arg;
@@ -51,6 +57,6 @@ struct ioreq_device {
 };
 
 /* Carries a request out and returns the data to answer with. */
-uint64_t ioreq_perform(const struct ioreq_device *device, const struct ioreq *req);
+uint64_t ioreq_perform(struct ioreq_device *device, const struct ioreq *req);
 
 #endif

@@ -11,33 +11,45 @@
 #include <unistd.h>
 
 #define PREFIX "ioreq."
+#define DRAFT  "ioreq-draft"
 
 static void path_of(const char *dir, uint32_t domid, char path[PATH_MAX])
 {
     snprintf(path, PATH_MAX, "%s/" PREFIX "%" PRIu32, dir, domid);
 }
 
-/* One write: a process killed at any moment leaves a whole note or none. */
-int ioreq_record_save(const char *dir, const struct ioreq_record *record)
+static int write_all(const char *path, const char *text)
 {
-    char path[PATH_MAX], line[64];
-    int len = snprintf(line, sizeof(line), "%u ", record->id);
-    int fd, rc = 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int rc = 0;
 
-    for (size_t i = 0; i < sizeof(record->uuid.bytes); i++) {
-        len += snprintf(line + len, sizeof(line) - (size_t)len, "%02x", record->uuid.bytes[i]);
-    }
-    line[len++] = '\n';
-
-    path_of(dir, record->domid, path);
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return -errno;
     }
-    if (write(fd, line, (size_t)len) != len) {
+    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
         rc = errno ? -errno : -EIO;
     }
     close(fd);
+    return rc;
+}
+
+/* A process killed at any moment leaves the note it had, or the new one. */
+int ioreq_record_save(const char *dir, const struct ioreq_record *record)
+{
+    char path[PATH_MAX], draft[PATH_MAX], uuid[33], line[128];
+    int rc;
+
+    for (size_t i = 0; i < sizeof(record->uuid.bytes); i++) {
+        snprintf(uuid + 2 * i, 3, "%02x", record->uuid.bytes[i]);
+    }
+    snprintf(line, sizeof(line), "%u %s %" PRIu64 " %" PRIu32 "\n", record->id, uuid,
+             record->ram_first, record->ram_pages);
+    path_of(dir, record->domid, path);
+    snprintf(draft, sizeof(draft), "%s/" DRAFT, dir);
+    rc = write_all(draft, line);
+    if (!rc && rename(draft, path)) {
+        rc = -errno;
+    }
     return rc;
 }
 
@@ -60,7 +72,9 @@ static bool load(const char *dir, struct ioreq_record *record)
     if (!file) {
         return false;
     }
-    ok = fscanf(file, "%u %32[0-9a-f]", &record->id, uuid) == 2 && strlen(uuid) == 32;
+    ok = fscanf(file, "%u %32[0-9a-f] %" SCNu64 " %" SCNu32, &record->id, uuid, &record->ram_first,
+                &record->ram_pages) == 4 &&
+         strlen(uuid) == 32;
     fclose(file);
     for (size_t i = 0; ok && i < sizeof(record->uuid.bytes); i++) {
         ok = sscanf(uuid + 2 * i, "%2hhx", &record->uuid.bytes[i]) == 1;

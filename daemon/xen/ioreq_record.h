@@ -13,7 +13,9 @@
 struct ioreq_record {
     uint32_t domid;
     struct domain_uuid uuid;
-    unsigned id; /* of the ioreq server */
+    unsigned id;        /* of the ioreq server */
+    uint64_t ram_first; /* RAM given to the guest, to be taken away again */
+    uint32_t ram_pages;
 };
 
 int ioreq_record_save(const char *dir, const struct ioreq_record *record);

@@ -16,6 +16,8 @@
 #include <xen/memory.h>
 #include <xenevtchn.h>
 
+#include <xengt/types.h>
+
 #include "xen/guest_memory.h"
 #include "xen/ioreq_decode.h"
 
@@ -27,13 +29,14 @@ enum stage {
     STAGE_NONE,
     STAGE_CREATED,
     STAGE_ENABLED,
-    STAGE_CLAIMED,
 };
 
 struct ioreq_server {
     struct ioreq_server_config config;
     enum stage stage;
     ioservid_t id;
+    struct ioreq_record record;
+    bool tracking; /* there may be pages whose stores come here */
 
     xenforeignmemory_resource_handle *resource;
     struct ioreq *slots; /* the shared page: one slot per vCPU */
@@ -101,15 +104,14 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static int create(struct ioreq_server *server)
 {
     const struct ioreq_server_config *config = &server->config;
-    struct ioreq_record record = {.domid = config->domain.domid, .uuid = config->domain.uuid};
 
-    if (xendevicemodel_create_ioreq_server(config->dmod, (domid_t)record.domid,
+    if (xendevicemodel_create_ioreq_server(config->dmod, (domid_t)config->domain.domid,
                                            HVM_IOREQSRV_BUFIOREQ_OFF, &server->id)) {
         return -errno;
     }
     server->stage = STAGE_CREATED;
-    record.id = server->id;
-    return ioreq_record_save(config->state_dir, &record);
+    server->record.id = server->id;
+    return ioreq_record_save(config->state_dir, &server->record);
 }
 
 static int map_page(struct ioreq_server *server)
@@ -177,19 +179,41 @@ static int listen_events(struct ioreq_server *server)
     return 0;
 }
 
-/* From here on the guest's accesses come. */
-static int claim_range(struct ioreq_server *server)
+static int claim_function(struct ioreq_server *server, unsigned devfn)
 {
     const struct ioreq_server_config *config = &server->config;
-    uint64_t first = config->guest.mmio_base;
 
-    if (xendevicemodel_map_io_range_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
-                                                    server->id, 1, first,
-                                                    first + config->guest.mmio_size - 1)) {
+    if (xendevicemodel_map_pcidev_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
+                                                  server->id, 0, 0, (uint8_t)(devfn >> 3),
+                                                  devfn & 7)) {
         return -errno;
     }
-    server->stage = STAGE_CLAIMED;
     return 0;
+}
+
+/*
+ * Xen itself turns the ports into requests for a function. What it does not do is to read the
+ * address port, by which a guest finds out whether there is PCI at all.
+ */
+static int claim_root(struct ioreq_server *server)
+{
+    const struct ioreq_server_config *config = &server->config;
+
+    if (xendevicemodel_map_io_range_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
+                                                    server->id, 0, 0xcf8, 0xcff)) {
+        return -errno;
+    }
+    return claim_function(server, 0);
+}
+
+static int claim_pci(struct ioreq_server *server)
+{
+    int rc = claim_function(server, server->config.guest.devfn);
+
+    if (!rc && server->config.guest.pci_root) {
+        rc = claim_root(server);
+    }
+    return rc;
 }
 
 static struct ioreq_server *new_server(const struct ioreq_server_config *config)
@@ -200,10 +224,10 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
         return NULL;
     }
     server->config = *config;
+    server->record =
+        (struct ioreq_record){.domid = config->domain.domid, .uuid = config->domain.uuid};
     server->memory = (struct guest_memory){.fmem = config->fmem, .domid = config->domain.domid};
     server->device = (struct ioreq_device){
-        .base = config->guest.mmio_base,
-        .size = config->guest.mmio_size,
         .ops = config->guest.ops,
         .arg = config->guest.arg,
         .copy_guest = guest_memory_copy,
@@ -225,7 +249,7 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
         {enable, "its ioreq server cannot be enabled"},
         {bind_ports, "the event channels of its vCPUs cannot be bound"},
         {listen_events, "its event channels cannot be listened to"},
-        {claim_range, "the MMIO range cannot be claimed"},
+        {claim_pci, "its PCI functions cannot be claimed"},
     };
     struct ioreq_server *server;
 
@@ -253,6 +277,84 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
     return 0;
 }
 
+/* --- what comes to it --------------------------------------------------------------------- */
+
+int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t base, uint64_t size)
+{
+    const struct ioreq_server_config *config = &server->config;
+    struct ioreq_range *held = &server->device.range[range];
+    domid_t domid = (domid_t)config->domain.domid;
+
+    if (held->size) {
+        xendevicemodel_unmap_io_range_from_ioreq_server(config->dmod, domid, server->id, 1,
+                                                        held->base, held->base + held->size - 1);
+        held->size = 0;
+    }
+    if (!size) {
+        return 0;
+    }
+    if (guest_memory_is_ram(&server->memory, base)) {
+        return -EBUSY;
+    }
+    if (xendevicemodel_map_io_range_to_ioreq_server(config->dmod, domid, server->id, 1, base,
+                                                    base + size - 1)) {
+        return -errno;
+    }
+    *held = (struct ioreq_range){.base = base, .size = size};
+    return 0;
+}
+
+/* Xen sends the stores into all pages of one type, which only one server may have. */
+static int map_mem_type(struct ioreq_server *server, bool on)
+{
+    const struct ioreq_server_config *config = &server->config;
+
+    if (xendevicemodel_map_mem_type_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
+                                                    server->id, HVMMEM_ioreq_server,
+                                                    on ? XEN_DMOP_IOREQ_MEM_ACCESS_WRITE : 0)) {
+        return -errno;
+    }
+    server->tracking = on;
+    return 0;
+}
+
+/* Length of the run of consecutive frames that gfn[0] begins. */
+static size_t run_of(const struct xengt_gfn *gfn, size_t n)
+{
+    size_t run = 1;
+
+    while (run < n && gfn[run].v == gfn[0].v + run) {
+        run++;
+    }
+    return run;
+}
+
+int ioreq_server_track(struct ioreq_server *server, const struct xengt_gfn *gfn, size_t n, bool on)
+{
+    const struct ioreq_server_config *config = &server->config;
+    unsigned type = on ? HVMMEM_ioreq_server : HVMMEM_ram_rw;
+    int rc = server->tracking ? 0 : map_mem_type(server, true);
+
+    if (rc) {
+        return rc;
+    }
+    for (size_t i = 0, run; i < n; i += run) {
+        run = run_of(gfn + i, n - i);
+        if (xendevicemodel_set_mem_type(config->dmod, (domid_t)config->domain.domid, type, gfn[i].v,
+                                        (uint32_t)run)) {
+            rc = -errno; /* a frame that is no RAM any more; the others are as asked */
+        }
+    }
+    return rc;
+}
+
+int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages)
+{
+    server->record.ram_first = first;
+    server->record.ram_pages = pages;
+    return ioreq_record_save(server->config.state_dir, &server->record);
+}
+
 /* --- closing ------------------------------------------------------------------------------ */
 
 void ioreq_server_silence(struct ioreq_server *server)
@@ -260,20 +362,43 @@ void ioreq_server_silence(struct ioreq_server *server)
     event_del(server->wake);
 }
 
-/* Once Xen sends nothing new, what is in the slots is all that waits. */
+static void store_in_memory(void *arg, uint64_t gpa, uint64_t value, unsigned size)
+{
+    guest_memory_copy(arg, gpa, &value, size, true); /* of a register: it is no memory, and fails */
+}
+
+/*
+ * Once Xen sends nothing new, what is in the slots is all that waits. The registers are gone, but
+ * a store into a tracked page is the guest's own business and must not be lost.
+ */
 static void abandon_requests(struct ioreq_server *server)
 {
+    static const struct host_guest_ops ops = {.tracked_write = store_in_memory};
+    struct host_guest_stats stats = {0};
+    struct ioreq_device nothing = {
+        .ops = &ops,
+        .arg = &server->memory,
+        .copy_guest = guest_memory_copy,
+        .copy_arg = &server->memory,
+        .stats = &stats,
+    };
+    struct ioreq req;
+
     for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
-        if (ioreq_abandon(&server->slots[vcpu])) {
-            xenevtchn_notify(server->evtchn, server->ports[vcpu]);
+        if (!ioreq_adopt(&server->slots[vcpu], &req)) {
+            continue;
         }
+        ioreq_answer(&server->slots[vcpu], ioreq_perform(&nothing, &req));
+        xenevtchn_notify(server->evtchn, server->ports[vcpu]);
     }
 }
 
 /*
  * Destroying a server wakes no vCPU that waits for it. So first no request comes any more, then
- * those that are there are answered, and only then the way to answer is given up. The calls to
- * Xen fail when the domain is gone already, and nothing needs them then.
+ * those that are there are answered, and only then the way to answer is given up. Tracked pages
+ * come before all: Xen gives every one its type back, and would send their stores to a server that
+ * is disabled, too. The calls to Xen fail when the domain is gone already, and nothing needs them
+ * then.
  */
 void ioreq_server_close(struct ioreq_server *server)
 {
@@ -286,10 +411,8 @@ void ioreq_server_close(struct ioreq_server *server)
     config = &server->config;
     domid = (domid_t)config->domain.domid;
 
-    if (server->stage >= STAGE_CLAIMED) {
-        xendevicemodel_unmap_io_range_from_ioreq_server(
-            config->dmod, domid, server->id, 1, config->guest.mmio_base,
-            config->guest.mmio_base + config->guest.mmio_size - 1);
+    if (server->tracking) {
+        map_mem_type(server, false);
     }
     if (server->stage >= STAGE_ENABLED) {
         xendevicemodel_set_ioreq_server_state(config->dmod, domid, server->id, 0);
@@ -328,6 +451,7 @@ int ioreq_server_release(const struct ioreq_server_config *config,
     }
     server->id = (ioservid_t)record->id;
     server->stage = STAGE_CREATED;
+    server->tracking = true; /* for all we know */
     rc = map_page(server);
     if (!rc) {
         rc = enable(server);

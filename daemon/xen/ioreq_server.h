@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One ioreq server: Xen's side of the MMIO accesses of one guest. Between open and close every
- * access of a vCPU to the range arrives at the handlers, and every one is answered.
+ * One ioreq server: Xen's side of the accesses of one guest. Between open and close every access
+ * of a vCPU to what is claimed arrives at the handlers, and every one is answered.
  */
 #ifndef XENGT_XEN_IOREQ_SERVER_H
 #define XENGT_XEN_IOREQ_SERVER_H
@@ -26,7 +26,7 @@ struct ioreq_server_config {
     xenforeignmemory_handle *fmem;
     const char *state_dir;
     struct domain_info domain;
-    struct host_guest_config guest; /* the range and the handlers */
+    struct host_guest_config guest; /* the PCI functions and the handlers */
     struct host_guest_stats *stats;
 };
 
@@ -36,6 +36,13 @@ struct ioreq_server_config {
  */
 int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_server **out,
                       char *error, size_t error_size);
+
+/* As host_ops.claim() and host_ops.track(). */
+int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t base, uint64_t size);
+int ioreq_server_track(struct ioreq_server *server, const struct xengt_gfn *gfn, size_t n, bool on);
+
+/* Notes RAM that the guest is about to get, for whoever releases the server; 0 pages: none. */
+int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages);
 
 /* Every request that waits is answered, then Xen forgets the server. NULL is allowed. */
 void ioreq_server_close(struct ioreq_server *server);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Boot stock Xen in QEMU and tell, as it happens, what xengt does there: story.sh is the story."""
+"""Boot stock Xen in QEMU and tell, as it happens, what xengt does there: story.sh is the story, or,
+with --i915, story-i915.sh."""
 
 import argparse
 import re
@@ -150,23 +151,27 @@ def parse_arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--builddir", type=Path, default=Path("build"))
+    parser.add_argument("--i915", action="store_true",
+                        help="the story of a guest that is Linux, with its own i915")
     args = parser.parse_args()
     args.builddir = args.builddir.resolve()
     return args
 
 
-def machine(builddir):
+def machine(args):
     """What the harness needs to know: the command line of a run of this boot.
 
-    VT-d and not AMD's IOMMU, because QEMU's model of that one stops DMA and does not tell Xen.
+    VT-d and not AMD's IOMMU, because QEMU's model of that one stops DMA and does not tell Xen;
+    i915's story has no such DMA, but a driver whose patience must not depend on this machine's.
     """
-    BOOTS[BOOT] = replace(BOOTS["pvh-intel"], name=BOOT)
-    return argparse.Namespace(boot=BOOT, builddir=builddir, payload=[], interactive=False)
+    BOOTS[BOOT] = replace(BOOTS["i915" if args.i915 else "pvh-intel"], name=BOOT)
+    lib = (HERE / "story-lib.sh", f"{harness.TESTS}/story-lib.sh")
+    return argparse.Namespace(boot=BOOT, builddir=args.builddir, payload=[lib], interactive=False)
 
 
 def tell(command, console_log, scenario):
     """Returns the exit status."""
-    print("Booting stock Xen 4.17 in QEMU, with an emulated Intel IOMMU ...", flush=True)
+    print("Booting stock Xen 4.17 in QEMU, with an emulated IOMMU ...", flush=True)
     with Teller(console_log) as teller:
         session = StorySession([scenario], teller, console_log)
         harness.follow(command, session)
@@ -186,8 +191,9 @@ def main():
     args = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # QEMU ends with us
     try:
-        scenario = harness.read_scenario(HERE / "story.sh")
-        command, console_log = harness.build_machine(machine(args.builddir), [scenario],
+        story = "story-i915.sh" if args.i915 else "story.sh"
+        scenario = harness.read_scenario(HERE / story)
+        command, console_log = harness.build_machine(machine(args), [scenario],
                                                      args.builddir / "xen")
         return tell(command, console_log, scenario)
     except (FetchError, ImageError) as error:

@@ -8,8 +8,8 @@
 #define TIMEOUT_US 60000000ull
 #define PAGES_MAX  1024u
 
-static struct page src[PAGES_MAX];
-static struct page dst[PAGES_MAX];
+static GUEST_STATE struct page src[PAGES_MAX];
+static GUEST_STATE struct page dst[PAGES_MAX];
 
 /* Different in every word of every page. */
 static uint32_t pattern(uint32_t salt, uint32_t page, uint32_t word)

@@ -3,14 +3,14 @@
 
 #include "gpu.h"
 
-#define PVINFO             0x78000u
 #define PVINFO_MAGIC_VALUE 0x4776544776544776ull
 #define GFX_FLSH_CNTL      0x101008u
-#define BCS                0x22000u
 #define RING_TAIL          (BCS + 0x30u)
 #define RING_HEAD          (BCS + 0x34u)
 #define RING_START         (BCS + 0x38u)
 #define RING_CTL           (BCS + 0x3cu)
+#define RING_MODE          (BCS + 0x29cu)
+#define NO_RUN_LIST        (1u << 31) /* bit 15 off: its mask bit alone */
 #define GTT                0x800000u
 
 #define MI_STORE_DATA_IMM_GGTT (0x20u << 23 | 1u << 22 | 2u)
@@ -20,10 +20,9 @@
 #define ROP_COPY               (0xccu << 16)
 #define ROP_PATTERN            (0xf0u << 16)
 
-#define RING_PAGES    2u
-#define BLIT_ROWS_MAX 4096u /* coordinates are signed 16-bit numbers */
+#define RING_PAGES 2u
 
-static struct {
+static GUEST_STATE struct {
     uint32_t low_first, low_count, high_first, high_count;
     uint32_t next_entry;
     struct page ring[RING_PAGES];
@@ -99,7 +98,7 @@ void gtt_flush(void)
     mmio_write32(GFX_FLSH_CNTL, 1);
 }
 
-static const char *find_gpu(void)
+const char *gpu_find(void)
 {
     if (mmio_read64(PVINFO) != PVINFO_MAGIC_VALUE) {
         return "no PVINFO magic: is there a vGPU?";
@@ -115,18 +114,19 @@ static const char *find_gpu(void)
         return "the mappable window is empty";
     }
     gpu.next_entry = gpu.low_first;
+    mmio_write32(RING_CTL, 0); /* whatever ran before */
+    mmio_write32(RING_MODE, NO_RUN_LIST);
     return NULL;
 }
 
 const char *gpu_init(void)
 {
-    const char *error = find_gpu();
+    const char *error = gpu_find();
     uint32_t ring_entry;
 
     if (error) {
         return error;
     }
-    mmio_write32(RING_CTL, 0); /* whatever ran before */
     gpu.tail = 0;
     ring_entry = gtt_alloc(RING_PAGES);
     for (uint32_t i = 0; i < RING_PAGES; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A GPU driver as small as one can be: it finds the vGPU, fills its GGTT, and feeds the blitter's
- * ring. One GPU per guest, so the driver's state is its own.
+ * ring. One GPU per guest, so the driver's state is its own. execlist.h is the other way to feed
+ * it.
  */
 #ifndef TESTS_GUEST_GPU_H
 #define TESTS_GUEST_GPU_H
@@ -10,8 +11,19 @@
 
 #define PTE_PRESENT 1u
 
+/* The blitter's registers, by their offsets from this. */
+#define BCS 0x22000u
+
+/* A blit's rows at most: coordinates are signed 16-bit numbers. */
+#define BLIT_ROWS_MAX 4096u
+
+#define PVINFO 0x78000u
+
 /* Finds the GPU and sets the ring up. NULL, or what is wrong. */
 const char *gpu_init(void);
+
+/* The first part of it: without a ring, the blitter stopped. */
+const char *gpu_find(void);
 
 /* GGTT entries that nobody uses yet, n in a row; their GPU address is entry * PAGE_SIZE. */
 uint32_t gtt_alloc(uint32_t n);

@@ -19,9 +19,28 @@ struct page {
     uint64_t gfn;
 };
 
+/*
+ * What a case or driver keeps between calls is marked so: where several guests run in one process,
+ * each has its own.
+ */
+#if __STDC_HOSTED__
+#define GUEST_STATE __attribute__((section("guest_state")))
+#else
+#define GUEST_STATE
+#endif
+
 /* One zeroed page; -1 when out of memory. */
 int page_alloc(struct page *p);
 void page_free(struct page *p);
+
+/* Where the case sees a frame that page_alloc() gave. */
+void *page_va(uint64_t gfn);
+
+/*
+ * A store by the CPU of 1, 2, 4 or 8 bytes at an offset of a page, as one access. All stores into
+ * pages that the vGPU may take for page tables, or took for such, are made this way.
+ */
+void page_store(const struct page *p, uint32_t offset, uint64_t value, unsigned size);
 
 /*
  * The vGPU's 16 MiB GTTMMADR BAR; @off is an offset within it. Each call is exactly one access of
@@ -50,6 +69,12 @@ void relax(void);
 
 /* Microseconds since an arbitrary moment; never goes back. */
 uint64_t now_us(void);
+
+/*
+ * A place at which the guest is content and does nothing: says "step" and the line. With "steps=1"
+ * on the command line it goes on when somebody outside says so, else at once.
+ */
+void step(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The command line's "key=value"; @dflt when it has no such key. Numbers are decimal or 0x hex. */
 const char *arg(const char *key, const char *dflt);

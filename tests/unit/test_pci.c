@@ -211,7 +211,8 @@ static void test_odd_accesses(void **state)
 {
     static const struct {
         unsigned reg, size;
-    } odd[] = {{0, 0}, {0, 3}, {0, 5}, {0, 8}, {2, 4}, {3, 2}, {256, 1}, {4096, 4}, {UINT32_MAX, 1}};
+    } odd[] = {{0, 0}, {0, 3},   {0, 5},    {0, 8},         {2, 4},
+               {3, 2}, {256, 1}, {4096, 4}, {UINT32_MAX, 1}};
     struct vgpu_pci *pci = *state, before = *pci;
 
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
@@ -253,10 +254,9 @@ static void test_torture(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_identity), TEST(test_gtt_sizes), TEST(test_capabilities),
-        TEST(test_sizing),   TEST(test_moving),    TEST(test_msi),
-        TEST(test_power),    TEST(test_reset),     TEST(test_bridge),
-        TEST(test_odd_accesses), TEST(test_torture),
+        TEST(test_identity), TEST(test_gtt_sizes),    TEST(test_capabilities), TEST(test_sizing),
+        TEST(test_moving),   TEST(test_msi),          TEST(test_power),        TEST(test_reset),
+        TEST(test_bridge),   TEST(test_odd_accesses), TEST(test_torture),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

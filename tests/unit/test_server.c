@@ -24,6 +24,21 @@
 #define PTE_FLAGS   UINT64_C(3) /* present, writeable */
 #define DEFER_MS    20u
 
+/* Registers, by Intel's names. */
+#define PVINFO_G2V_NOTIFY (0x78000u + 0x818)
+#define PVINFO_PDP0       (0x78000u + 0x838)
+#define G2V_L4_CREATE     4u
+#define G2V_L4_DESTROY    5u
+#define MASTER_IRQ        0x44200u
+#define GT_IMR0           0x44304u
+#define GT_IER0           0x4430cu
+#define BCS               0x22000u
+#define BCS_USER_IRQ      (1u << 16)
+#define MI_USER_INTERRUPT (0x02u << 23)
+
+#define VGPU_DEVFN 0x10u
+#define MSI_CAP    0x90u
+
 struct fixture {
     struct event_base *base; /* NULL: the test drives the turns */
     struct xengt_sim *sim;
@@ -31,6 +46,7 @@ struct fixture {
     struct gpu *gpu;
     struct host *host;
     struct server *server;
+    bool lazy;
     char error[256];
 };
 
@@ -51,6 +67,7 @@ static void open_fixture(struct fixture *f)
         .mappable_pages = 256,
         .unmappable_pages = 512,
         .space = {.defer_ms = DEFER_MS},
+        .lazy_ggtt = f->lazy,
     };
     struct dma_port *port;
 
@@ -80,6 +97,17 @@ static int setup_with_loop(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     f->base = event_base_new();
+    f->sim = xengt_sim_new();
+    open_fixture(f);
+    *state = f;
+    return 0;
+}
+
+static int setup_lazy(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    f->lazy = true;
     f->sim = xengt_sim_new();
     open_fixture(f);
     *state = f;
@@ -401,6 +429,247 @@ static void test_kept_mappings_expire(void **state)
     assert_int_equal(info.space.mapped, 0);
 }
 
+/* --- the PCI function ----------------------------------------------------------------------- */
+
+static uint32_t reg_read(struct fixture *f, uint32_t domid, uint64_t base, uint32_t reg)
+{
+    return (uint32_t)host_sim_mmio_read(f->host, domid, base + reg, 4);
+}
+
+static void reg_write(struct fixture *f, uint32_t domid, uint32_t reg, uint32_t value)
+{
+    host_sim_mmio_write(f->host, domid, MMIO_BASE + reg, value, 4);
+}
+
+static uint32_t config_read(struct fixture *f, uint32_t domid, unsigned reg)
+{
+    return host_sim_pci_read(f->host, domid, VGPU_DEVFN, reg, 4);
+}
+
+static void config_write(struct fixture *f, uint32_t domid, unsigned reg, uint32_t value)
+{
+    host_sim_pci_write(f->host, domid, VGPU_DEVFN, reg, value, 4);
+}
+
+static void test_pci_functions(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    assert_int_equal(config_read(f, info.domid, 0), 0x16168086);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid, 0, 0, 4), 0x12378086);
+    host_sim_pci_write(f->host, info.domid, 0, 0x48, 0xffffffff, 4);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid, 0, 0x48, 4), 0);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid, 0x18, 0, 4), UINT32_MAX);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid + 1, VGPU_DEVFN, 0, 4), UINT32_MAX);
+}
+
+/* The registers and the aperture are where the guest puts them, and nowhere else. */
+static void test_bars_move(void **state)
+{
+    const uint64_t elsewhere = UINT64_C(0x2e1000000), aperture = UINT64_C(0x300000000);
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
+    config_write(f, info.domid, 0x04, 0);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
+    config_write(f, info.domid, 0x10, (uint32_t)elsewhere);
+    config_write(f, info.domid, 0x14, elsewhere >> 32);
+    config_write(f, info.domid, 0x18, (uint32_t)aperture);
+    config_write(f, info.domid, 0x1c, aperture >> 32);
+    config_write(f, info.domid, 0x04, 6);
+    assert_int_equal(reg_read(f, info.domid, elsewhere, 0x78000), 0x76544776);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
+
+    guest_maps(f, &info, 16, 0); /* nothing: it is gone from there */
+    host_sim_mmio_write(f->host, info.domid, elsewhere + VGPU_GTT_OFFSET, 16 << 12 | PTE_FLAGS, 8);
+    settle(f, "web");
+    host_sim_mmio_write(f->host, info.domid, aperture + 0x10, 0xca7, 4);
+    assert_int_equal(host_sim_mmio_read(f->host, info.domid, aperture + 0x10, 4), 0xca7);
+}
+
+/* A guest that puts its vGPU over its own RAM has RAM there. */
+static void test_bar_over_ram(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    config_write(f, info.domid, 0x18, 0);
+    config_write(f, info.domid, 0x1c, 0);
+    config_write(f, info.domid, 0x14, 0);
+    config_write(f, info.domid, 0x10, 0);
+    assert_int_equal(reg_read(f, info.domid, 0, 0), UINT32_MAX);
+    refresh(f, "web", &info);
+    assert_null(info.failsafe);
+}
+
+static void test_function_level_reset(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    guest_maps(f, &info, 16, 8);
+    reg_write(f, info.domid, 0x2044, 0x5a5a);
+    config_write(f, info.domid, 0xa8, 1);
+    refresh(f, "web", &info);
+    assert_int_equal(info.gtt.present, 0);
+    assert_int_equal(info.space.in_use, 0);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x2044), UINT32_MAX); /* no address */
+    config_write(f, info.domid, 0x10, (uint32_t)MMIO_BASE);
+    config_write(f, info.domid, 0x04, 6);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x2044), 0);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
+}
+
+/* A ring with one command, which interrupts. */
+static void submit_interrupt(struct fixture *f, const struct server_vgpu_info *info)
+{
+    uint32_t *ring = xengt_sim_guest_page(f->sim, info->domid, (struct xengt_gfn){16});
+
+    ring[0] = MI_USER_INTERRUPT;
+    ring[1] = 0;
+    guest_maps(f, info, 16, 1);
+    reg_write(f, info->domid, BCS + 0xa8, ~BCS_USER_IRQ);
+    reg_write(f, info->domid, GT_IMR0, ~BCS_USER_IRQ);
+    reg_write(f, info->domid, GT_IER0, BCS_USER_IRQ);
+    reg_write(f, info->domid, MASTER_IRQ, 1u << 31);
+    reg_write(f, info->domid, BCS + 0x34, 0);
+    reg_write(f, info->domid, BCS + 0x38, info->mappable.first << 12);
+    reg_write(f, info->domid, BCS + 0x3c, 1);
+    reg_write(f, info->domid, BCS + 0x30, 8);
+    while (server_turn(f->server)) {
+    }
+}
+
+static void test_interrupt(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+    uint64_t address;
+    uint32_t data;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    config_write(f, info.domid, MSI_CAP + 4, 0xfee00000);
+    config_write(f, info.domid, MSI_CAP + 8, 0x4021);
+    config_write(f, info.domid, MSI_CAP, 1u << 16);
+    config_write(f, info.domid, 0x04, 6);
+    submit_interrupt(f, &info);
+    assert_true(host_sim_interrupt(f->host, info.domid, &address, &data));
+    assert_int_equal(address, 0xfee00000);
+    assert_int_equal(data, 0x4021);
+    assert_false(host_sim_interrupt(f->host, info.domid, &address, &data));
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.interrupts, 1);
+}
+
+static void test_no_interrupt_unasked(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+    uint64_t address;
+    uint32_t data;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    submit_interrupt(f, &info);
+    assert_false(host_sim_interrupt(f->host, info.domid, &address, &data));
+    assert_true(reg_read(f, info.domid, MMIO_BASE, MASTER_IRQ) &
+                2); /* it is there to be asked for */
+}
+
+/* --- memory that is the guest's and the vGPU's ---------------------------------------------- */
+
+static uint64_t word_of(struct fixture *f, uint32_t domid, uint64_t gfn, unsigned i)
+{
+    const uint64_t *page = xengt_sim_guest_page(f->sim, domid, (struct xengt_gfn){gfn});
+
+    return page[i];
+}
+
+/* Stores into a page table come by way of the vGPU while it is one, and are done all the same. */
+static void test_tracked_stores(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+    uint64_t before;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    host_sim_guest_store(f->host, info.domid, 100 << 12, 0x1111, 8);
+    assert_int_equal(word_of(f, info.domid, 100, 0), 0x1111);
+    host_sim_guest_store(f->host, info.domid, 100 << 12, 0, 8);
+    reg_write(f, info.domid, PVINFO_PDP0, 100 << 12);
+    reg_write(f, info.domid, PVINFO_PDP0 + 4, 0);
+    reg_write(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_CREATE);
+    refresh(f, "web", &info);
+    assert_int_equal(info.gtt.mms, 1);
+
+    before = info.host.ioreqs;
+    host_sim_guest_store(f->host, info.domid, (100 << 12) + 16, 101 << 12 | 3, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs - before, info.gtt.table_writes);
+    assert_int_equal(word_of(f, info.domid, 100, 2), 101 << 12 | 3);
+
+    reg_write(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_DESTROY);
+    settle(f, "web");
+    refresh(f, "web", &info);
+    before = info.host.ioreqs;
+    host_sim_guest_store(f->host, info.domid, 100 << 12, 0x2222, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs, before);
+    assert_int_equal(word_of(f, info.domid, 100, 0), 0x2222);
+}
+
+/* The GTT as RAM: no store into it is a request, and what it says is found at a flush. */
+static void test_lazy_ggtt(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+    uint64_t before;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    before = info.host.ioreqs;
+    guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs, before);
+    reg_write(f, info.domid, 0x101008, 1);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs, before + 1);
+    assert_int_equal(info.gtt.present, 8);
+    assert_int_equal(info.space.in_use, 8);
+    assert_int_equal(server_verify(f->server, "web", f->error, sizeof(f->error)), 0);
+}
+
+/* It moves with the BAR, what is in it included. */
+static void test_lazy_ggtt_moves(void **state)
+{
+    const uint64_t elsewhere = UINT64_C(0x2e1000000);
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+
+    new_domain(f, "web");
+    attach(f, "web", &info);
+    guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 1);
+    config_write(f, info.domid, 0x14, elsewhere >> 32);
+    config_write(f, info.domid, 0x10, (uint32_t)elsewhere);
+    assert_int_equal(host_sim_mmio_read(f->host, info.domid,
+                                        elsewhere + VGPU_GTT_OFFSET + 8 * info.mappable.first, 8),
+                     16 << 12 | PTE_FLAGS);
+    assert_true(host_sim_mmio_read(f->host, info.domid, MMIO_BASE + VGPU_GTT_OFFSET, 8) ==
+                UINT64_MAX);
+}
+
 /* --- the end of a domain -------------------------------------------------------------------- */
 
 static void test_death_releases_everything(void **state)
@@ -505,6 +774,7 @@ static void test_loop_falls_asleep(void **state)
 }
 
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LAZY_TEST(name) cmocka_unit_test_setup_teardown(name, setup_lazy, teardown)
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup_with_loop, teardown)
 
 int main(void)
@@ -521,6 +791,15 @@ int main(void)
         TEST(test_nobody_home),
         TEST(test_pause),
         TEST(test_kept_mappings_expire),
+        TEST(test_pci_functions),
+        TEST(test_bars_move),
+        TEST(test_bar_over_ram),
+        TEST(test_function_level_reset),
+        TEST(test_interrupt),
+        TEST(test_no_interrupt_unasked),
+        TEST(test_tracked_stores),
+        LAZY_TEST(test_lazy_ggtt),
+        LAZY_TEST(test_lazy_ggtt_moves),
         TEST(test_death_releases_everything),
         TEST(test_same_name_again),
         TEST(test_others_live_on),

@@ -35,6 +35,51 @@ PACKAGES = [
     "busybox-static",
 ]
 
+# Intel's tools and benchmarks, with every library that they are linked to.
+I915_TOOLS = [
+    "intel-gpu-tools",
+    "libbrotli1",
+    "libbsd0",
+    "libbz2-1.0",
+    "libc6",
+    "libcairo2",
+    "libcap2",
+    "libdrm-amdgpu1",
+    "libdrm-nouveau2",
+    "libdrm2",
+    "libdw1",
+    "libelf1",
+    "libexpat1",
+    "libfontconfig1",
+    "libfreetype6",
+    "libgcrypt20",
+    "libglib2.0-0",
+    "libgpg-error0",
+    "libkmod2",
+    "liblz4-1",
+    "liblzma5",
+    "libmd0",
+    "libpciaccess0",
+    "libpcre2-8-0",
+    "libpixman-1-0",
+    "libpng16-16",
+    "libproc2-0",
+    "libssl3",
+    "libsystemd0",
+    "libudev1",
+    "libunwind8",
+    "libx11-6",
+    "libxau6",
+    "libxcb-render0",
+    "libxcb-shm0",
+    "libxcb1",
+    "libxdmcp6",
+    "libxext6",
+    "libxrender1",
+    "libzstd1",
+    "zlib1g",
+]
+
 
 class FetchError(Exception):
     """A failure whose text tells the user what to do."""
@@ -71,28 +116,43 @@ def _download(names, folder):
         raise FetchError(f"{error} (if apt has no package lists: run apt-get update)") from error
 
 
-def fetch(xen_dir: Path) -> Path:
-    """Return the folder holding the unpacked packages; download them unless that was done."""
-    root, debs, stamp = xen_dir / "root", xen_dir / "debs", xen_dir / "root.stamp"
-    wanted = "\n".join([KERNEL_META_PACKAGE, *PACKAGES]) + "\n"
+def _resolve(package):
+    if package != KERNEL_META_PACKAGE:
+        return package
+    try:
+        return _kernel_package()
+    except FetchError as error:
+        raise FetchError("apt knows no kernel package: run apt-get update") from error
+
+
+def _unpack(xen_dir: Path, name, packages):
+    """Return the folder `name` with these packages; download them unless that was done."""
+    root, debs, stamp = xen_dir / name, xen_dir / f"debs-{name}", xen_dir / f"{name}.stamp"
+    wanted = "\n".join(packages) + "\n"
     if stamp.exists() and stamp.read_text() == wanted:
         return root
 
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if not shutil.which(tool):
             raise FetchError(f"{tool} not found: the Xen tests need Debian's packages")
-    try:
-        kernel = _kernel_package()
-    except FetchError as error:
-        raise FetchError("apt knows no kernel package: run apt-get update") from error
-
+    names = [_resolve(package) for package in packages]
     stamp.unlink(missing_ok=True)
     for folder in (root, debs):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    print(f"# downloading Xen {XEN_VERSION} and {kernel} into {debs}", file=sys.stderr)
-    _download([kernel, *PACKAGES], debs)
+    print(f"# downloading {names[0]} and {len(names) - 1} others into {debs}", file=sys.stderr)
+    _download(names, debs)
     for deb in sorted(debs.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(deb), str(root)])
     stamp.write_text(wanted)
     return root
+
+
+def fetch(xen_dir: Path) -> Path:
+    """Xen and Linux."""
+    return _unpack(xen_dir, "root", [KERNEL_META_PACKAGE, *PACKAGES])
+
+
+def fetch_i915_tools(xen_dir: Path) -> Path:
+    """What runs on i915 in a guest."""
+    return _unpack(xen_dir, "i915-tools", I915_TOOLS)

@@ -80,7 +80,7 @@ class Cpio:
         return bytes(self._data)
 
 
-def _needed_libraries(program: Path, search):
+def needed_libraries(program: Path, search):
     """Paths of the shared libraries (and the loader) of an ELF file; none for a static one."""
     folders = ":".join(str(folder) for folder in search)
     result = subprocess.run(["ldd", str(program)], text=True, capture_output=True, check=False,
@@ -91,27 +91,30 @@ def _needed_libraries(program: Path, search):
     return [Path(path) for path in re.findall(r"(?:=> |^\s+)(/\S+) \(0x", result.stdout, re.M)]
 
 
-def _add_program(archive, program: Path, name, search):
+def add_program(archive, program: Path, name, search):
+    """Add a program and the libraries it needs."""
     archive.file(name, program.read_bytes())
-    for library in _needed_libraries(program, search):
+    for library in needed_libraries(program, search):
         is_loader = library.name.startswith("ld-linux")
         target = f"lib64/{library.name}" if is_loader else f"{LIBRARY_FOLDER}/{library.name}"
         archive.file(target, library.read_bytes())
 
 
-def _find_one(root: Path, pattern):
+def find_one(root: Path, pattern):
+    """The file of the unpacked packages that a pattern names."""
     found = sorted(root.glob(pattern))
     if not found:
         raise ImageError(f"{pattern} is in none of the downloaded packages")
     return found[0]
 
 
-def _library_folders(root: Path):
+def library_folders(root: Path):
+    """Where unpacked packages have their libraries."""
     return [root / LIBRARY_FOLDER, root / "lib/x86_64-linux-gnu"]
 
 
 def _build_base(root: Path):
-    archive, search = Cpio(), _library_folders(root)
+    archive, search = Cpio(), library_folders(root)
     for folder in FOLDERS:
         archive.folder(folder)
     archive.link("var/run", "/run")
@@ -119,25 +122,26 @@ def _build_base(root: Path):
     archive.file("etc/xen/xl.conf", b"", 0o644)
     archive.file("etc/passwd", b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 0o644)
     archive.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)
-    archive.file("bin/busybox", _find_one(root, "bin/busybox").read_bytes())
+    archive.file("bin/busybox", find_one(root, "bin/busybox").read_bytes())
     archive.link("bin/sh", "busybox")
     xen_bin = root / f"usr/lib/xen-{XEN_VERSION}/bin"
     for program in XEN_PROGRAMS:
         # Where libxl's compiled-in paths expect them; PATH names this folder too.
-        _add_program(archive, xen_bin / program, f"usr/lib/xen-{XEN_VERSION}/bin/{program}", search)
-    _add_program(archive, root / "usr/bin/xenstore", "bin/xenstore", search)
+        add_program(archive, xen_bin / program, f"usr/lib/xen-{XEN_VERSION}/bin/{program}", search)
+    add_program(archive, root / "usr/bin/xenstore", "bin/xenstore", search)
     for verb in XENSTORE_VERBS:
         archive.link(f"bin/xenstore-{verb}", "xenstore")
     # Loaded by dlopen when a thread is cancelled, so ldd does not name it.
-    libgcc = _find_one(root, "**/libgcc_s.so.1")
+    libgcc = find_one(root, "**/libgcc_s.so.1")
     archive.file(f"{LIBRARY_FOLDER}/{libgcc.name}", libgcc.read_bytes())
     for number, module in enumerate(MODULES):
-        path = _find_one(root, f"lib/modules/*/kernel/**/{module}.ko")
+        path = find_one(root, f"lib/modules/*/kernel/**/{module}.ko")
         archive.file(f"lib/modules/{number}-{path.name}", path.read_bytes(), 0o644)
     return archive.finish()
 
 
-def _replace(path: Path, content):
+def replace(path: Path, content):
+    """Write a file, whole or not at all."""
     temporary = path.with_name(path.name + ".new")
     temporary.write_bytes(content)
     temporary.replace(path)
@@ -158,20 +162,20 @@ def prepare(xen_dir: Path, root: Path):
     xen, kernel, base = xen_dir / "xen.elf", xen_dir / "vmlinux", xen_dir / "base.cpio"
     newest = max((xen_dir / "root.stamp").stat().st_mtime, Path(__file__).stat().st_mtime)
     if not base.exists() or base.stat().st_mtime < newest:
-        compressed = _find_one(root, f"boot/xen-{XEN_VERSION}-amd64.gz")
-        _replace(xen, gzip.decompress(compressed.read_bytes()))
-        _replace(kernel, _vmlinux(_find_one(root, "boot/vmlinuz-*").read_bytes()))
-        _replace(base, _build_base(root))
+        compressed = find_one(root, f"boot/xen-{XEN_VERSION}-amd64.gz")
+        replace(xen, gzip.decompress(compressed.read_bytes()))
+        replace(kernel, _vmlinux(find_one(root, "boot/vmlinuz-*").read_bytes()))
+        replace(base, _build_base(root))
     return xen, kernel, base
 
 
 def build_initramfs(path: Path, base: Path, root: Path, payload):
     """Write base and payload, a list of (file on the host, absolute path in dom0), to path."""
-    archive, search = Cpio(), _library_folders(root)
+    archive, search = Cpio(), library_folders(root)
     for source, name in payload:
         content = source.read_bytes()
         if content.startswith(b"\x7fELF"):
-            _add_program(archive, source, name, [source.parent, *search])
+            add_program(archive, source, name, [source.parent, *search])
         else:
             archive.file(name, content)
     with path.open("wb") as out:

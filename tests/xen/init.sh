@@ -33,7 +33,8 @@ start_xen_tools() {
     mount -t xenfs xenfs /proc/xen
     xenstored --pid-file /run/xenstored.pid
     xen-init-dom0 >/dev/null
-    xenconsoled --pid-file=/run/xenconsoled.pid
+    mkdir -p /run/console
+    xenconsoled --pid-file=/run/xenconsoled.pid --log=guest --log-dir=/run/console
 }
 
 # Sets EDU to the PCI folder of QEMU's DMA test device, with memory decoding and bus mastering on.

@@ -155,6 +155,56 @@ guest_run() {
     guest_passed "$_run_name" "$_run_case"
 }
 
+# --- guests that are Linux, with i915 (scenarios that say "needs: i915") --------------------------
+
+# linux_create NAME WORD,WORD... [OPTION...]: see tests/i915/init.sh; waits, paused, with a vGPU.
+# noacpi: a PVH guest's tables know no PCI. noearly: no looking for an AGP bridge, slot by slot, on 256
+# buses.
+linux_create() {
+    _linux_name=$1 _words=$2
+    shift 2
+    : >"/run/console/guest-$_linux_name.log"
+    vgpu_create "$_linux_name" "console=hvc0 pci=noacpi,noearly loglevel=7 run=$_words" \
+        kernel=/opt/xengt/linux ramdisk=/opt/xengt/i915.cpio mem=384 "$@"
+}
+
+# linux_log NAME: its whole console.
+linux_log() {
+    tr -d '\r' <"/run/console/guest-$1.log"
+}
+
+# Looks less often than for other guests: it would take the CPU from this one.
+_linux_has_said() { # NAME REGEX
+    linux_log "$1" | grep -E "$2" || ! sleep 1
+}
+
+# linux_expect NAME REGEX SECONDS: until a line of it matches; prints the matching lines.
+linux_expect() {
+    wait_until "$3" _linux_has_said "$1" "$2" && return 0
+    echo "$1 has not said '$2' within $3 s; its last lines:"
+    linux_log "$1" | tail -n 25
+    return 1
+}
+
+# linux_passed NAME WORD SECONDS: it has done that word of its list.
+linux_passed() {
+    linux_expect "$1" "^(PASS|FAIL) $2\$" "$3" || return 1
+    linux_log "$1" | grep -x "PASS $2" && return 0
+    linux_log "$1" | tail -n 25
+    return 1
+}
+
+# linux_results NAME: what its test programs said, as tests of this scenario.
+linux_results() {
+    linux_log "$1" | grep -E '^(ok|not ok|#|Bail out!)' >/run/results.out
+    relay sed 's/^\(ok\|not ok\) [0-9]* - /\1 i915: /; s/^Bail out!/not ok i915:/' /run/results.out
+}
+
+# linux_keep NAME: its console into the log of the boot.
+linux_keep() {
+    linux_log "$1" | sed "s/^/[$1] /" >/dev/console
+}
+
 # --- Xen -----------------------------------------------------------------------------------------
 
 _no_new_zombies() {
@@ -225,6 +275,69 @@ vgpu_run() {
     guest_unpause "$_run_name"
     guest_expect "$_run_name" '^(PASS|FAIL) ' "$_run_seconds" || return 1
     guest_passed "$_run_name" "$_run_case"
+}
+
+# steps_follow SECONDS NAME...: guests with "steps=1" stop at each of their steps. All of them are
+# verified then, and the one goes on; until each has said PASS.
+steps_follow() {
+    _limit=$1 _end=$(($(cut -d. -f1 /proc/uptime) + $1))
+    shift
+    _left=$* _verified=0
+    for _name in "$@"; do eval "_steps_$_name=0"; done
+    while [ -n "$_left" ]; do
+        _still=''
+        for _name in $_left; do
+            _step_of "$_name" "$@" || return 1
+            guest_passed "$_name" "$(_case_of "$_name")" >/dev/null || _still="$_still $_name"
+        done
+        _left=$_still
+        if [ "$(cut -d. -f1 /proc/uptime)" -ge "$_end" ]; then
+            echo "not all have passed within $_limit s:$_left"
+            for _name in $_left; do guest_log "$(guest_domid "$_name")" | tail -n 5; done
+            return 1
+        fi
+    done
+    echo "$_verified steps verified"
+}
+
+_case_of() { # NAME: the words its kernel was started with
+    sed -n 's/^cmdline="\(.*\)"$/\1/p' "/run/$1.cfg"
+}
+
+# The next step of a guest, if it has come to one. Fails when a proof does, or the guest.
+_step_of() { # NAME ALL...
+    _at=$1
+    shift
+    guest_log "$(guest_domid "$_at")" >/run/steps.out
+    if grep '^FAIL ' /run/steps.out; then
+        tail -n 5 /run/steps.out
+        return 1
+    fi
+    eval "_seen=\$_steps_$_at"
+    [ "$(grep -c '^step ' /run/steps.out)" -gt "$_seen" ] || return 0
+    for _guest in "$@"; do
+        xengt-ctl verify "$_guest" >/run/verify.out 2>&1 && continue
+        echo "$_guest, when $_at was at: $(grep '^step ' /run/steps.out | tail -n 1)"
+        cat /run/verify.out
+        return 1
+    done
+    _verified=$((_verified + 1))
+    eval "_steps_$_at=$((_seen + 1))"
+    step_go "$_at"
+}
+
+# step_go NAME: it may leave the step at which it waits.
+step_go() {
+    xl trigger "$1" nmi 0
+}
+
+# vgpu_steps NAME "CASE ARGS" SECONDS [OPTION...]: as vgpu_run, verified at each step.
+vgpu_steps() {
+    _steps_name=$1 _steps_case=$2 _steps_seconds=$3
+    shift 3
+    vgpu_create "$_steps_name" "$_steps_case steps=1" "$@" || return 1
+    guest_unpause "$_steps_name"
+    steps_follow "$_steps_seconds" "$_steps_name"
 }
 
 # vgpu_stat NAME KEY: one figure of xengt-ctl stats, e.g. mappings.map_calls

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from boots import BOOTS, iommu_log
 from fetch import FetchError, fetch
+from guest import guest_payload
 from image import ImageError, build_initramfs, prepare
 
 HERE = Path(__file__).resolve().parent
@@ -40,6 +41,7 @@ class Scenario:
     path: Path
     boots: list
     limit: int
+    needs: tuple = ()    # "i915": Linux as a guest; "i915-tools": with intel-gpu-tools
 
     @property
     def name(self):
@@ -57,7 +59,8 @@ def read_scenario(path: Path):
     unknown = set(boots[1].split()) - set(BOOTS)
     if unknown:
         raise ImageError(f"{path}: unknown boot {' '.join(sorted(unknown))}")
-    return Scenario(path, boots[1].split(), int(limit[1]))
+    needs = re.search(r"^# needs: *(.+)$", text, re.M)
+    return Scenario(path, boots[1].split(), int(limit[1]), tuple(needs[1].split()) if needs else ())
 
 
 class Tap:
@@ -274,6 +277,8 @@ def parse_arguments():
     parser.add_argument("--scenario", metavar="GLOB", default="*", help="only those that match")
     parser.add_argument("--payload", metavar="FILE[:PATH]", type=payload_argument, default=[],
                         action="append", help="add a file to dom0, at /opt/xengt unless said")
+    parser.add_argument("--needs", choices=["i915", "i915-tools"], default=[], action="append",
+                        help="with --command: what the script needs besides")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--command", metavar="FILE", type=Path,
                       help="run this shell script in dom0 instead of scenarios")
@@ -286,7 +291,7 @@ def choose_scenarios(args):
     if args.interactive:
         return []
     if args.command:
-        return [Scenario(args.command, [args.boot], COMMAND_LIMIT)]
+        return [Scenario(args.command, [args.boot], COMMAND_LIMIT, tuple(args.needs))]
     found = map(read_scenario, sorted((HERE / "scenarios").glob("*.sh")))
     chosen = [scenario for scenario in found
               if args.boot in scenario.boots and fnmatch.fnmatch(scenario.name, args.scenario)]
@@ -306,6 +311,10 @@ def build_machine(args, scenarios, xen_dir: Path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         root = fetch(xen_dir)
         xen, kernel, base = prepare(xen_dir, root)
+        needs = {need for scenario in scenarios for need in scenario.needs}
+        guest = []
+        if needs:
+            guest = guest_payload(xen_dir, root, kernel, args.builddir, "i915-tools" in needs)
 
     payload = [(HERE / "init.sh", "/init")]
     payload += [(HERE / name, f"{TESTS}/{name}") for name in ("lib.sh", "scenario.sh")]
@@ -313,7 +322,7 @@ def build_machine(args, scenarios, xen_dir: Path):
     if args.interactive:
         payload.append((Path(os.devnull), f"{TESTS}/interactive"))
     # First come, first served: what the command line names replaces the build's own.
-    payload += [*args.payload, *products(args.builddir)]
+    payload += [*args.payload, *guest, *products(args.builddir)]
     initramfs = xen_dir / f"{args.boot}.cpio"
     build_initramfs(initramfs, base, root, payload)
     return BOOTS[args.boot].qemu_command(xen, kernel, initramfs, console_log), console_log

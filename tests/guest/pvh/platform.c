@@ -19,7 +19,8 @@
 int main(void);
 void platform_start(const struct hvm_start_info *info) __attribute__((noreturn));
 
-extern char image_end[]; /* from guest.lds */
+extern char image_end[];             /* from guest.lds */
+extern volatile uint32_t nmi_count; /* from boot.S */
 
 static _Alignas(PAGE_SIZE) uint8_t hypercall_page[PAGE_SIZE];
 static uint64_t ram_end_gfn;
@@ -211,8 +212,30 @@ int page_alloc(struct page *p)
         return -1;
     }
     p->gfn = (uintptr_t)p->va >> PAGE_SHIFT;
-    __builtin_memset(p->va, 0, PAGE_SIZE);
+    for (uint32_t i = 0; i < PAGE_SIZE / sizeof(uint64_t); i++) {
+        ((volatile uint64_t *)p->va)[i] = 0; /* it may have been a table, and still be trapped */
+    }
     return 0;
+}
+
+void *page_va(uint64_t gfn)
+{
+    return (void *)(uintptr_t)(gfn << PAGE_SHIFT);
+}
+
+void page_store(const struct page *p, uint32_t offset, uint64_t value, unsigned size)
+{
+    void *at = (uint8_t *)page_va(p->gfn) + offset;
+
+    if (size == 8) {
+        *(volatile uint64_t *)at = value;
+    } else if (size == 4) {
+        *(volatile uint32_t *)at = (uint32_t)value;
+    } else if (size == 2) {
+        *(volatile uint16_t *)at = (uint16_t)value;
+    } else {
+        *(volatile uint8_t *)at = (uint8_t)value;
+    }
 }
 
 void page_free(struct page *p)
@@ -266,6 +289,17 @@ void mmio_write32(uint32_t off, uint32_t v)
 void mmio_write64(uint32_t off, uint64_t v)
 {
     *(volatile uint64_t *)(uintptr_t)(GTTMMADR_BASE + off) = v;
+}
+
+/* Each NMI is one step. One that came early counts. */
+void wait_for_go(void)
+{
+    static uint32_t steps;
+
+    steps++;
+    while ((int32_t)(nmi_count - steps) < 0) {
+        relax();
+    }
 }
 
 void platform_start(const struct hvm_start_info *info)

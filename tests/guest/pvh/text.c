@@ -48,11 +48,8 @@ static void put_signed(int value)
     put_number(value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 }
 
-void say(const char *fmt, ...)
+static void put_line(const char *fmt, va_list args)
 {
-    va_list args;
-
-    va_start(args, fmt);
     for (; *fmt; fmt++) {
         bool is_long = false;
 
@@ -76,8 +73,29 @@ void say(const char *fmt, ...)
             put_char(*fmt);
         }
     }
-    va_end(args);
     put_char('\n');
+}
+
+void say(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    put_line(fmt, args);
+    va_end(args);
+}
+
+void step(const char *fmt, ...)
+{
+    va_list args;
+
+    put_string("step ");
+    va_start(args, fmt);
+    put_line(fmt, args);
+    va_end(args);
+    if (arg_num("steps", 0)) {
+        wait_for_go();
+    }
 }
 
 /* --- command line ---------------------------------------------------------------------------- */

@@ -5,4 +5,7 @@
 /* To be called once, before arg(), arg_num() or case_name(). */
 void command_line_init(const char *from);
 
+/* platform.c: until somebody outside lets the guest go on. */
+void wait_for_go(void);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The test guest's platform on the simulator: one guest at a time, driven in the process. */
+/* The test guest's platform on the simulator: guests that are driven in the process. */
 #ifndef TESTS_GUEST_SIM_GUEST_H
 #define TESTS_GUEST_SIM_GUEST_H
 
@@ -19,5 +19,12 @@ struct guest_run {
 
 /* NULL: passed; otherwise the reason. */
 const char *guest_run(const struct guest_run *run);
+
+/*
+ * Guests at once, on one world: they take turns whenever one of them waits, and now and then at a
+ * store or a register. Each gets its reason.
+ */
+#define GUESTS_AT_ONCE_MAX 4u
+void guest_run_together(const struct guest_run *run, unsigned n, const char **reason);
 
 #endif

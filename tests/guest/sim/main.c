@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guest's cases against the simulator, as TAP. After each case nothing may have been broken:
- * no rule violated, the GTT's proof clean, and when the guest is gone, no page of it mapped.
+ * The guest's cases against the simulator, as TAP. At each step of a case and after it nothing may
+ * have been broken: no rule violated, the GTT's proof clean, and when the guest is gone, no page of
+ * it mapped.
  */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "guest.h"
+#include "late.h"
 
 struct scenario {
     const char *command_line;
+    uint32_t pages;         /* the guest's; 0: 2048 */
     bool no_defer;          /* unmap at once: order mistakes cannot hide behind the delay */
+    bool late;              /* stores come in the moment before a page is tracked */
+    bool detach;            /* the guest loses its vGPU at the first step */
+    bool tracked;           /* tables are to be tracked, and stores into them trapped */
     const char *failsafe;   /* the vGPU is expected to end in failsafe, for this reason */
     uint32_t max_map_calls; /* 0: not checked */
     uint32_t scratch;       /* entries that are scratch at the end */
@@ -29,10 +35,40 @@ static const struct scenario scenarios[] = {
     {.command_line = "badcommand", .failsafe = "unknown command"},
     {.command_line = "balloon"},
     {.command_line = "blit+repoint+halves+probe+blit pages=40", .no_defer = true},
+
+    {.command_line = "tables mib=64", .pages = 18000},
+    {.command_line = "tables mib=4", .no_defer = true},
+    {.command_line = "pprepoint", .no_defer = true},
+    {.command_line = "ppshare", .no_defer = true},
+    {.command_line = "recycle", .no_defer = true},
+    {.command_line = "hammer", .no_defer = true, .tracked = true},
+    {.command_line = "hammer rounds=60 stores=500", .tracked = true},
+    {.command_line = "pphalves", .no_defer = true, .tracked = true},
+    {.command_line = "ppodd", .no_defer = true, .tracked = true},
+    {.command_line = "pplate", .no_defer = true, .late = true},
+    {.command_line = "ppbad", .no_defer = true},
+    {.command_line = "pphuge", .no_defer = true},
+    {.command_line = "pploops", .no_defer = true},
+    {.command_line = "ppuses", .no_defer = true},
+    {.command_line = "ppballoon", .no_defer = true},
+    {.command_line = "ppnotify", .no_defer = true},
+    {.command_line = "ggttclear", .no_defer = true},
+    {.command_line = "tables+pprepoint+recycle+ppshare+hammer+ppbad+pploops+ppballoon+blit",
+     .pages = 4096},
+    {.command_line = "ppnoroot", .failsafe = "is not in the guest's memory"},
+    {.command_line = "ppoddroot", .failsafe = "is no root of a PPGTT"},
+    {.command_line = "pvrefusal", .failsafe = "insufficient"},
+    {.command_line = "former stores=3000", .tracked = true},
+    {.command_line = "former stores=20000", .detach = true},
+    {.command_line = "media scale=16 frames=20", .pages = 20000},
+    {.command_line = "media scale=16 frames=20", .pages = 20000, .no_defer = true},
 };
 
 struct check {
-    char problem[256];
+    struct world *world;
+    const struct scenario *scenario;
+    bool detached;
+    char problem[600];
 };
 
 static void expect(struct check *check, bool good, const char *what, const char *detail)
@@ -43,54 +79,111 @@ static void expect(struct check *check, bool good, const char *what, const char 
     }
 }
 
+static void prove(struct check *check, const char *name, const char *when)
+{
+    char error[256] = "";
+    char what[300];
+    int violations = server_verify(check->world->server, name, error, sizeof(error));
+
+    snprintf(what, sizeof(what), "verify at '%s'", when);
+    expect(check, violations == 0, what, error);
+}
+
+/* At each step all guests' tables are as they should be. */
+static void on_line(void *arg, const char *line)
+{
+    struct check *check = arg;
+    struct server_vgpu_info info;
+    char error[256];
+
+    if (strncmp(line, "step ", 5)) {
+        return;
+    }
+    for (unsigned i = 0; server_list(check->world->server, i, &info); i++) {
+        prove(check, info.name, line);
+    }
+    if (check->scenario && check->scenario->detach && !check->detached) {
+        check->detached = true;
+        server_detach(check->world->server, "guest", error, sizeof(error));
+    }
+}
+
+static void check_counters(struct check *check, const struct scenario *s,
+                           const struct server_vgpu_info *info)
+{
+    expect(check, !info->failsafe == !s->failsafe, "failsafe",
+           info->failsafe ? info->failsafe : "was expected");
+    expect(check, !s->failsafe || !info->failsafe || strstr(info->failsafe, s->failsafe),
+           "another reason for failsafe", info->failsafe ? info->failsafe : "");
+    expect(check, !s->max_map_calls || info->space.map_calls <= s->max_map_calls,
+           "too many map hypercalls", "");
+    expect(check, info->gtt.scratch == s->scratch, "another number of scratch entries", "");
+    expect(check, !s->tracked || info->gtt.track_calls > 1, "no table was tracked", "");
+    expect(check, !s->tracked || info->gtt.table_writes > 0, "no store was trapped", "");
+    expect(check, !s->late || late_stores() > 0, "no store came late", "");
+}
+
 static void check_running(struct check *check, struct world *world, const struct scenario *s)
 {
     char error[256] = "";
     struct server_vgpu_info info;
-    int violations = server_verify(world->server, "guest", error, sizeof(error));
-    expect(check, violations == 0, "verify", error);
+
+    if (s->detach) {
+        return;
+    }
+    prove(check, "guest", "the end");
     if (server_info(world->server, "guest", &info, error, sizeof(error))) {
         expect(check, false, "the guest has lost its vGPU", error);
         return;
     }
-    expect(check, !info.failsafe == !s->failsafe, "failsafe",
-           info.failsafe ? info.failsafe : "was expected");
-    expect(check, !s->failsafe || !info.failsafe || strstr(info.failsafe, s->failsafe),
-           "another reason for failsafe", info.failsafe ? info.failsafe : "");
-    expect(check, !s->max_map_calls || info.space.map_calls <= s->max_map_calls,
-           "too many map hypercalls", "");
-    expect(check, info.gtt.scratch == s->scratch, "another number of scratch entries", "");
+    check_counters(check, s, &info);
 }
 
-static void check_end(struct check *check, struct world *world, uint32_t domid)
+static void check_end(struct check *check, struct world *world)
 {
     struct xengt_sim_stats stats;
+
+    xengt_sim_get_stats(world->sim, &stats);
+    expect(check, stats.mapped == 0, "pages stay mapped after the guest's end", "");
+    expect(check, stats.violations == 0, "violation", xengt_sim_violation(world->sim));
+    expect(check, stats.iommu_faults == 0, "the IOMMU stopped the GPU", "");
+}
+
+static void end_guest(struct check *check, struct world *world, uint32_t domid)
+{
     xengt_sim_domain_destroy(world->sim, domid);
     host_sim_notice_deaths(world->host);
     world_run(world);
-    xengt_sim_get_stats(world->sim, &stats);
-    expect(check, stats.mapped == 0, "pages stay mapped after the guest's end", "");
     expect(check, !xengt_sim_domain_exists(world->sim, domid), "the domain is a zombie", "");
-    expect(check, stats.violations == 0, "violation", xengt_sim_violation(world->sim));
-    expect(check, stats.iommu_faults == 0, "the IOMMU stopped the GPU", "");
 }
 
 static void run_scenario(const struct scenario *s, struct check *check)
 {
     struct world world;
-    uint32_t domid;
+    uint32_t domid, pages = s->pages ? s->pages : 2048;
     const struct world_options options = {.space = {.no_defer = s->no_defer}};
+
+    *check = (struct check){.world = &world, .scenario = s};
     if (world_open(&world, &options)) {
         expect(check, false, "no world", "");
         return;
     }
-    if (world_guest(&world, "guest", 2048, &domid) == 0) {
-        const struct guest_run run = {
-            .world = &world, .domid = domid, .pages = 2048, .command_line = s->command_line};
+    if (s->late) {
+        late_begin(&world);
+    }
+    if (world_guest(&world, "guest", pages, &domid) == 0) {
+        const struct guest_run run = {.world = &world,
+                                      .domid = domid,
+                                      .pages = pages,
+                                      .command_line = s->command_line,
+                                      .on_line = on_line,
+                                      .on_line_arg = check};
         const char *reason = guest_run(&run);
+
         expect(check, !reason, "the guest says", reason ? reason : "");
         check_running(check, &world, s);
-        check_end(check, &world, domid);
+        end_guest(check, &world, domid);
+        check_end(check, &world);
     } else {
         expect(check, false, "no guest", "");
     }
@@ -111,6 +204,7 @@ static void on_race_line(void *arg, const char *line)
 {
     struct race *race = arg;
     char error[256];
+
     if (strstr(line, "blit is waiting")) {
         world_stranger(race->world, "stranger", 1024, PATTERN, &race->stranger);
         server_pause(race->world->server, "guest", false, error, sizeof(error));
@@ -123,6 +217,8 @@ static void run_race(struct check *check)
     struct race race = {.world = &world};
     uint32_t domid;
     char error[256];
+
+    *check = (struct check){.world = &world};
     if (world_open(&world, &(struct world_options){0})) {
         expect(check, false, "no world", "");
         return;
@@ -136,48 +232,108 @@ static void run_race(struct check *check)
                                   .on_line = on_race_line,
                                   .on_line_arg = &race};
     const char *reason = guest_run(&run);
+
     expect(check, !reason, "the guest says", reason ? reason : "");
     expect(check, race.stranger != 0, "no stranger came", "");
     expect(check, world_changed_bytes(&world, race.stranger, PATTERN) == 0,
            "the stranger's memory changed", "");
-    check_end(check, &world, domid);
+    end_guest(check, &world, domid);
+    check_end(check, &world);
     world_close(&world);
 }
+
+/* --- guests at once ------------------------------------------------------------------------ */
+
+static void run_together(struct check *check)
+{
+    static const char *const lines[] = {
+        "tables+hammer+recycle+pprepoint+ppbad mib=8",
+        "hammer+ppshare+tables+pphalves+pploops mib=4",
+        "hammer+ppballoon+ppodd+ppuses+blit",
+    };
+    static const char *const names[] = {"one", "two", "three"};
+    enum { GUESTS = sizeof(lines) / sizeof(lines[0]), PAGES = 4096 };
+    struct world world;
+    struct guest_run run[GUESTS];
+    const char *reason[GUESTS];
+
+    *check = (struct check){.world = &world};
+    if (world_open(&world, &(struct world_options){.space = {.no_defer = true}})) {
+        expect(check, false, "no world", "");
+        return;
+    }
+    for (unsigned i = 0; i < GUESTS; i++) {
+        run[i] = (struct guest_run){.world = &world,
+                                    .pages = PAGES,
+                                    .command_line = lines[i],
+                                    .on_line = on_line,
+                                    .on_line_arg = check};
+        expect(check, !world_guest(&world, names[i], PAGES, &run[i].domid), "no guest", "");
+    }
+    if (!check->problem[0]) {
+        guest_run_together(run, GUESTS, reason);
+        for (unsigned i = 0; i < GUESTS; i++) {
+            expect(check, !reason[i], names[i], reason[i] ? reason[i] : "");
+            prove(check, names[i], "the end");
+        }
+    }
+    for (unsigned i = 0; i < GUESTS; i++) {
+        end_guest(check, &world, run[i].domid);
+    }
+    check_end(check, &world);
+    world_close(&world);
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
 
 static double now(void)
 {
     struct timespec ts;
+
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void report(unsigned number, const char *name, bool no_defer, const struct check *check,
-                   double seconds)
+static void report(unsigned number, const char *name, const struct scenario *s,
+                   const struct check *check, double seconds)
 {
-    printf("%s %u - sim: %s%s # %.3f s\n", check->problem[0] ? "not ok" : "ok", number, name,
-           no_defer ? ", unmapping at once" : "", seconds);
+    printf("%s %u - sim: %s%s%s # %.3f s\n", check->problem[0] ? "not ok" : "ok", number, name,
+           s && s->no_defer ? ", unmapping at once" : "", s && s->detach ? ", detached" : "",
+           seconds);
     if (check->problem[0]) {
         printf("# %s\n", check->problem);
     }
 }
 
-int main(void)
+/* With an argument: only those whose command lines contain it. */
+int main(int argc, char **argv)
 {
-    unsigned n = sizeof(scenarios) / sizeof(scenarios[0]);
-    unsigned failed = 0;
+    static const struct {
+        const char *name;
+        void (*run)(struct check *check);
+    } special[] = {{"race", run_race}, {"three guests at once", run_together}};
+    const unsigned n = sizeof(scenarios) / sizeof(scenarios[0]);
+    const unsigned all = n + sizeof(special) / sizeof(special[0]);
+    unsigned failed = 0, count = 0;
+
     setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("1..%u\n", n + 1);
-    for (unsigned i = 0; i < n; i++) {
-        struct check check = {""};
+    for (unsigned i = 0; i < all; i++) {
+        const struct scenario *s = i < n ? &scenarios[i] : NULL;
+        const char *name = s ? s->command_line : special[i - n].name;
+        struct check check;
         double start = now();
-        run_scenario(&scenarios[i], &check);
-        report(i + 1, scenarios[i].command_line, scenarios[i].no_defer, &check, now() - start);
+
+        if (argc > 1 && !strstr(name, argv[1])) {
+            continue;
+        }
+        if (s) {
+            run_scenario(s, &check);
+        } else {
+            special[i - n].run(&check);
+        }
+        report(++count, name, s, &check, now() - start);
         failed += check.problem[0] != '\0';
     }
-    struct check check = {""};
-    double start = now();
-    run_race(&check);
-    report(n + 1, "race", false, &check, now() - start);
-    failed += check.problem[0] != '\0';
+    printf("1..%u\n", count);
     return failed ? 1 : 0;
 }

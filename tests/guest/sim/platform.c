@@ -2,9 +2,9 @@
 /*
  * The guest is a call: it runs on the daemon's own stack, its accesses become calls into the
  * server, and the daemon gets its turns in relax(). The platform.h interface has no handle, so
- * the guest that runs is the one piece of state here that no argument carries.
+ * the guest that runs is the one piece of state here that no argument carries (turns.c).
  */
-#include "guest.h"
+#include "platform.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,32 +13,70 @@
 
 #include "../platform.h"
 
-static struct {
-    const struct guest_run *run;
-    uint64_t next_gfn;
-    uint64_t now_us;
-} guest;
+#define guest (*guest_now())
 
+/* --- memory -------------------------------------------------------------------------------- */
+
+void *page_va(uint64_t gfn)
+{
+    return xengt_sim_guest_page(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+}
+
+/* Pages that were freed come again first; with what was in them, so that this is stored over. */
 int page_alloc(struct page *p)
 {
-    if (guest.next_gfn >= guest.run->pages) {
+    bool used = guest.free_count > 0;
+
+    if (!used && guest.next_gfn >= guest.run->pages) {
         return -1;
     }
-    p->gfn = guest.next_gfn++;
-    p->va =
-        xengt_sim_guest_page(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){p->gfn});
+    p->gfn = used ? guest.free[--guest.free_count] : guest.next_gfn++;
+    p->va = page_va(p->gfn);
+    for (uint32_t offset = 0; p->va && used && offset < PAGE_SIZE; offset += 8) {
+        page_store(p, offset, 0, 8);
+    }
     return p->va ? 0 : -1;
 }
 
 void page_free(struct page *p)
 {
-    p->va = NULL; /* a case is short: nothing is used twice */
+    if (guest.free_count < GUEST_FREE_MAX) {
+        guest.free[guest.free_count++] = (uint32_t)p->gfn;
+    }
+    p->va = NULL;
 }
+
+void page_store(const struct page *p, uint32_t offset, uint64_t value, unsigned size)
+{
+    guest_may_turn();
+    host_sim_guest_store(guest.run->world->host, guest.run->domid, p->gfn * PAGE_SIZE + offset,
+                         value, size);
+}
+
+int balloon_out(uint64_t gfn)
+{
+    return xengt_sim_balloon_out(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+}
+
+int balloon_in(uint64_t gfn)
+{
+    return xengt_sim_balloon_in(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+}
+
+uint64_t ram_pages(void)
+{
+    return guest.run->pages;
+}
+
+/* --- registers ----------------------------------------------------------------------------- */
 
 static uint64_t mmio_read(uint32_t off, unsigned size)
 {
     struct host *host = guest.run->world->host;
-    uint64_t v = host_sim_mmio_read(host, guest.run->domid, WORLD_MMIO_BASE + off, size);
+    uint64_t v;
+
+    guest_may_turn();
+    v = host_sim_mmio_read(host, guest.run->domid, WORLD_MMIO_BASE + off, size);
     host_sim_end_of_turn(host, guest.run->domid);
     return v;
 }
@@ -46,6 +84,8 @@ static uint64_t mmio_read(uint32_t off, unsigned size)
 static void mmio_write(uint32_t off, uint64_t v, unsigned size)
 {
     struct host *host = guest.run->world->host;
+
+    guest_may_turn();
     host_sim_mmio_write(host, guest.run->domid, WORLD_MMIO_BASE + off, v, size);
     host_sim_end_of_turn(host, guest.run->domid);
 }
@@ -70,28 +110,15 @@ void mmio_write64(uint32_t off, uint64_t v)
     mmio_write(off, v, 8);
 }
 
-int balloon_out(uint64_t gfn)
-{
-    return xengt_sim_balloon_out(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
-}
+/* --- text ---------------------------------------------------------------------------------- */
 
-int balloon_in(uint64_t gfn)
-{
-    return xengt_sim_balloon_in(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
-}
-
-uint64_t ram_pages(void)
-{
-    return guest.run->pages;
-}
-
-void say(const char *fmt, ...)
+static void put_line(const char *start, const char *fmt, va_list ap)
 {
     char line[200];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
-    va_end(ap);
+    size_t length = strlen(start);
+
+    memcpy(line, start, length);
+    vsnprintf(line + length, sizeof(line) - length, fmt, ap);
     if (!guest.run->world->mute) {
         printf("# (d%u) %s\n", guest.run->domid, line);
     }
@@ -100,25 +127,29 @@ void say(const char *fmt, ...)
     }
 }
 
-/* The guest's clock: a turn of the daemon is a tenth of a millisecond, however long it took. */
-#define TURN_US 100u
-
-void relax(void)
+void say(const char *fmt, ...)
 {
-    guest.now_us += TURN_US;
-    host_sim_notice_deaths(guest.run->world->host);
-    server_turn(guest.run->world->server);
+    va_list ap;
+
+    va_start(ap, fmt);
+    put_line("", fmt, ap);
+    va_end(ap);
 }
 
-uint64_t now_us(void)
+void step(const char *fmt, ...)
 {
-    return guest.now_us;
+    va_list ap;
+
+    va_start(ap, fmt);
+    put_line("step ", fmt, ap);
+    va_end(ap);
 }
 
 /* The text behind "key=" on the command line, or NULL. */
 static const char *find_value(const char *key)
 {
     size_t length = strlen(key);
+
     for (const char *word = guest.run->command_line; word; word = strchr(word, ' ')) {
         word += *word == ' ';
         if (strncmp(word, key, length) == 0 && word[length] == '=') {
@@ -131,12 +162,25 @@ static const char *find_value(const char *key)
 unsigned long arg_num(const char *key, unsigned long dflt)
 {
     const char *value = find_value(key);
+
     return value ? strtoul(value, NULL, 0) : dflt;
 }
 
-const char *guest_run(const struct guest_run *run)
+/* --- time ---------------------------------------------------------------------------------- */
+
+/* The guest's clock: a turn of the daemon is a tenth of a millisecond, however long it took. */
+#define TURN_US 100u
+
+void relax(void)
 {
-    guest.run = run;
-    guest.next_gfn = 16; /* as on a machine: the first pages are somebody else's */
-    return run_cases(run->command_line);
+    guest.now_us += TURN_US;
+    host_sim_notice_deaths(guest.run->world->host);
+    server_turn(guest.run->world->server);
+    guest_turn();
+}
+
+/* Looking at the clock takes time, too: a loop until it says so comes to an end. */
+uint64_t now_us(void)
+{
+    return guest.now_us++;
 }

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Cases in which something happens to the vGPU while page tables are trapped: the guest goes on
+ * storing into them.
+ */
+
+#include "cases.h"
+#include "work.h"
+
+#define SRC_VA  0x100000000000ull
+#define DST_VA  0x200000000000ull
+#define SPAN_2M (512ull * PAGE_SIZE)
+
+#define TABLES     16u
+#define PAGES      4u
+#define QUIET_RUNS 12u
+
+static GUEST_STATE struct work work;
+static GUEST_STATE uint32_t src[PAGES];
+static GUEST_STATE uint32_t dst[PAGES];
+static GUEST_STATE uint32_t salt;
+
+static const char *good(void)
+{
+    const char *error;
+
+    salt++;
+    for (uint32_t i = 0; i < PAGES; i++) {
+        content_fill(src[i], salt, i);
+    }
+    work_copy(&work, DST_VA, SRC_VA, PAGES);
+    error = work_run(&work);
+    for (uint32_t i = 0; !error && i < PAGES; i++) {
+        if (!content_is(dst[i], salt, i)) {
+            error = "the target differs from the source";
+        }
+    }
+    return error;
+}
+
+/* Leaf tables that nobody touches for so many submissions that stores into them are trapped. */
+static const char *begin(void)
+{
+    const char *error = work_begin(&work);
+
+    if (error) {
+        return error;
+    }
+    if (frames_alloc(src, PAGES) || frames_alloc(dst, PAGES)) {
+        return "out of memory";
+    }
+    for (uint32_t i = 0; i < TABLES; i++) {
+        if (ppgtt_map(&work.pp, SRC_VA + i * SPAN_2M, src, PAGES) ||
+            ppgtt_map(&work.pp, DST_VA + i * SPAN_2M, dst, PAGES)) {
+            return "out of page tables";
+        }
+    }
+    say("DBG mapped at %lu", (unsigned long)now_us());
+    for (uint32_t i = 0; !error && i < QUIET_RUNS; i++) {
+        uint64_t t = now_us();
+        error = good();
+        say("DBG run %u took %lu", i, (unsigned long)(now_us() - t));
+    }
+    return error;
+}
+
+/* Holds its tables until it is destroyed. */
+const char *case_pphold(void)
+{
+    const char *error = begin();
+
+    if (error) {
+        return error;
+    }
+    say("holding");
+    for (;;) {
+        relax();
+    }
+}
+
+/*
+ * Stores into all tables, until the time is over. What is stored is what was there: the GPU, if
+ * there still is one, finds nothing changed.
+ */
+static void store_for(uint64_t us)
+{
+    uint64_t start = now_us(), now = start;
+    unsigned long stores = 0;
+
+    while (now - start < us) {
+        for (uint32_t i = 0; i < TABLES; i++) {
+            struct table *t = ppgtt_table(&work.pp, SRC_VA + i * SPAN_2M, 1);
+
+            table_write64(&t->page, 0, entry_of(src[0]));
+            stores++;
+        }
+        now = now_us();
+    }
+    say("%lu stores in %lu us", stores, (unsigned long)(now - start));
+}
+
+/*
+ * Somebody takes the vGPU away at the first step. The tables are memory like any other then: as
+ * many stores as would take a minute if each were trapped.
+ */
+const char *case_former(void)
+{
+    unsigned long stores = arg_num("stores", 200000);
+    const char *error = begin();
+    uint64_t start;
+
+    if (error) {
+        return error;
+    }
+    step("tables are trapped");
+    start = now_us();
+    for (unsigned long i = 0; i < stores; i++) {
+        struct table *t = ppgtt_table(&work.pp, SRC_VA + i % TABLES * SPAN_2M, 1);
+
+        table_write64(&t->page, i / TABLES % PPGTT_ENTRIES, i);
+    }
+    say("%lu stores into former tables took %lu us", stores, (unsigned long)(now_us() - start));
+    for (unsigned long i = stores - TABLES; i < stores; i++) {
+        struct table *t = ppgtt_table(&work.pp, SRC_VA + i % TABLES * SPAN_2M, 1);
+
+        if (((volatile uint64_t *)t->page.va)[i / TABLES % PPGTT_ENTRIES] != i) {
+            return "a store into a former table was lost";
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Somebody kills the daemon while this guest stores into its tables, and starts it again. The guest
+ * has to get through; with "again" it gets a vGPU again, too.
+ */
+const char *case_survive(void)
+{
+    const char *error = begin();
+
+    if (error) {
+        return error;
+    }
+    step("tables are trapped");
+    store_for(arg_num("seconds", 5) * 1000000);
+    say("alive");
+    step("through");
+    if (!arg_num("again", 0)) {
+        return NULL;
+    }
+    error = begin();
+    if (!error) {
+        work_end(&work);
+    }
+    return error;
+}

@@ -1,0 +1,83 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# init of a Linux guest with i915: does what "run=WORD,WORD..." on the kernel's command line says and
+# then shuts down. A word is a verb with its arguments: test:store:requests=100
+#
+#   load            i915 and what it depends on
+#   reload          i915 out and in again
+#   test[:CASE...]  drm-test
+#   bench:NAME...   one of intel-gpu-tools' benchmarks, when these are in the image
+#   irqs            how many interrupts i915 has had
+#   sleep:SECONDS, reboot, shell
+#
+# Says "PASS WORD" or "FAIL WORD" after each, and "done" at the end.
+
+/bin/busybox --install -s /bin
+export PATH=/bin:/opt/i915:/usr/libexec/igt-gpu-tools/benchmarks
+
+mount_all() {
+    mount -t proc proc /proc
+    mount -t sysfs sysfs /sys
+    mount -t devtmpfs devtmpfs /dev
+    mount -t tmpfs tmpfs /tmp
+    mount -t debugfs debugfs /sys/kernel/debug
+}
+
+show_devices() {
+    for device in /sys/bus/pci/devices/*; do
+        echo "pci ${device##*/} $(cat "$device/vendor" "$device/device" "$device/class" | tr '\n' ' ')"
+    done
+    echo "dri" /dev/dri/*
+}
+
+# What i915 says before it gives up for good, but is loaded all the same.
+is_sound() {
+    ! dmesg | grep -E 'wedged|CI tainted|WARNING:|GPU HANG|probe.*failed with error' && [ -e /dev/dri/renderD128 ]
+}
+
+load() {
+    for module in /lib/modules/*.ko; do
+        # shellcheck disable=SC2086 # options are words
+        case "$module" in
+        *-i915.ko) insmod "$module" $i915 || return 1 ;;
+        *) insmod "$module" || return 1 ;;
+        esac
+    done
+    show_devices
+    is_sound
+}
+
+reload() {
+    rmmod i915 && [ ! -e /dev/dri/renderD128 ] && insmod /lib/modules/*-i915.ko && is_sound
+}
+
+irqs() {
+    grep i915 /proc/interrupts
+}
+
+# One word of the command line: its verb is a function above, or a program.
+perform() { # VERB [ARGUMENT...]
+    verb=$1
+    shift
+    case "$verb" in
+    load | reload | irqs | sleep) "$verb" "$@" ;;
+    test) drm-test "$@" ;;
+    bench) "$@" ;;
+    reboot) reboot -f ;;
+    shell) setsid -c sh -i </dev/hvc0 >/dev/hvc0 2>&1 ;;
+    *) echo "no such verb"; return 1 ;;
+    esac
+}
+
+mount_all
+for word in $(echo "${run:-shell}" | tr ',' ' '); do
+    echo "RUN $word"
+    # shellcheck disable=SC2046 # arguments are words
+    if perform $(echo "$word" | tr ':' ' '); then
+        echo "PASS $word"
+    else
+        echo "FAIL $word"
+    fi
+done
+echo "done"
+poweroff -f

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Build the initramfs of a guest that is Linux with its own, unmodified i915."""
+
+import re
+from pathlib import Path
+
+from fetch import fetch_i915_tools
+from image import Cpio, add_program, find_one, library_folders, replace
+
+HERE = Path(__file__).resolve().parent
+FOLDERS = ["bin", "dev", "lib/modules", "opt/i915", "proc", "sys", "tmp"]
+BENCHMARKS = "usr/libexec/igt-gpu-tools/benchmarks"
+# What scenarios run of intel-gpu-tools.
+TOOLS = ["gem_blt", "gem_busy", "gem_create", "gem_exec_ctx", "gem_exec_nop", "gem_exec_reloc",
+         "gem_latency", "gem_wsim"]
+
+
+def _dependencies(module: Path):
+    """What a module needs loaded before, as it says itself."""
+    depends = re.search(rb"\0depends=([^\0]*)\0", module.read_bytes())
+    return [name for name in (depends[1].decode() if depends else "").split(",") if name]
+
+
+def _load_order(root: Path, name):
+    """A module's file, after those of all it depends on."""
+    by_name = {path.stem.replace("-", "_"): path
+               for path in root.glob("lib/modules/*/kernel/**/*.ko")}
+    order = []
+
+    def add(module):
+        for dependency in _dependencies(by_name[module]):
+            add(dependency.replace("-", "_"))
+        if by_name[module] not in order:
+            order.append(by_name[module])
+
+    add(name)
+    return order
+
+
+def _build_guest(root: Path, drm_test: Path):
+    archive = Cpio()
+    for folder in FOLDERS:
+        archive.folder(folder)
+    archive.file("init", (HERE.parent / "i915/init.sh").read_bytes())
+    archive.file("bin/busybox", find_one(root, "bin/busybox").read_bytes())
+    archive.link("bin/sh", "busybox")
+    archive.file("opt/i915/drm-test", drm_test.read_bytes())
+    for number, path in enumerate(_load_order(root, "i915")):
+        archive.file(f"lib/modules/{number:02}-{path.name}", path.read_bytes(), 0o644)
+    return archive.finish()
+
+
+def _build_tools(tools_root: Path):
+    archive, search = Cpio(), library_folders(tools_root)
+    for tool in TOOLS:
+        add_program(archive, tools_root / BENCHMARKS / tool, f"{BENCHMARKS}/{tool}", search)
+    return archive.finish()
+
+
+def guest_payload(xen_dir: Path, root: Path, kernel: Path, builddir: Path, tools):
+    """What dom0 needs to start such a guest; tools: with intel-gpu-tools in its image."""
+    image = _build_guest(root, find_one(builddir, "**/drm-test"))
+    if tools:
+        image += _build_tools(fetch_i915_tools(xen_dir))
+    path = xen_dir / "i915.cpio"
+    replace(path, image)
+    return [(kernel, "/opt/xengt/linux"), (path, "/opt/xengt/i915.cpio")]
