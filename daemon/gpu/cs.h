@@ -82,7 +82,6 @@ struct cs_engine {
     uint32_t user_interrupts;
     uint32_t notify_interrupts;
 
-
     bool error;
     char reason[sizeof(((struct gpu_engine_state *)0)->reason)];
 };

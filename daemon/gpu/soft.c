@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #define GTT_ENTRIES_MAX (1u << 20)
 
 static struct soft_gpu *to_soft(struct gpu *gpu)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <string.h>
 
 #define TABLES_FIRST 64u        /* room at first */
 #define TABLES_MAX   (1u << 20) /* 4 GiB of tables */

@@ -35,7 +35,7 @@ struct tables {
     uint32_t tables;          /* how many the array has room for */
     uint32_t next;            /* where the search for a free number starts */
 
-    bool eager; /* see gpu_soft_options */
+    bool eager;                                             /* see gpu_soft_options */
     bool (*in_use)(void *arg, const struct gpu_root *root); /* is an engine at work there? */
     void *in_use_arg;
     uint32_t *usage; /* eager only: how many entries point to frames of a hash value */

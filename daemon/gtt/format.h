@@ -27,15 +27,15 @@ enum gtt_entry_type {
 };
 
 struct gtt_entry_format {
-    uint8_t size;         /* in bytes; 0: this generation has no such entry */
     uint64_t present;     /* the bit that says so */
     uint64_t address;     /* where address bits stand in place */
     uint64_t address_top; /* where further ones stand, to be moved up by top_shift */
+    uint64_t flags;       /* carried from the guest's entry into the GPU's */
+    uint64_t huge;        /* this bit makes it a page of 2 MiB or 1 GiB, not a table */
+    uint64_t pages_64k;   /* this bit says that the table it points to holds 64 KiB pages */
+    uint8_t size;         /* in bytes; 0: this generation has no such entry */
     uint8_t top_shift;
-    uint64_t flags;     /* carried from the guest's entry into the GPU's */
-    uint64_t huge;      /* this bit makes it a page of 2 MiB or 1 GiB, not a table */
-    uint64_t pages_64k; /* this bit says that the table it points to holds 64 KiB pages */
-    uint8_t frames;     /* log2 of how many 4 KiB frames the entry stands for, were it a page */
+    uint8_t frames; /* log2 of how many 4 KiB frames the entry stands for, were it a page */
 };
 
 #define GTT_BITS(high, low) ((~UINT64_C(0) >> (63 - (high))) & (~UINT64_C(0) << (low)))

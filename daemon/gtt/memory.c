@@ -38,9 +38,15 @@ static int check_pages(struct gtt *gtt, uint64_t address, size_t size)
     return ret;
 }
 
+static void commit_addresses(struct gtt *gtt, uint64_t address, size_t size)
+{
+    gtt_sync_addresses(gtt, address, size);
+    gtt_run_batch(gtt);
+}
+
 int gtt_memory_read(struct gtt *gtt, uint64_t address, void *buf, size_t size)
 {
-    gtt_commit_ggtt(gtt);
+    commit_addresses(gtt, address, size);
     int ret = 0;
     for (size_t done = 0; !ret && done < size;) {
         size_t part = in_page(address + done, size - done);
@@ -56,7 +62,7 @@ int gtt_memory_read(struct gtt *gtt, uint64_t address, void *buf, size_t size)
 
 int gtt_memory_write(struct gtt *gtt, uint64_t address, const void *buf, size_t size)
 {
-    gtt_commit_ggtt(gtt);
+    commit_addresses(gtt, address, size);
     int ret = check_pages(gtt, address, size);
     for (size_t done = 0; !ret && done < size;) {
         size_t part = in_page(address + done, size - done);

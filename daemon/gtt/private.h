@@ -236,6 +236,8 @@ uint64_t gtt_scratch_entry(const struct gtt *gtt, unsigned level);
 
 /* Finds what the guest changed and makes changes of it. */
 void gtt_sync_ggtt(struct gtt *gtt);
+/* The same for the entries that translate these addresses: a whole lazy table takes its time. */
+void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size);
 void gtt_sync_tables(struct gtt *gtt);
 
 /* The entries that differ from the copy become dirty. True: there are some. */

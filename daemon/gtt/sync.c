@@ -68,12 +68,42 @@ static void retry_ggtt(struct gtt *gtt)
     }
 }
 
-void gtt_sync_ggtt(struct gtt *gtt)
+static void take_pending(struct gtt *gtt)
 {
     for (uint32_t i = 0; i < gtt->pending_count; i++) {
         change_ggtt(gtt, gtt->pending[i]);
     }
     gtt->pending_count = 0;
+}
+
+static void compare_lazy_entry(struct gtt *gtt, uint64_t index)
+{
+    uint32_t entry = gtt_find_entry(gtt, index);
+    const volatile uint64_t *lazy = gtt->cfg.lazy;
+    if (entry == GTT_NO_ENTRY) {
+        return;
+    }
+    uint64_t value = lazy[index];
+    if (value != gtt->guest[entry]) {
+        gtt->guest[entry] = value;
+        gtt->stats.writes++;
+        change_ggtt(gtt, entry);
+    }
+}
+
+void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size)
+{
+    uint64_t first = address >> XENGT_PAGE_SHIFT;
+    size_t pages = (address % XENGT_PAGE_SIZE + size + XENGT_PAGE_SIZE - 1) >> XENGT_PAGE_SHIFT;
+    take_pending(gtt);
+    for (size_t i = 0; gtt->cfg.lazy && i < pages; i++) {
+        compare_lazy_entry(gtt, first + i);
+    }
+}
+
+void gtt_sync_ggtt(struct gtt *gtt)
+{
+    take_pending(gtt);
     if (gtt->cfg.lazy) {
         compare_lazy(gtt, &gtt->cfg.mappable, 0);
         compare_lazy(gtt, &gtt->cfg.unmappable, gtt->cfg.mappable.count);

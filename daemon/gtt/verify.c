@@ -111,7 +111,7 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
     }
 }
 
-static void check_table(struct findings *f, const struct spt *spt)
+static void check_table(struct findings *f, struct spt *spt)
 {
     f->tables++;
     if (spt->kind != SPT_SPLIT) {
@@ -122,7 +122,7 @@ static void check_table(struct findings *f, const struct spt *spt)
     }
 }
 
-static void check_links(struct findings *f, const struct spt *spt)
+static void check_links(struct findings *f, struct spt *spt)
 {
     if (spt->links != spt->refs) {
         find(f, "table 0x%" PRIx64 ": %u entries point to it, %u are counted", spt->gfn.v,
@@ -130,21 +130,26 @@ static void check_links(struct findings *f, const struct spt *spt)
     }
 }
 
-#define FOR_EACH_TABLE(gtt, spt)                       \
-    for (uint32_t b_ = 0; b_ < (gtt)->hash_size; b_++) \
-        for (struct spt *spt = (gtt)->by_table[b_]; spt; spt = spt->next_table)
+static void forget_links(struct findings *f, struct spt *spt)
+{
+    (void)f;
+    spt->links = 0;
+}
+
+static void for_each_table(struct findings *f, void (*fn)(struct findings *f, struct spt *spt))
+{
+    for (uint32_t b = 0; b < f->gtt->hash_size; b++) {
+        for (struct spt *spt = f->gtt->by_table[b]; spt; spt = spt->next_table) {
+            fn(f, spt);
+        }
+    }
+}
 
 static void check_tables(struct findings *f)
 {
     const struct mm *mm;
-    FOR_EACH_TABLE(f->gtt, spt)
-    {
-        spt->links = 0;
-    }
-    FOR_EACH_TABLE(f->gtt, spt)
-    {
-        check_table(f, spt);
-    }
+    for_each_table(f, forget_links);
+    for_each_table(f, check_table);
     TAILQ_FOREACH(mm, &f->gtt->mms, links)
     {
         for (unsigned i = 0; i < 4; i++) {
@@ -153,10 +158,7 @@ static void check_tables(struct findings *f)
             }
         }
     }
-    FOR_EACH_TABLE(f->gtt, spt)
-    {
-        check_links(f, spt);
-    }
+    for_each_table(f, check_links);
 }
 
 /* --- the sums ------------------------------------------------------------------------------ */

@@ -40,7 +40,7 @@ struct ring {
 /* A context as its image describes it, checked. A ring of the old kind is one without image. */
 struct vgpu_context {
     bool has_image;
-    uint64_t image;       /* GGTT address of its first page */
+    uint64_t image;   /* GGTT address of its first page */
     struct ring ring; /* head: where the next workload begins */
     struct gtt_root root;
     uint64_t indirect; /* commands to run when it is loaded */

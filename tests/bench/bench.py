@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Measure: mapping and unmapping on real Xen in QEMU, and what the library's bookkeeping costs.
+"""Measure: mapping and unmapping on real Xen in QEMU, and what our own bookkeeping costs.
 
 A benchmark, not a test: it fails only when something cannot be measured.
 """
@@ -14,7 +14,9 @@ import sys
 import time
 from pathlib import Path
 
+import gtt
 import instructions
+import media
 
 HERE = Path(__file__).resolve().parent
 ROUNDS, ROUNDS_QUICK = 36, 8
@@ -23,6 +25,7 @@ LARGE = [64, 128, 512]  # the batches that the headline figures are medians of
 # What a boot's figures are called; the second two show what the IOMMU's part is.
 BOOTS = {"pvh-amd": "", "pv-strict": "grant."}
 BOOTS_IOMMU = {"pv-relaxed": "relaxed.grant.", "pvh-intel": "intel."}
+MEDIA_BOOT = "pvh-amd"
 SIZES = [1 << 10, 1 << 15, 1 << 20]
 # A library without a window keeps more of each mapping: bench-space's argument for that.
 VARIANTS = {"": [], "grant.": ["bare"]}
@@ -80,19 +83,37 @@ def json_lines(text):
 
 # --- real Xen -------------------------------------------------------------------------------------
 
-def run_boot(builddir: Path, boot, rounds):
-    """Boot Xen, run bench-lib against a paused guest, return what it said."""
-    script = builddir / "xen" / "bench.sh"
+def run_script(builddir: Path, boot, name, text, payload=()):
+    """Boot Xen, run a script in dom0, return what it said."""
+    script = builddir / "xen" / name
     script.parent.mkdir(exist_ok=True)
-    script.write_text(DOM0_SCRIPT.format(rounds=rounds))
-    program = find_program(builddir, "bench-lib")
+    script.write_text(text)
     command = [str(HERE / "boot.py"), "--builddir", str(builddir), "--boot", boot,
-               "--payload", str(program), "--command", str(script)]
+               "--command", str(script)]
+    for program in payload:
+        command += ["--payload", str(program)]
     result = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             check=False)
     if result.returncode:
         raise BenchError(f"{boot}: status {result.returncode}\n{result.stdout[-3000:]}")
     return list(json_lines(result.stdout))
+
+
+def run_boot(builddir: Path, boot, rounds):
+    """bench-lib against a paused guest."""
+    return run_script(builddir, boot, "bench.sh", DOM0_SCRIPT.format(rounds=rounds),
+                      [find_program(builddir, "bench-lib")])
+
+
+def measure_media(args, results):
+    """The media workload on the simulator, and on real Xen."""
+    media.add(results, "", media.run_sim(find_program(args.builddir, "bench-media"), args.quick))
+    media.show(results, "", "on the simulator")
+    if args.boot and MEDIA_BOOT not in args.boot:
+        return
+    media.add(results, "xen.", run_script(args.builddir, MEDIA_BOOT, "media.sh",
+                                          media.dom0_script()))
+    media.show(results, "xen.", f"on real Xen, {MEDIA_BOOT}; smaller surfaces")
 
 
 def times_of(lines, method):
@@ -236,6 +257,9 @@ def measure(args, results):
     for prefix, variant in VARIANTS.items():
         add_space(results, prefix, variant, program, sizes)
     show_space(results, sizes)
+    gtt.add(results, find_program(args.builddir, "bench-gtt"), args.quick)
+    gtt.show(results, args.quick)
+    measure_media(args, results)
     boots = {**BOOTS, **BOOTS_IOMMU} if args.iommu else BOOTS
     for boot, prefix in boots.items():
         if args.boot and boot not in args.boot:

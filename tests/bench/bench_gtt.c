@@ -267,10 +267,10 @@ enum clear_way {
 
 static void *volatile kept; /* so that the memset is done */
 
-static double memset_ns(uint8_t *buffer)
+static double memset_ns(uint64_t *buffer)
 {
     double start = now_ns();
-    memset(buffer, 0, WINDOW * sizeof(uint64_t));
+    memset(buffer, 0, WINDOW * sizeof(*buffer));
     kept = buffer;
     return now_ns() - start;
 }
@@ -314,9 +314,8 @@ static void bench_clear(enum clear_way way, uint32_t mapped, uint32_t defer, con
     const struct rig_options options = {
         .guests = 1, .window = WINDOW, .lazy = way == CLEAR_LAZY, .defer_pages = defer};
     struct rig *rig = rig_open(&options);
-    uint8_t *buffer = malloc(WINDOW * sizeof(uint64_t));
+    uint64_t *buffer = malloc(WINDOW * sizeof(*buffer));
     double ratio[SAMPLES];
-    char text[64];
     if (!buffer) {
         err(1, "buffer");
     }
@@ -327,8 +326,7 @@ static void bench_clear(enum clear_way way, uint32_t mapped, uint32_t defer, con
         fill(&rig->guest[0], mapped);
         ratio[s] = clear / memset_ns(buffer);
     }
-    snprintf(text, sizeof(text), "%s", name);
-    say(text, median(ratio, SAMPLES), "ratio");
+    say(name, median(ratio, SAMPLES), "ratio");
     free(buffer);
     rig_close(rig);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Instructions of the library for each mapping, counted by callgrind."""
+"""Instructions for each mapping or PTE, counted by callgrind."""
 
+import json
 import subprocess
 import tempfile
 from pathlib import Path
@@ -43,20 +44,34 @@ def _read_dump(path: Path):
     return name, total, backend
 
 
-def count(program: Path, mappings, variant):
-    """{"map": instructions a mapping, "unmap": ...}, the back end's taken off."""
+def _run(program: Path, arguments):
+    """(what the program printed, [what _read_dump() says of each dump])."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        command = [*CALLGRIND, f"--callgrind-out-file={out}", str(program), "instructions",
-                   str(mappings), *variant]
+        command = [*CALLGRIND, f"--callgrind-out-file={out}", str(program), *arguments]
         result = subprocess.run(command, text=True, capture_output=True, check=False)
         if result.returncode:
             raise CountError(f"valgrind: {(result.stdout + result.stderr).strip()[-200:]}")
-        counted = {}
-        for path in Path(folder).iterdir():
-            name, total, backend = _read_dump(path)
-            if name and backend:
-                counted[name] = (total - backend) / mappings
+        return result.stdout, [_read_dump(path) for path in Path(folder).iterdir()]
+
+
+def count(program: Path, mappings, variant):
+    """{"map": instructions a mapping, "unmap": ...}, the back end's taken off."""
+    _, dumps = _run(program, ["instructions", str(mappings), *variant])
+    counted = {name: (total - backend) / mappings for name, total, backend in dumps
+               if name and backend}
     if set(counted) != {"map", "unmap"}:
         raise CountError("callgrind's output does not name the back end's calls")
+    return counted
+
+
+def count_marks(program: Path, arguments):
+    """{mark: instructions for each PTE}: the program says which marks, and of how many PTEs."""
+    text, dumps = _run(program, arguments)
+    totals = {name: total for name, total, _ in dumps}
+    counted = {}
+    for line in map(json.loads, text.splitlines()):
+        if line["mark"] not in totals:
+            raise CountError(f"callgrind's output has no {line['mark']}")
+        counted[line["mark"]] = totals[line["mark"]] / line["ptes"]
     return counted

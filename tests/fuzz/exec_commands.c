@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Commands from bytes: their shapes are right, so that it is what is in them that is judged. */
+/* Commands and accesses from bytes: near enough to good ones that it is their content that counts.
+ */
 #include "exec_guest.h"
+
+/* --- commands ---------------------------------------------------------------------------- */
 
 /*
  * What follows a header, a letter for each operand:
@@ -10,7 +13,7 @@
  *   r       a register
  *   f       flags of a PIPE_CONTROL
  *   a       an instruction of the ALU
- *   b c     of a blit: depth, operation and pitch; coordinates
+ *   b B c   of a blit: depth, operation (copy or fill) and pitch; coordinates
  * '!' alone: whatever it is, with up to so many dwords as fit.
  */
 struct shape {
@@ -58,8 +61,8 @@ static const struct shape shapes[] = {
     {MI(0x36) | 1 << 21 | 2, "vu"},
     {MI(0x1c) | 1 << 15 | 2, "vu"},
     {MI(0x2e) | 3, "uu"},
-    {BLT(0x50, 5), "bccgv"},
-    {BLT(0x50, 5), "bccuv"},
+    {BLT(0x50, 5), "Bccgv"},
+    {BLT(0x50, 5), "Bccuv"},
     {BLT(0x53, 8), "bccgcsg"},
     {BLT(0x53, 8), "bccucsu"},
     {BLT(0x53, 8) | 1 << 11 | 1 << 15, "bccucsu"},
@@ -168,7 +171,8 @@ static unsigned take_operand(struct input *in, char kind, enum gpu_engine e, uin
         dw[0] = take_alu(in);
         return 1;
     case 'b':
-        dw[0] = (input_u8(in) & 3u) << 24 | 0xccu << 16;
+    case 'B':
+        dw[0] = (input_u8(in) & 3u) << 24 | (kind == 'b' ? 0xccu : 0xf0u) << 16;
         dw[0] |= input_u16(in);
         return 1;
     case 'c':
@@ -198,4 +202,94 @@ unsigned exec_command(struct input *in, enum gpu_engine e, uint32_t dw[EXEC_COMM
         dw[0] ^= 1u << input_u8(in) % 32;
     }
     return n;
+}
+
+/* --- accesses ---------------------------------------------------------------------------- */
+
+static const uint32_t engine_offsets[] = {
+    RING_TAIL,
+    RING_HEAD,
+    RING_START,
+    RING_CTL,
+    RING_HWS_PGA,
+    RING_MI_MODE,
+    RING_IMR,
+    RING_EIR,
+    RING_EMR,
+    RING_RESET_CTL,
+    RING_ELSP,
+    RING_EXECLIST_STATUS,
+    RING_MODE,
+    RING_CSB_PTR,
+    RING_FORCE_TO_NONPRIV,
+    RING_GPR,
+    RING_ACTHD,
+    RING_IPEHR,
+    RING_TIMESTAMP,
+    RING_CSB,
+    RING_ESR,
+    RING_ACTHD_UDW,
+    RING_EXECLIST_STATUS + 4,
+};
+
+static const uint32_t gpu_offsets[] = {
+    GDRST,
+    MASTER_IRQ,
+    GT_IRQ(0) + 0x4,
+    GT_IRQ(0) + 0x8,
+    GT_IRQ(0) + 0xc,
+    GT_IRQ(1) + 0x8,
+    GT_IRQ(3) + 0x8,
+    GFX_FLSH_CNTL,
+    TLB_INVALIDATE,
+    FORCEWAKE_MT,
+    FENCES,
+    FENCES + 0x20,
+    PCODE_MAILBOX,
+    POWER_WELLS,
+    PVINFO_BASE + PVINFO_NOTIFY,
+    PVINFO_BASE + PVINFO_PDP,
+    PVINFO_BASE + PVINFO_PDP + 4,
+    PVINFO_BASE + PVINFO_PDP + 8,
+    PVINFO_BASE + PVINFO_MAGIC,
+    PVINFO_BASE + PVINFO_INSUFFICIENT,
+};
+
+uint64_t exec_offset(struct input *in)
+{
+    uint8_t kind = input_u8(in);
+    switch (kind & 3) {
+    case 0:
+    case 1:
+        return engine_info[kind >> 2 & 3].base +
+               engine_offsets[input_u8(in) % COUNT(engine_offsets)];
+    case 2:
+        return gpu_offsets[(kind >> 2) % COUNT(gpu_offsets)];
+    default:
+        return input_u32(in) % (VGPU_MMIO_SIZE + 64);
+    }
+}
+
+/* An address, bits with their mask, a few bits, or anything. */
+uint64_t exec_value(struct input *in)
+{
+    uint8_t kind = input_u8(in);
+    uint32_t bits;
+    switch (kind & 3) {
+    case 0:
+        return GGTT(kind >> 2);
+    case 1:
+        bits = input_u16(in);
+        return bits << 16 | (kind & 4 ? bits : 0);
+    case 2:
+        return kind >> 2;
+    default:
+        return input_u64(in);
+    }
+}
+
+unsigned exec_size(struct input *in)
+{
+    static const unsigned sizes[] = {4, 4, 4, 8, 8, 1, 2, 3};
+    return sizes[input_u8(in) % COUNT(sizes)];
 }

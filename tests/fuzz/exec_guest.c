@@ -28,6 +28,24 @@ static void layout_changed(void *arg, uint32_t domid)
     }
 }
 
+/*
+ * What runs with privilege was audited: where it cannot go on, the audit should have known. Other
+ * errors may be those of a batch that nobody looked at.
+ */
+static void on_log(void *arg, int level, const char *line)
+{
+    static const char *const unaudited[] = {
+        "outside the windows",
+        "no privileged batch",
+        "in a PPGTT, and there is none",
+    };
+    (void)arg;
+    (void)level;
+    for (size_t i = 0; i < sizeof(unaudited) / sizeof(unaudited[0]); i++) {
+        REQUIRE(!strstr(line, unaudited[i]), "the audit let it through: %s", line);
+    }
+}
+
 /* A failure leaves some of the pages as asked. */
 static int track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on)
 {
@@ -37,7 +55,11 @@ static int track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on)
     g->track_failed |= fails;
     for (size_t i = 0; i < (fails ? n / 2 : n); i++) {
         REQUIRE(gfn[i].v < PAGES, "a page is tracked that is not the guest's");
-        g->tracked[gfn[i].v] = on;
+        const uint8_t *page = exec_page(g, (uint32_t)gfn[i].v);
+        g->tracked[gfn[i].v] = on && page;
+        if (on && page) {
+            memcpy(g->seen[gfn[i].v], page, PAGE);
+        }
     }
     return fails ? -ENOMEM : 0;
 }
@@ -96,6 +118,8 @@ static void open_vgpu(struct exec_guest *g, uint8_t flags)
     REQUIRE(!xengt_target_add(g->xg, g->domid) &&
                 !xengt_space_open(g->xg, g->domid, &options, &g->space),
             "no space");
+    g->seen = calloc(PAGES, sizeof(*g->seen));
+    REQUIRE(g->seen, "no memory");
     g->lazy = flags & EXEC_LAZY ? calloc(GTT_ENTRIES, sizeof(*g->lazy)) : NULL;
     g->tables_max = flags & EXEC_FEW_TABLES ? FEW_TABLES : GTT_TABLES_MAX_DEFAULT;
     const struct gtt_config gtt = {
@@ -116,6 +140,7 @@ static void open_vgpu(struct exec_guest *g, uint8_t flags)
         .mappable = gtt.mappable,
         .unmappable = gtt.unmappable,
         .fences = 4,
+        .log = on_log,
     };
     REQUIRE(!gtt_create(&gtt, &config.gtt) && !vgpu_create(&config, &g->vgpu), "no vGPU");
     xengt_sim_on_invalidate(g->sim, layout_changed, g);
@@ -164,6 +189,7 @@ void exec_close(struct exec_guest *g)
     xengt_close(g->xg);
     xengt_sim_free(g->sim);
     free(g->lazy);
+    free(g->seen);
 }
 
 /* --- what its processor does ------------------------------------------------------------- */
@@ -189,6 +215,8 @@ void exec_store(struct exec_guest *g, uint64_t gpa, uint64_t value, unsigned siz
     uint8_t *page = exec_page(g, gfn);
     if (page && g->tracked[gfn]) {
         gtt_table_write(vgpu_gtt(g->vgpu), gpa, value, size);
+        REQUIRE(!memcmp(page + gpa % PAGE, &value, size), "a trapped store is not done");
+        memcpy(g->seen[gfn] + gpa % PAGE, &value, size);
     } else if (page) {
         memcpy(page + gpa % PAGE, &value, size);
     }
@@ -196,11 +224,45 @@ void exec_store(struct exec_guest *g, uint64_t gpa, uint64_t value, unsigned siz
 
 void exec_store_bytes(struct exec_guest *g, uint64_t gpa, const void *buf, size_t len)
 {
-    for (size_t done = 0; done < len; done += 4) {
+    uint32_t gfn = (uint32_t)(gpa / PAGE);
+    uint8_t *page = exec_page(g, gfn);
+    if (page && !g->tracked[gfn]) {
+        memcpy(page + gpa % PAGE, buf, len);
+        return;
+    }
+    for (size_t done = 0; page && done < len; done += 4) {
         uint32_t dw = 0;
         size_t part = len - done < 4 ? len - done : 4;
         memcpy(&dw, (const uint8_t *)buf + done, part);
         exec_store(g, gpa + done, dw, (unsigned)part);
+    }
+}
+
+void exec_store_unseen(struct exec_guest *g)
+{
+    for (uint32_t gfn = 0; gfn < PAGES; gfn++) {
+        const uint8_t *page = exec_page(g, gfn);
+        if (!page || !g->tracked[gfn] || !memcmp(page, g->seen[gfn], PAGE)) {
+            continue;
+        }
+        for (uint32_t at = 0; at < PAGE; at += 8) {
+            uint64_t value;
+            memcpy(&value, page + at, sizeof(value));
+            if (memcmp(&value, g->seen[gfn] + at, sizeof(value)) != 0) {
+                exec_store(g, (uint64_t)gfn * PAGE + at, value, sizeof(value));
+            }
+        }
+    }
+}
+
+void exec_balloon(struct exec_guest *g, uint32_t gfn, bool in)
+{
+    const struct xengt_gfn frame = {gfn};
+    if (in && !xengt_sim_balloon_in(g->sim, g->domid, frame)) {
+        g->gone[gfn] = false;
+    } else if (!in && !xengt_sim_balloon_out(g->sim, g->domid, frame)) {
+        g->gone[gfn] = true;
+        g->tracked[gfn] = false;
     }
 }
 

@@ -18,9 +18,9 @@
 #define PAGE        4096u
 #define PAGES       56u /* of the guest: frames 0 to 55 */
 #define LOW_FIRST   64u /* its windows of the GTT */
-#define HIGH_FIRST  1024u
+#define HIGH_FIRST  192u
 #define WINDOW      64u
-#define GTT_ENTRIES 2048u
+#define GTT_ENTRIES 256u
 #define GGTT(gfn)   ((LOW_FIRST + (gfn)) * PAGE) /* frames lie in the window in their order */
 #define VA(gfn)     ((gfn)*PAGE)                 /* and in the address space */
 
@@ -62,8 +62,10 @@ struct exec_guest {
     struct vgpu *vgpu;
     uint64_t *lazy;          /* NULL: stores into the GGTT are trapped */
     bool tracked[PAGES];     /* stores into these go to the GTT */
+    uint8_t (*seen)[PAGE];   /* what they held when the last one did */
     unsigned track_fails;    /* so many calls more */
     bool track_failed;       /* any, so far */
+    bool gone[PAGES];        /* ballooned out */
     uint32_t tables_max;     /* shadows at a time */
     uint32_t tail[CONTEXTS]; /* of its ring */
 
@@ -90,6 +92,15 @@ uint8_t *exec_page(struct exec_guest *g, uint32_t gfn);
 void exec_store(struct exec_guest *g, uint64_t gpa, uint64_t value, unsigned size);
 void exec_store_bytes(struct exec_guest *g, uint64_t gpa, const void *buf, size_t len);
 
+/*
+ * What the GPU has stored into pages that are tracked nobody could see: a driver that lets it do
+ * so has to store it again, for the shadow to follow.
+ */
+void exec_store_unseen(struct exec_guest *g);
+
+/* The page goes, and comes back as another one, which is not tracked. */
+void exec_balloon(struct exec_guest *g, uint32_t gfn, bool in);
+
 /* An entry of the GGTT, by its index. */
 void exec_map(struct exec_guest *g, uint32_t index, uint64_t pte);
 
@@ -112,7 +123,12 @@ void exec_write_port(struct exec_guest *g, enum gpu_engine e, uint64_t first, ui
 /* So many turns of the server's, until the GPU has nothing more to do. */
 bool exec_run(struct exec_guest *g, unsigned turns);
 
-/* --- commands ---------------------------------------------------------------------------- */
+/* --- from bytes -------------------------------------------------------------------------- */
+
+/* An access to a register that does something, or to any; a value it may be given. */
+uint64_t exec_offset(struct input *in);
+uint64_t exec_value(struct input *in);
+unsigned exec_size(struct input *in); /* 3 at times, which is none */
 
 #define EXEC_COMMAND_MAX 24u /* dwords */
 

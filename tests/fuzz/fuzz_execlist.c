@@ -18,103 +18,14 @@ struct fuzz {
     struct exec_guest guest;
     unsigned turns;
     unsigned recoveries;
-    uint64_t gone; /* frames that were ballooned out */
 };
 
 /* Known where there is a sanitizer that counts. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
-/* --- registers --------------------------------------------------------------------------- */
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const uint32_t engine_offsets[] = {
-    RING_TAIL,
-    RING_HEAD,
-    RING_START,
-    RING_CTL,
-    RING_HWS_PGA,
-    RING_MI_MODE,
-    RING_IMR,
-    RING_EIR,
-    RING_EMR,
-    RING_RESET_CTL,
-    RING_ELSP,
-    RING_EXECLIST_STATUS,
-    RING_MODE,
-    RING_CSB_PTR,
-    RING_FORCE_TO_NONPRIV,
-    RING_GPR,
-    RING_ACTHD,
-    RING_IPEHR,
-    RING_TIMESTAMP,
-    RING_CSB,
-    RING_ESR,
-    RING_ACTHD_UDW,
-    RING_EXECLIST_STATUS + 4,
-};
-
-static const uint32_t gpu_offsets[] = {
-    GDRST,
-    MASTER_IRQ,
-    GT_IRQ(0) + 0x4,
-    GT_IRQ(0) + 0x8,
-    GT_IRQ(0) + 0xc,
-    GT_IRQ(1) + 0x8,
-    GT_IRQ(3) + 0x8,
-    GFX_FLSH_CNTL,
-    TLB_INVALIDATE,
-    FORCEWAKE_MT,
-    FENCES,
-    FENCES + 0x20,
-    PCODE_MAILBOX,
-    POWER_WELLS,
-    PVINFO_BASE + PVINFO_NOTIFY,
-    PVINFO_BASE + PVINFO_PDP,
-    PVINFO_BASE + PVINFO_PDP + 4,
-    PVINFO_BASE + PVINFO_PDP + 8,
-    PVINFO_BASE + PVINFO_MAGIC,
-    PVINFO_BASE + PVINFO_INSUFFICIENT,
-};
-
-static uint64_t take_offset(struct input *in)
-{
-    uint8_t kind = input_u8(in);
-    switch (kind & 3) {
-    case 0:
-    case 1:
-        return engine_info[kind >> 2 & 3].base +
-               engine_offsets[input_u8(in) % COUNT(engine_offsets)];
-    case 2:
-        return gpu_offsets[(kind >> 2) % COUNT(gpu_offsets)];
-    default:
-        return input_u32(in) % (VGPU_MMIO_SIZE + 64);
-    }
-}
-
-/* An address, bits with their mask, a few bits, or anything. */
-static uint64_t take_value(struct input *in)
-{
-    uint8_t kind = input_u8(in);
-    uint32_t bits;
-    switch (kind & 3) {
-    case 0:
-        return GGTT(kind >> 2);
-    case 1:
-        bits = input_u16(in);
-        return bits << 16 | (kind & 4 ? bits : 0);
-    case 2:
-        return kind >> 2;
-    default:
-        return input_u64(in);
-    }
-}
-
-static unsigned take_size(struct input *in)
-{
-    static const unsigned sizes[] = {4, 4, 4, 8, 8, 1, 2, 3};
-    return sizes[input_u8(in) % COUNT(sizes)];
-}
+/* --- registers --------------------------------------------------------------------------- */
 
 static bool makes_sense(uint64_t offset, unsigned size, uint64_t end)
 {
@@ -133,8 +44,8 @@ static void check_read(uint64_t value, bool sensible, unsigned size)
 
 static void read_register(struct exec_guest *g, struct input *in)
 {
-    uint64_t offset = take_offset(in);
-    unsigned size = take_size(in);
+    uint64_t offset = exec_offset(in);
+    unsigned size = exec_size(in);
     check_read(vgpu_mmio_read(g->vgpu, offset, size), makes_sense(offset, size, VGPU_MMIO_SIZE),
                size);
 }
@@ -143,7 +54,7 @@ static void access_aperture(struct exec_guest *g, struct input *in)
 {
     uint8_t kind = input_u8(in);
     uint64_t offset = kind & 0x40 ? input_u64(in) : GGTT(kind % 64) + input_u16(in) % (PAGE + 8);
-    unsigned size = take_size(in);
+    unsigned size = exec_size(in);
     if (kind & 0x80) {
         vgpu_aperture_write(g->vgpu, offset, input_u64(in), size);
     } else {
@@ -213,7 +124,7 @@ static void store_to_image(struct exec_guest *g, struct input *in)
     uint8_t kind = input_u8(in);
     uint32_t place = kind & 0x80 ? input_u8(in) % 0x50 : places[input_u8(in) % COUNT(places)];
     uint64_t gpa = (uint64_t)(IMAGE(kind % CONTEXTS) + 1) * PAGE + place * 4;
-    exec_store(g, gpa, take_value(in), 4);
+    exec_store(g, gpa, exec_value(in), 4);
 }
 
 /* Commands one after the other, from the beginning of a batch, and its end. */
@@ -356,17 +267,14 @@ static void notify(struct exec_guest *g, struct input *in)
     exec_write(g, PVINFO_BASE + PVINFO_NOTIFY, 2 + (kind >> 4 & 3));
 }
 
-static void rare(struct fuzz *f, struct input *in)
+static void rare(struct exec_guest *g, struct input *in)
 {
-    struct exec_guest *g = &f->guest;
     uint8_t kind = input_u8(in);
-    struct xengt_gfn gfn = {input_u8(in) % PAGES};
+    uint32_t gfn = input_u8(in) % PAGES;
     switch (kind % 8) {
     case 0:
-        f->gone |= xengt_sim_balloon_out(g->sim, g->domid, gfn) ? 0 : UINT64_C(1) << gfn.v;
-        break;
     case 1:
-        f->gone &= ~(xengt_sim_balloon_in(g->sim, g->domid, gfn) ? 0 : UINT64_C(1) << gfn.v);
+        exec_balloon(g, gfn, kind & 1);
         break;
     case 2:
         vgpu_pause(g->vgpu, kind & 0x80);
@@ -398,9 +306,9 @@ static void operate(struct fuzz *f, struct input *in)
         read_register(g, in);
         break;
     case 1:
-        offset = take_offset(in);
-        value = take_value(in);
-        vgpu_mmio_write(g->vgpu, offset, value, take_size(in));
+        offset = exec_offset(in);
+        value = exec_value(in);
+        vgpu_mmio_write(g->vgpu, offset, value, exec_size(in));
         break;
     case 2:
         store_to_gtt(g, in);
@@ -440,7 +348,7 @@ static void operate(struct fuzz *f, struct input *in)
         access_aperture(g, in);
         break;
     default:
-        rare(f, in);
+        rare(g, in);
         break;
     }
 }
@@ -452,6 +360,7 @@ static void check_rules(struct exec_guest *g)
     struct xengt_sim_stats sim;
     struct gtt_stats gtt;
     char error[256] = "";
+    exec_store_unseen(g);
     REQUIRE(!gtt_verify(vgpu_gtt(g->vgpu), error, sizeof(error)), "%s", error);
     REQUIRE(!gtt_verify(g->bystander_gtt, error, sizeof(error)), "the bystander: %s", error);
     xengt_sim_get_stats(g->sim, &sim);
@@ -498,11 +407,11 @@ static void check_works_after_reset(struct fuzz *f)
     vgpu_pause(g->vgpu, false);
     g->track_fails = 0;
     vgpu_reset(g->vgpu);
-    for (uint64_t gfn = 0; gfn < PAGES; gfn++) {
-        if (f->gone >> gfn & 1) {
-            xengt_sim_balloon_in(g->sim, g->domid, (struct xengt_gfn){gfn});
+    for (uint32_t gfn = 0; gfn < PAGES; gfn++) {
+        if (g->gone[gfn]) {
+            exec_balloon(g, gfn, true);
         }
-        exec_store_bytes(g, gfn * PAGE, zeroes, PAGE);
+        exec_store_bytes(g, (uint64_t)gfn * PAGE, zeroes, PAGE);
     }
     exec_set_up(g);
     for (int e = 0; e < GPU_ENGINES; e++) {
@@ -534,6 +443,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_rules(&f.guest);
         }
     }
+    exec_run(&f.guest, 4);
     check_rules(&f.guest);
     check_works_after_reset(&f);
     check_rules(&f.guest);

@@ -45,6 +45,139 @@ def control_seeds():
                                  '{"command":{"a":{"b":{"c":1}}}}', '{"command":"list"'))
 
 
+# --- execlist: operations of a driver ------------------------------------------------------------
+
+LAZY, NO_TRACKER, NO_DEFER, FEW_TABLES, TRACK_ALL, EACH, BARE = 1, 2, 4, 8, 16, 32, 64
+
+# Numbers of fuzz_execlist.c's operations, and of exec_commands.c's shapes.
+READ_REG, WRITE_REG, TO_GTT, TO_TABLE, RAW, TO_IMAGE, BATCH, RING, _, START, LIST, RUN, \
+    RESET, SET_UP, APERTURE, RARE = range(16)
+STORE_GGTT, STORE_PPGTT, LOAD_IMM, STORE_REG, LOAD_REG, FLUSH_DW, PIPE = 7, 8, 10, 12, 14, 17, 21
+ATOMIC, MATH, START_GGTT, START_USER, CONDITION, SEMAPHORE = 24, 27, 29, 30, 34, 35
+COLOR_GGTT, COLOR_USER, COPY_GGTT, COPY_USER = 37, 38, 39, 40
+SEMAPHORE_PAGE, DATA_PAGE = 40, 41
+
+
+def dword(value):
+    """Little endian."""
+    return struct.pack("<I", value)
+
+
+def in_ring(context, shape, *operands):
+    """One command."""
+    return bytes([RING, context, shape]) + b"".join(operands)
+
+
+def in_batch(number, *commands, engine=0):
+    """A batch of them: each is bytes from the shape on."""
+    return bytes([BATCH, number | engine << 4, len(commands)]) + b"".join(commands)
+
+
+def batch_from_ring(context, number, own=False):
+    """As the driver starts it, in the PPGTT or (own) with privilege."""
+    return bytes([START, context | number << 4 | (8 if own else 0)])
+
+
+def submitted(context, other=None):
+    """A list of one context, or two. A context is no second one behind itself."""
+    return bytes([LIST, context | (context if other is None else other) << 4])
+
+
+def working(turns=7):
+    """So many turns of the GPU, and one."""
+    return bytes([RUN, turns])
+
+
+def table_entry(table, index, gfn, flags=0):
+    """Of a page table in memory."""
+    return bytes([TO_TABLE, table | flags, gfn, index])
+
+
+def everything(context):
+    """A command of each shape that an engine may take, as a batch of the driver's own."""
+    page = bytes([DATA_PAGE])
+    commands = [
+        bytes([STORE_GGTT]) + page + dword(7),
+        bytes([LOAD_IMM, 0]) + dword(5),
+        bytes([STORE_REG, 0]) + page,
+        bytes([LOAD_REG, 1]) + page,
+        bytes([MATH, 1, 4, 0, 1, 5, 1, 3, 0, 0, 8, 2, 6]),
+        bytes([ATOMIC]) + page,
+    ]
+    if context % 4 == 0:
+        commands += [bytes([PIPE, 1]) + page + dword(1) + dword(2)]
+    else:
+        commands += [bytes([FLUSH_DW]) + page + dword(1)]
+    if context % 4 == 1:
+        rectangle = struct.pack("<BH", 0, 0) + struct.pack("<BH", 4, 16)
+        commands += [bytes([COLOR_GGTT, 3]) + struct.pack("<H", 256) + rectangle + page + dword(9),
+                     bytes([COPY_GGTT, 3]) + struct.pack("<H", 256) + rectangle + page +
+                     struct.pack("<BH", 0, 0) + struct.pack("<H", 256) + bytes([42])]
+    return commands
+
+
+def in_user_space(context):
+    """The same for a user's batch."""
+    page = bytes([DATA_PAGE])
+    commands = [bytes([STORE_PPGTT]) + page + dword(7), bytes([ATOMIC + 1]) + page + bytes(32),
+                bytes([STORE_REG + 1, 0]) + page]
+    if context % 4 == 1:
+        rectangle = struct.pack("<BH", 0, 0) + struct.pack("<BH", 4, 16)
+        commands += [bytes([COLOR_USER, 3]) + struct.pack("<H", 256) + rectangle + page + dword(9),
+                     bytes([COPY_USER, 3]) + struct.pack("<H", 256) + rectangle + page +
+                     struct.pack("<BH", 0, 0) + struct.pack("<H", 256) + bytes([42])]
+    return commands + [bytes([CONDITION]) + dword(1000) + page]
+
+
+def execlist_seeds():
+    """Work on each engine, several contexts, page tables that change, hangs and errors."""
+    for context in range(6):
+        own = in_batch(1, *everything(context), engine=context % 4)
+        user = in_batch(2, *in_user_space(context), engine=context % 4)
+        seed("execlist", f"own-{context}", bytes([0]) + own +
+             batch_from_ring(context, 1, own=True) + submitted(context) + working())
+        seed("execlist", f"user-{context}", bytes([NO_DEFER]) + user +
+             batch_from_ring(context, 2) + submitted(context) + working() +
+             submitted(context) + working())
+    store = bytes([STORE_PPGTT, DATA_PAGE]) + dword(1)
+    seed("execlist", "lists", bytes([LAZY]) + in_batch(0, store) + batch_from_ring(1, 0) +
+         batch_from_ring(5, 0) + submitted(1, 5) + batch_from_ring(1, 0) + submitted(1) +
+         working() + submitted(5) + submitted(5) + working())
+    change = b"".join(table_entry(3, index, 39 + index) for index in range(8))
+    for name, flags in (("compared", NO_TRACKER), ("tracked", TRACK_ALL), ("few", FEW_TABLES)):
+        seed("execlist", f"tables-{name}", bytes([flags]) + in_batch(0, store) +
+             (batch_from_ring(0, 0) + submitted(0) + working() + change) * 3 +
+             table_entry(2, 1, 4, 0x10) + table_entry(4, 0, 40) + table_entry(0, 1, 1, 0x10) +
+             batch_from_ring(0, 0) + submitted(0) + working() + table_entry(3, 0, 0x80, 0x20))
+    again = bytes([START_USER, 31])
+    seed("execlist", "hang", bytes([EACH]) + in_batch(0, store, again) + batch_from_ring(0, 0) +
+         submitted(0) + working() + bytes([RESET, 0, 0x50]) + bytes([SET_UP, 4]) +
+         in_batch(0, store) + batch_from_ring(0, 0) + submitted(0) + working())
+    seed("execlist", "wait", bytes([0]) + in_batch(0, bytes([SEMAPHORE]) + dword(3) +
+                                                   bytes([SEMAPHORE_PAGE])) +
+         batch_from_ring(2, 0) + submitted(2) + working() +
+         bytes([RAW, SEMAPHORE_PAGE, 0, 0, 3]) + dword(3) + working())
+    seed("execlist", "rings", bytes([0]) + in_ring(1, STORE_GGTT, bytes([DATA_PAGE]), dword(4)) +
+         bytes([RESET, 1, 0x81]) + working() + bytes([RESET, 0, 0x20]))
+    seed("execlist", "bare", bytes([BARE]) + bytes([SET_UP, 0]) +
+         bytes([READ_REG, 2, 0, READ_REG, 0, 10, 0]) + bytes([WRITE_REG, 2 | 1 << 2, 2, 0]) +
+         bytes([APERTURE, DATA_PAGE, 0, 0, 0]) +
+         bytes([APERTURE, DATA_PAGE | 0x80, 8, 0, 0]) + bytes(8) + bytes([RESET, 0, 0x80]))
+    for engine in range(4):
+        seed("execlist", f"registers-{engine}", bytes([BARE]) + bytes([SET_UP, 0]) +
+             in_batch(0, again) + batch_from_ring(engine, 0) + submitted(engine) + working(0) +
+             b"".join(bytes([READ_REG, engine << 2, number, 0]) for number in range(23)) +
+             b"".join(bytes([WRITE_REG, 2 | number << 2, 2 | number << 2, 5])
+                      for number in range(1, 15)) + bytes([RESET, 0, 0x50 | engine]))
+    seed("execlist", "balloon", bytes([NO_DEFER]) + in_batch(0, store) + batch_from_ring(0, 0) +
+         bytes([RARE, 0, DATA_PAGE]) + submitted(0) + working() + bytes([RARE, 1, DATA_PAGE]) +
+         batch_from_ring(0, 0) + submitted(0) + working() + bytes([TO_GTT, 5, 0x7f]))
+    seed("execlist", "announced", bytes([TRACK_ALL]) + bytes([RARE, 7, 0, 0x21, 0]) +
+         in_batch(0, store) + batch_from_ring(3, 0) + submitted(3) + working() +
+         bytes([RARE, 7, 0, 0x31, 0]) + bytes([RARE, 4, 0]) + submitted(3) + working() +
+         bytes([TO_IMAGE, 3, 13, 0]))
+
+
 # --- gtt: bytes that are choices -------------------------------------------------------------------
 
 def gtt_seeds():
@@ -139,6 +272,34 @@ def vgpu_seeds():
          on(0, 1, 3, 1) + b"\1\x10" + b"\0" * 6 + b"\0" + on(0, 1, 0x23, 1) + b"\0" * 8 + b"\0")
 
 
+# --- pci: accesses and stories -------------------------------------------------------------------
+
+def pci_seeds():
+    """Sizes found out, base addresses moved, interrupts wanted and not, sleep, resets."""
+    def enable(bits):
+        return bytes([5 | bits << 3])
+
+    def msi(on):
+        return bytes([6 | on << 4]) + struct.pack("<IH", 0xfee01000, 0x4031)
+
+    def moved(bar, to):
+        return bytes([3, bar]) + struct.pack("<I", to)
+
+    interrupt, sleep, wake, reset = bytes([4]), bytes([6 | 8 | 3 << 4]), bytes([6 | 8]), bytes([15])
+    seed("pci", "driver", moved(0, 0xf1000000) + moved(1, 0xd0000000) + msi(1) + enable(6) +
+         interrupt + msi(0) + interrupt + enable(2) + msi(1) + interrupt)
+    seed("pci", "sleep", msi(1) + enable(6) + sleep + interrupt + wake + interrupt)
+    seed("pci", "reset", interrupt + reset + interrupt + enable(0) + enable(7) + interrupt)
+    seed("pci", "high", bytes([3, 2]) + struct.pack("<II", 0x10, 0) + interrupt + moved(1, 0) +
+         bytes([3, 5]) + struct.pack("<I", 0xe0000000))
+    seed("pci", "ports", b"".join(bytes([0, size | write | 0x10]) + dword(0x80001004) +
+                                  bytes([port])
+                                  for size in range(6) for write in (0, 8) for port in range(8)))
+    seed("pci", "space", b"".join(bytes([1, size | write]) + dword(0xffffffff) + bytes([reg])
+                                  for size in (0, 1, 2, 4) for write in (0, 8)
+                                  for reg in range(0, 256, 13)))
+
+
 # --- space: operations ----------------------------------------------------------------------------
 
 def entries(guest, operation, *numbers):
@@ -166,9 +327,11 @@ def space_seeds():
 def main():
     """All of them."""
     control_seeds()
+    execlist_seeds()
     gtt_seeds()
     ioreq_seeds()
     journal_seeds()
+    pci_seeds()
     space_seeds()
     vgpu_seeds()
 

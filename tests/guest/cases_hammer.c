@@ -14,7 +14,8 @@
 #define COLUMN_WORDS (WORK_COLUMN_BYTES / 4)
 #define RESULT_PAGES (PPGTT_ENTRIES * WORK_COLUMN_BYTES / PAGE_SIZE)
 
-/* A leaf table whose entries point to any of the sources; each source's first word is its number. */
+/* A leaf table whose entries point to any of the sources; each source's first word is its number.
+ */
 static GUEST_STATE struct {
     struct work work;
     uint32_t source[SOURCES];
@@ -175,7 +176,8 @@ static const char *halves(uint32_t quiet)
     }
     step("entries in halves, after %u quiet submissions", quiet);
 
-    /* Half an entry: what it points to is out of this world, and so scratch; its neighbours go on. */
+    /* Half an entry: what it points to is out of this world, and so scratch; its neighbours go on.
+     */
     table_write32(h.leaf, 2 * 9 + 1, 0x3fff);
     work_store(&h.work, SRC_VA + 9 * PAGE_SIZE + 512, 0xbad);
     error = work_run(&h.work);
@@ -239,7 +241,8 @@ const char *case_pphalves(void)
     return error;
 }
 
-/* --- stores that no driver makes --------------------------------------------------------------- */
+/* --- stores that no driver makes ---------------------------------------------------------------
+ */
 
 /* An entry byte for byte, by pairs of bytes, and across the border of two entries. */
 static const char *odd_stores(uint32_t quiet)
@@ -293,7 +296,8 @@ const char *case_ppodd(void)
     return error;
 }
 
-/* --- stores that come late ---------------------------------------------------------------------- */
+/* --- stores that come late ----------------------------------------------------------------------
+ */
 
 static uint32_t source_of(uint64_t entry)
 {

@@ -102,7 +102,8 @@ static const char *make_surfaces(uint32_t scale)
     return frames_alloc(&m.result, 1) ? "out of memory" : NULL;
 }
 
-/* --- binding ----------------------------------------------------------------------------------- */
+/* --- binding -----------------------------------------------------------------------------------
+ */
 
 static struct surface *nth(uint32_t n)
 {
@@ -144,7 +145,8 @@ static void churn(void)
     gtt_flush();
 }
 
-/* --- work -------------------------------------------------------------------------------------- */
+/* --- work --------------------------------------------------------------------------------------
+ */
 
 /* The pages that are written and read: spread over the surface, its first and last one included. */
 static uint32_t marked_page(const struct surface *s, uint32_t mark)

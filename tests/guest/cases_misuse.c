@@ -70,16 +70,13 @@ static const char *touch_and_go_on(uint64_t va, uint32_t salt)
     return good(salt);
 }
 
-/* --- entries that point nowhere ---------------------------------------------------------------- */
+/* --- entries that point nowhere ----------------------------------------------------------------
+ */
 
 static const char *bad_entries(uint32_t level, uint64_t out)
 {
     const uint64_t targets[] = {
-        entry_of(MMIO_GFN),
-        entry_of(ram_pages() + 0x1000),
-        entry_of(out),
-        entry_of(LAST_GFN),
-        0,
+        entry_of(MMIO_GFN), entry_of(ram_pages() + 0x1000), entry_of(out), entry_of(LAST_GFN), 0,
         PPGTT_WRITE,
     };
     struct table *t = ppgtt_table(&work.pp, BAD_VA, level);
@@ -127,7 +124,8 @@ const char *case_ppbad(void)
     return error;
 }
 
-/* --- large pages ------------------------------------------------------------------------------- */
+/* --- large pages -------------------------------------------------------------------------------
+ */
 
 /* The vGPU offers no large pages. One of 2 MiB is still no way out of the guest's memory. */
 const char *case_pphuge(void)
@@ -175,7 +173,8 @@ const char *case_pphuge(void)
     return error;
 }
 
-/* --- tables that lead to tables ---------------------------------------------------------------- */
+/* --- tables that lead to tables ----------------------------------------------------------------
+ */
 
 /* Each level points to itself, to the one above, and to the root. */
 const char *case_pploops(void)
@@ -198,10 +197,11 @@ const char *case_pploops(void)
             was = ((volatile uint64_t *)t->page.va)[at];
             table_write64(&t->page, at, entry_of(ppgtt_table(&work.pp, BAD_VA, to)->page.gfn));
             error = good(level * 10 + to);
-            if (!error) {
-                step("level %u points to level %u", level, to);
-            }
+            table_write64(&t->page, at + to, entry_of(t->page.gfn)); /* and stays in the others */
             table_write64(&t->page, at, was);
+        }
+        if (!error) {
+            step("level %u points to itself and upwards", level);
         }
     }
     if (!error) {
@@ -213,7 +213,8 @@ const char *case_pploops(void)
     return error;
 }
 
-/* --- one page, many uses ----------------------------------------------------------------------- */
+/* --- one page, many uses -----------------------------------------------------------------------
+ */
 
 #define USES 5u
 
@@ -258,7 +259,8 @@ const char *case_ppuses(void)
     return error;
 }
 
-/* --- pages that are given back ----------------------------------------------------------------- */
+/* --- pages that are given back -----------------------------------------------------------------
+ */
 
 /*
  * What the GPU was given stays, whatever becomes of the frame number; a new page is seen when the
@@ -350,7 +352,8 @@ const char *case_ppballoon(void)
     return error;
 }
 
-/* --- the global GTT ---------------------------------------------------------------------------- */
+/* --- the global GTT ----------------------------------------------------------------------------
+ */
 
 /*
  * i915 clears all of its windows when it starts, an entry at a time and without a flush. Entries
@@ -399,7 +402,8 @@ const char *case_ggttclear(void)
     return error;
 }
 
-/* --- what ends in failsafe --------------------------------------------------------------------- */
+/* --- what ends in failsafe ---------------------------------------------------------------------
+ */
 
 #define SHORT_US 2000000u
 

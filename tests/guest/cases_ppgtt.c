@@ -10,14 +10,17 @@
 #define PAGES_PER_MIB 256u
 #define PAGES_MAX     16384u /* 64 MiB */
 
-#define SRC_VA   0x100000000000ull
-#define DST_VA   0x200000000000ull
-#define SPAN_2M  (512ull * PAGE_SIZE)
-#define SPAN_1G  (512ull * SPAN_2M)
+#define SRC_VA  0x100000000000ull
+#define DST_VA  0x200000000000ull
+#define SPAN_2M (512ull * PAGE_SIZE)
+#define SPAN_1G (512ull * SPAN_2M)
 
 static GUEST_STATE struct work work;
 static GUEST_STATE struct work other;
 static GUEST_STATE uint32_t frames[PAGES_MAX];
+
+/* Frames that come again and again have the same contents: here it is that of the first time. */
+static GUEST_STATE uint32_t distinct;
 
 /* Fills src, copies it by w, looks at dst; both given by their frames. */
 static const char *copy_and_check(struct work *w, uint64_t dst_va, const uint32_t *dst,
@@ -25,12 +28,12 @@ static const char *copy_and_check(struct work *w, uint64_t dst_va, const uint32_
 {
     const char *error;
 
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n && (!distinct || i < distinct); i++) {
         content_fill(src[i], salt, i);
     }
     work_copy(w, dst_va, src_va, n);
     error = work_run(w);
-    for (uint32_t i = 0; !error && i < n; i++) {
+    for (uint32_t i = 0; !error && i < n && (!distinct || i < distinct); i++) {
         if (!content_is(dst[i], salt, i)) {
             error = "the target differs from the source";
         }
@@ -90,18 +93,27 @@ const char *case_tables(void)
     uint32_t n = arg_num("mib", 4) * PAGES_PER_MIB / 2;
     const char *error = work_begin(&work);
 
+    distinct = arg_num("frames", n);
+
     if (error) {
         return error;
     }
-    if (n < 1 || 2 * n > PAGES_MAX || frames_alloc(frames, 2 * n)) {
-        return "mib=: 1 to 64, as far as memory goes";
+    if (n < 1 || 2 * n > PAGES_MAX || distinct > n || frames_alloc(frames, distinct) ||
+        frames_alloc(frames + n, distinct)) {
+        return "mib=: 1 to 64; frames=: no more than half of it, as far as memory goes";
+    }
+    for (uint32_t i = distinct; i < n; i++) {
+        frames[i] = frames[i - distinct];
+        frames[n + i] = frames[n + i - distinct];
     }
     error = tables(n);
     if (error) {
         return error;
     }
     work_end(&work);
-    frames_free(frames, 2 * n);
+    frames_free(frames, distinct);
+    frames_free(frames + n, distinct);
+    distinct = 0;
     step("the tables are gone");
     return NULL;
 }
@@ -332,6 +344,7 @@ static const char *recycle(bool quiet, uint32_t salt)
     step("it is a directory");
 
     table_write64(&top->page, at, work.pp.scratch[2]);
+    error = quiet ? work_run(&work) : NULL; /* or before the vGPU has noticed that it is free */
     for (uint32_t i = 0; i < PPGTT_ENTRIES; i++) {
         table_write64(&was, i, work.pp.scratch[0]);
     }
@@ -340,7 +353,9 @@ static const char *recycle(bool quiet, uint32_t salt)
     if (ppgtt_map(&work.pp, SRC_VA + SPAN_2M, dst, RECYCLE_PAGES)) {
         return "out of page tables";
     }
-    error = copy_and_check(&work, SRC_VA + SPAN_2M, dst, SRC_VA, src, RECYCLE_PAGES, salt + 2);
+    if (!error) {
+        error = copy_and_check(&work, SRC_VA + SPAN_2M, dst, SRC_VA, src, RECYCLE_PAGES, salt + 2);
+    }
     if (!error) {
         step("it is a leaf table again");
     }

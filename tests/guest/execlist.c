@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Registers, image and descriptor: Intel's Broadwell PRM, vol. 2c and 7; and what i915 makes of it. */
+/* Registers, image and descriptor: Intel's Broadwell PRM, vol. 2c and 7; and what i915 makes of it.
+ */
 
 #include "execlist.h"
 

@@ -9,7 +9,7 @@
 #include "gpu.h"
 
 /* Long, because a host that emulates everything may be busy besides. */
-#define EXECLIST_TIMEOUT_US 60000000ull
+#define EXECLIST_TIMEOUT_US 300000000ull
 
 struct context {
     struct page image[2]; /* its status page; its registers */

@@ -20,8 +20,8 @@
 struct table {
     struct page page;
     uint32_t level;
-    uint32_t used;       /* entries that are not scratch */
-    struct page list;    /* where the children's addresses are kept; level 1 has none */
+    uint32_t used;    /* entries that are not scratch */
+    struct page list; /* where the children's addresses are kept; level 1 has none */
     struct table **child;
 };
 

@@ -8,6 +8,7 @@
 #   test[:CASE...]  drm-test
 #   bench:NAME...   one of intel-gpu-tools' benchmarks, when these are in the image
 #   irqs            how many interrupts i915 has had
+#   beat            says so every other second from now on, while it goes on with the next word
 #   sleep:SECONDS, reboot, shell
 #
 # Says "PASS WORD" or "FAIL WORD" after each, and "done" at the end.
@@ -55,12 +56,16 @@ irqs() {
     grep i915 /proc/interrupts
 }
 
+beat() {
+    (while sleep 2; do echo beat; done) &
+}
+
 # One word of the command line: its verb is a function above, or a program.
 perform() { # VERB [ARGUMENT...]
     verb=$1
     shift
     case "$verb" in
-    load | reload | irqs | sleep) "$verb" "$@" ;;
+    load | reload | irqs | beat | sleep) "$verb" "$@" ;;
     test) drm-test "$@" ;;
     bench) "$@" ;;
     reboot) reboot -f ;;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What guests do to their GTTs, one operation after the other, as the world's chance will have it. */
+/* What guests do to their GTTs, one operation after the other, as the world's chance will have it.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gtt_world.h"
 
-#define PAGE       ((uint64_t)XENGT_PAGE_SIZE)
+#define PAGE ((uint64_t)XENGT_PAGE_SIZE)
 
 /* Few entries of each table are used, so that they meet. */
 static const uint32_t places[] = {0, 1, 2, 3, 15, 16, 17, 31, 255, 256, 496, 510};

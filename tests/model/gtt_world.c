@@ -261,7 +261,7 @@ void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned s
     }
     gtt_table_write(g->gtt, gpa, value, size);
     /* Where the guest gave a page away that is a table, its store goes to the old one. */
-    if (page && !g->murky[gfn] && memcmp(page + gpa % XENGT_PAGE_SIZE, &value, size)) {
+    if (page && !g->murky[gfn] && memcmp(page + gpa % XENGT_PAGE_SIZE, &value, size) != 0) {
         wrong(g->world, "a trapped store at 0x%" PRIx64 " was not done", gpa);
     }
 }
@@ -566,8 +566,8 @@ static bool reaches_own(struct world_guest *g, uint64_t pte)
 bool world_access(struct world_guest *g, enum gpu_engine engine, uint64_t page)
 {
     return !g->client->busy[engine] ||
-           reaches_own(g, tables_lookup_ppgtt(&g->world->gpu.tables, &g->client->root[engine],
-                                              page));
+           reaches_own(g,
+                       tables_lookup_ppgtt(&g->world->gpu.tables, &g->client->root[engine], page));
 }
 
 bool world_access_ggtt(struct world_guest *g, uint32_t entry)

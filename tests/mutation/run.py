@@ -52,7 +52,7 @@ MUTATIONS = [
              "    map_new_frames(gtt);\n    make_ptes(gtt, &frames, &children);\n",
              "    make_ptes(gtt, &frames, &children);\n    map_new_frames(gtt);\n"),
     Mutation("an entry whose map failed is used all the same", COMMIT,
-             "if (c->frame && !err)", "if (c->frame)"),
+             "    if (err) {\n        c->failed = true;\n", "    if (false) {\n        c->failed = true;\n"),
     Mutation("tables are given up before the TLB is invalidated", COMMIT, ORDER,
              WRITE + "    for (uint32_t i = 0; i < children; i++) {\n"
              "        spt_put(gtt, b->old_child[i]);\n    }\n    children = 0;\n"

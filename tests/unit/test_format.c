@@ -64,8 +64,8 @@ static void test_no_bit_twice(void **state)
     for (size_t g = 0; g < 3; g++) {
         for (unsigned t = 0; t < GTT_ENTRY_TYPES; t++) {
             const struct gtt_entry_format *f = &all[g][t];
-            uint64_t bits[] = {f->present, f->address, f->address_top, f->flags, f->huge,
-                               f->pages_64k};
+            uint64_t bits[] = {f->present, f->address, f->address_top,
+                               f->flags,   f->huge,    f->pages_64k};
             uint64_t seen = 0;
             for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
                 assert_int_equal(seen & bits[i], 0);

@@ -286,38 +286,35 @@ steps_follow() {
     for _name in "$@"; do eval "_steps_$_name=0"; done
     while [ -n "$_left" ]; do
         _still=''
+        xl dmesg >/run/steps.log # one for all: starting a program is what takes time here
         for _name in $_left; do
+            sed -n "s/^.*(d$(guest_domid "$_name")) //p" /run/steps.log >"/run/steps.$_name"
             _step_of "$_name" "$@" || return 1
-            guest_passed "$_name" "$(_case_of "$_name")" >/dev/null || _still="$_still $_name"
+            grep -q '^PASS ' "/run/steps.$_name" || _still="$_still $_name"
         done
         _left=$_still
         if [ "$(cut -d. -f1 /proc/uptime)" -ge "$_end" ]; then
             echo "not all have passed within $_limit s:$_left"
-            for _name in $_left; do guest_log "$(guest_domid "$_name")" | tail -n 5; done
+            for _name in $_left; do tail -n 5 "/run/steps.$_name"; done
             return 1
         fi
     done
     echo "$_verified steps verified"
 }
 
-_case_of() { # NAME: the words its kernel was started with
-    sed -n 's/^cmdline="\(.*\)"$/\1/p' "/run/$1.cfg"
-}
-
 # The next step of a guest, if it has come to one. Fails when a proof does, or the guest.
 _step_of() { # NAME ALL...
     _at=$1
     shift
-    guest_log "$(guest_domid "$_at")" >/run/steps.out
-    if grep '^FAIL ' /run/steps.out; then
-        tail -n 5 /run/steps.out
+    if grep -q '^FAIL ' "/run/steps.$_at"; then
+        tail -n 5 "/run/steps.$_at"
         return 1
     fi
     eval "_seen=\$_steps_$_at"
-    [ "$(grep -c '^step ' /run/steps.out)" -gt "$_seen" ] || return 0
+    [ "$(grep -c '^step ' "/run/steps.$_at")" -gt "$_seen" ] || return 0
     for _guest in "$@"; do
         xengt-ctl verify "$_guest" >/run/verify.out 2>&1 && continue
-        echo "$_guest, when $_at was at: $(grep '^step ' /run/steps.out | tail -n 1)"
+        echo "$_guest, when $_at was at: $(grep '^step ' "/run/steps.$_at" | tail -n 1)"
         cat /run/verify.out
         return 1
     done

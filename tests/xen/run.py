@@ -291,7 +291,9 @@ def choose_scenarios(args):
     if args.interactive:
         return []
     if args.command:
-        return [Scenario(args.command, [args.boot], COMMAND_LIMIT, tuple(args.needs))]
+        limit = re.search(r"^# timeout: *(\d+)$", args.command.read_text(), re.M)
+        return [Scenario(args.command, [args.boot], int(limit[1]) if limit else COMMAND_LIMIT,
+                         tuple(args.needs))]
     found = map(read_scenario, sorted((HERE / "scenarios").glob("*.sh")))
     chosen = [scenario for scenario in found
               if args.boot in scenario.boots and fnmatch.fnmatch(scenario.name, args.scenario)]

@@ -19,7 +19,7 @@
 int main(void);
 void platform_start(const struct hvm_start_info *info) __attribute__((noreturn));
 
-extern char image_end[];             /* from guest.lds */
+extern char image_end[];            /* from guest.lds */
 extern volatile uint32_t nmi_count; /* from boot.S */
 
 static _Alignas(PAGE_SIZE) uint8_t hypercall_page[PAGE_SIZE];

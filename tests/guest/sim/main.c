@@ -20,6 +20,7 @@ struct scenario {
     bool tracked;           /* tables are to be tracked, and stores into them trapped */
     const char *failsafe;   /* the vGPU is expected to end in failsafe, for this reason */
     uint32_t max_map_calls; /* 0: not checked */
+    uint32_t max_trapped;   /* stores into tables; 0: not checked */
     uint32_t scratch;       /* entries that are scratch at the end */
 };
 
@@ -60,6 +61,7 @@ static const struct scenario scenarios[] = {
     {.command_line = "pvrefusal", .failsafe = "insufficient"},
     {.command_line = "former stores=3000", .tracked = true},
     {.command_line = "former stores=20000", .detach = true},
+    {.command_line = "former stores=20000 destroy=1", .max_trapped = 1},
     {.command_line = "media scale=16 frames=20", .pages = 20000},
     {.command_line = "media scale=16 frames=20", .pages = 20000, .no_defer = true},
 };
@@ -120,6 +122,8 @@ static void check_counters(struct check *check, const struct scenario *s,
     expect(check, info->gtt.scratch == s->scratch, "another number of scratch entries", "");
     expect(check, !s->tracked || info->gtt.track_calls > 1, "no table was tracked", "");
     expect(check, !s->tracked || info->gtt.table_writes > 0, "no store was trapped", "");
+    expect(check, !s->max_trapped || info->gtt.table_writes <= s->max_trapped,
+           "stores are trapped that are into no table", "");
     expect(check, !s->late || late_stores() > 0, "no store came late", "");
 }
 

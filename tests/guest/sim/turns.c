@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guests in one process. Each has a thread for its stack; one of them runs at a time, and hands over
- * when it waits. What the cases and the driver keep (GUEST_STATE) is exchanged with it.
+ * Guests in one process. Each has a thread for its stack; one of them runs at a time, and hands
+ * over when it waits. What the cases and the driver keep (GUEST_STATE) is exchanged with it.
  */
 #include <pthread.h>
 #include <stdlib.h>

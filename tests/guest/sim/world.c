@@ -35,7 +35,8 @@ int world_open(struct world *world, const struct world_options *options)
         return -ENOMEM;
     }
     char error[256] = "";
-    const struct xengt_options xo = {.backend = XENGT_BACKEND_SIM, .sim = world->sim};
+    const struct xengt_options xo = {
+        .backend = XENGT_BACKEND_SIM, .sim = world->sim, .window_pages = options->window_pages};
     int ret = xengt_open(&world->xengt, &xo, error, sizeof(error));
     if (!ret) {
         ret = open_gpu(world, options->gtt_entries ? options->gtt_entries : 1u << 18);
@@ -52,6 +53,7 @@ int world_open(struct world *world, const struct world_options *options)
             .mappable_pages = options->mappable_pages ? options->mappable_pages : 4096,
             .unmappable_pages = options->unmappable_pages ? options->unmappable_pages : 16384,
             .space = options->space,
+            .gtt_mode = options->gtt_mode,
         };
         ret = server_create(&config, &world->server);
     }

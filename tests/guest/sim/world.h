@@ -27,8 +27,10 @@ struct world_options {
     struct xengt_space_options space;
     uint32_t mappable_pages;
     uint32_t unmappable_pages;
-    bool mute;            /* nobody hears what guests say, or why there is no world */
-    uint32_t gtt_entries; /* of the GPU; fewer make a faster world */
+    enum server_gtt_mode gtt_mode;
+    uint32_t window_pages; /* of the library; 0: its own choice */
+    bool mute;             /* nobody hears what guests say, or why there is no world */
+    uint32_t gtt_entries;  /* of the GPU; fewer make a faster world */
 };
 
 /* The GPU's TLB is eager and the simulator asks it at each unmap: mistakes of order show. */

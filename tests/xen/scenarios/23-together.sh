@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Two guests with page tables at once; and page tables in front of real DMA and the IOMMU.
+# boots: pvh-amd pvh-intel
+# timeout: 900
+
+check "xengtd starts" xengtd_start --dma cpu
+check "a guest waits with its vGPU" vgpu_create one "tables+pprepoint mib=16 frames=509 steps=1"
+check "another one" vgpu_create two "hammer+ppshare+ppbad rounds=4 steps=1"
+guest_unpause one
+guest_unpause two
+check "both go through all their states" steps_follow 500 one two
+guest_destroy one
+guest_destroy two
+check "no zombies" no_zombies
+check "xengtd ends in order" xengtd_stop
+
+check "xengtd starts with the edu device" xengtd_start --dma edu
+iommu_mark
+check "blits by page tables, with real DMA" vgpu_steps edu "ppuses" 300
+check_iommu_quiet "the IOMMU had nothing to stop"
+guest_destroy edu
+check "xengtd ends in order" xengtd_stop
+check "no zombies" no_zombies
