@@ -262,6 +262,7 @@ void exec_balloon(struct exec_guest *g, uint32_t gfn, bool in)
         g->gone[gfn] = false;
     } else if (!in && !xengt_sim_balloon_out(g->sim, g->domid, frame)) {
         g->gone[gfn] = true;
+        g->lost_table |= g->tracked[gfn];
         g->tracked[gfn] = false;
     }
 }

@@ -66,6 +66,7 @@ struct exec_guest {
     unsigned track_fails;    /* so many calls more */
     bool track_failed;       /* any, so far */
     bool gone[PAGES];        /* ballooned out */
+    bool lost_table;         /* one of these was tracked, and the GPU may still write to it */
     uint32_t tables_max;     /* shadows at a time */
     uint32_t tail[CONTEXTS]; /* of its ring */
 

@@ -21,6 +21,7 @@ static GUEST_STATE struct {
     uint32_t source[SOURCES];
     uint32_t result[RESULT_PAGES];
     const struct page *leaf;
+    uint32_t entries; /* of it that are looked at and stored into */
     uint8_t expected[PPGTT_ENTRIES];
     uint32_t random;
 } h;
@@ -46,6 +47,10 @@ static const char *begin(void)
         *(volatile uint32_t *)page_va(h.source[i]) = i;
     }
     h.random = 1;
+    h.entries = arg_num("entries", PPGTT_ENTRIES);
+    if (h.entries < SOURCES || h.entries > PPGTT_ENTRIES) {
+        return "entries=: 64 to 512";
+    }
     for (uint32_t i = 0; i < PPGTT_ENTRIES; i++) {
         h.expected[i] = i % SOURCES;
         if (ppgtt_map(&h.work.pp, SRC_VA + i * PAGE_SIZE, &h.source[i % SOURCES], 1)) {
@@ -71,9 +76,9 @@ static const char *look(void)
 {
     const char *error;
 
-    work_copy_columns(&h.work, RESULT_VA, SRC_VA, PPGTT_ENTRIES);
+    work_copy_columns(&h.work, RESULT_VA, SRC_VA, h.entries);
     error = work_run(&h.work);
-    for (uint32_t i = 0; !error && i < PPGTT_ENTRIES; i++) {
+    for (uint32_t i = 0; !error && i < h.entries; i++) {
         const volatile uint32_t *page = page_va(h.result[i * WORK_COLUMN_BYTES / PAGE_SIZE]);
         uint32_t got = page[i * COLUMN_WORDS % (PAGE_SIZE / 4)];
 
@@ -99,7 +104,7 @@ static const char *hammer(uint32_t rounds, uint32_t stores)
 
     for (uint32_t round = 0; !error && round < rounds; round++) {
         for (uint32_t i = 0; i < stores; i++) {
-            store_entry(next_random() % PPGTT_ENTRIES, next_random() % SOURCES);
+            store_entry(next_random() % h.entries, next_random() % SOURCES);
         }
         error = look();
     }
@@ -335,7 +340,7 @@ const char *case_pplate(void)
 
     for (uint32_t i = 0; !error && i < rounds * quiet; i++) {
         for (uint32_t n = 0; i % quiet == 0 && n < 20; n++) {
-            store_entry(next_random() % PPGTT_ENTRIES, next_random() % SOURCES);
+            store_entry(next_random() % h.entries, next_random() % SOURCES);
         }
         look();
         seen += read_table();

@@ -185,15 +185,6 @@ void ppgtt_repoint(struct ppgtt *p, uint64_t va, const uint32_t *gfn, uint32_t n
     }
 }
 
-/* How many pages from va on, n at most, lie in the same table of a level. */
-static uint32_t pages_within(uint64_t va, uint32_t level, uint32_t n)
-{
-    uint32_t all = 1u << 9 * level;
-    uint32_t left = all - (va >> PAGE_SHIFT & (all - 1));
-
-    return left < n ? left : n;
-}
-
 static void drop_child(struct ppgtt *p, struct table *t, uint32_t i)
 {
     table_write64(&t->page, i, p->scratch[t->level - 1]);
@@ -202,24 +193,36 @@ static void drop_child(struct ppgtt *p, struct table *t, uint32_t i)
     t->used--;
 }
 
-/* A table that is unmapped whole is dropped as it is; of others the entries are cleared. */
+static void clear(struct ppgtt *p, struct table *t, uint64_t va, uint32_t n);
+
+/* A table that is unmapped whole is dropped as it is. Returns how many pages were dealt with. */
+static uint32_t clear_child(struct ppgtt *p, struct table *t, uint64_t va, uint32_t n)
+{
+    uint32_t i = ppgtt_index(va, t->level);
+    uint32_t all = 1u << 9 * (t->level - 1);
+    uint32_t left = all - (va >> PAGE_SHIFT & (all - 1));
+    uint32_t part = left < n ? left : n;
+    struct table *child = t->child[i];
+
+    if (child && part < all) {
+        clear(p, child, va, part);
+    }
+    if (child && (part == all || !child->used)) {
+        drop_child(p, t, i);
+    }
+    return part;
+}
+
 static void clear(struct ppgtt *p, struct table *t, uint64_t va, uint32_t n)
 {
     while (n) {
-        uint32_t i = ppgtt_index(va, t->level);
-        uint32_t part = pages_within(va, t->level - 1, n);
-        struct table *child = t->level > 1 ? t->child[i] : NULL;
+        uint32_t part = 1;
 
-        if (t->level == 1) {
-            table_write64(&t->page, i, p->scratch[0]);
+        if (t->level > 1) {
+            part = clear_child(p, t, va, n);
+        } else {
+            table_write64(&t->page, ppgtt_index(va, 1), p->scratch[0]);
             t->used--;
-        } else if (child) {
-            if (part < 1u << 9 * (t->level - 1)) {
-                clear(p, child, va, part);
-            }
-            if (part == 1u << 9 * (t->level - 1) || !child->used) {
-                drop_child(p, t, i);
-            }
         }
         va += (uint64_t)part * PAGE_SIZE;
         n -= part;

@@ -274,6 +274,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boot", required=True, choices=BOOTS)
     parser.add_argument("--builddir", type=Path, default=Path("build"))
+    parser.add_argument("--folder", default="scenarios",
+                        help="of the scenarios; 'long' holds what is not part of the tests")
     parser.add_argument("--scenario", metavar="GLOB", default="*", help="only those that match")
     parser.add_argument("--payload", metavar="FILE[:PATH]", type=payload_argument, default=[],
                         action="append", help="add a file to dom0, at /opt/xengt unless said")
@@ -294,7 +296,7 @@ def choose_scenarios(args):
         limit = re.search(r"^# timeout: *(\d+)$", args.command.read_text(), re.M)
         return [Scenario(args.command, [args.boot], int(limit[1]) if limit else COMMAND_LIMIT,
                          tuple(args.needs))]
-    found = map(read_scenario, sorted((HERE / "scenarios").glob("*.sh")))
+    found = map(read_scenario, sorted((HERE / args.folder).glob("*.sh")))
     chosen = [scenario for scenario in found
               if args.boot in scenario.boots and fnmatch.fnmatch(scenario.name, args.scenario)]
     if not chosen:

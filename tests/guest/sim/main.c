@@ -98,7 +98,7 @@ static void on_line(void *arg, const char *line)
     struct server_vgpu_info info;
     char error[256];
 
-    if (strncmp(line, "step ", 5)) {
+    if (strncmp(line, "step ", 5) != 0) {
         return;
     }
     for (unsigned i = 0; server_list(check->world->server, i, &info); i++) {

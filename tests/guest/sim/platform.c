@@ -115,10 +115,9 @@ void mmio_write64(uint32_t off, uint64_t v)
 static void put_line(const char *start, const char *fmt, va_list ap)
 {
     char line[200];
-    size_t length = strlen(start);
+    int length = snprintf(line, sizeof(line), "%s", start);
 
-    memcpy(line, start, length);
-    vsnprintf(line + length, sizeof(line) - length, fmt, ap);
+    vsnprintf(line + length, sizeof(line) - (size_t)length, fmt, ap);
     if (!guest.run->world->mute) {
         printf("# (d%u) %s\n", guest.run->domid, line);
     }

@@ -5,7 +5,7 @@
 # timeout: 900
 
 check "xengtd starts" xengtd_start --dma cpu
-check "tables over 64 MiB" vgpu_steps tables "tables mib=64 frames=2047" 400 mem=64
+check "tables over 64 MiB" vgpu_steps tables "tables mib=64 part=16" 400 mem=128
 note "64 MiB: $(vgpu_stat tables mappings.map_calls) map hypercalls," \
     "$(vgpu_stat tables access.ioreqs) ioreqs, $(vgpu_stat tables ppgtt.track_calls) of tracking"
 guest_destroy tables

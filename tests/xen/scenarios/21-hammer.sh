@@ -4,13 +4,13 @@
 # timeout: 800
 
 check "xengtd starts" xengtd_start --dma cpu
-check "hammered, quiet, and hammered again" vgpu_steps hammer "hammer rounds=8 stores=300" 400
+check "hammered, quiet, and hammered again" vgpu_steps hammer "hammer rounds=8 stores=300 entries=64" 400
 check "the table was tracked in between" vgpu_stat_is hammer ppgtt.track_calls -ge 6
 check "most of the stores were not trapped" vgpu_stat_is hammer ppgtt.table_writes -lt 200
 note "7200 stores: $(vgpu_stat hammer ppgtt.table_writes) trapped," \
     "$(vgpu_stat hammer ppgtt.oos_change) found"
 guest_destroy hammer
-check "entries in halves, bytes, and across each other" vgpu_steps halves "pphalves+ppodd" 300
+check "entries in halves, bytes, and across each other" vgpu_steps halves "pphalves+ppodd entries=64" 300
 check "odd stores were noticed" vgpu_stat_is halves ppgtt.odd_writes -gt 0
 guest_destroy halves
 check "xengtd ends in order" xengtd_stop

@@ -4,8 +4,8 @@
 # timeout: 900
 
 check "xengtd starts" xengtd_start --dma cpu
-check "a guest waits with its vGPU" vgpu_create one "tables+pprepoint mib=16 frames=509 steps=1"
-check "another one" vgpu_create two "hammer+ppshare+ppbad rounds=4 steps=1"
+check "a guest waits with its vGPU" vgpu_create one "tables+pprepoint mib=16 part=8 steps=1" mem=64
+check "another one" vgpu_create two "hammer+ppshare+ppbad rounds=4 entries=64 steps=1"
 guest_unpause one
 guest_unpause two
 check "both go through all their states" steps_follow 500 one two

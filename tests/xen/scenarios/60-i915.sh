@@ -1,36 +1,29 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Debian's kernel finds the vGPU on the PCI bus that xengtd presents; its own i915 drives it, programs
-# use it, a hang is reset, and i915 goes out and in again.
+# Debian's kernel finds the vGPU on the PCI bus that xengtd presents; its own i915 drives it, and a
+# program submits work on all engines.
 # boots: i915
 # needs: i915
-# timeout: 1500
+# timeout: 500
 
 says() {
     linux_log linux | grep -E "$1"
 }
 
 check "xengtd starts" xengtd_start --dma cpu --lazy-ggtt true
-check "a Linux guest waits with its vGPU" linux_create linux \
-    load,irqs,test:identity:store:pinned:fill:copy:userptr:requests=200,test:hang,reload,reload,test:store
+check "a Linux guest waits with its vGPU" linux_create linux load,irqs,test:store:requests=40
 guest_unpause linux
-check "Linux is up" linux_expect linux "^RUN load" 300
-check "i915 is loaded, sound and has a device" linux_passed linux load 120
+check "i915 is loaded, sound and has a device" linux_passed linux load 240
 note "i915's probe made $(vgpu_stat linux access.ioreqs) ioreqs"
 check "the bridge is found" says "^pci 0000:00:00.0 0x8086 0x1237 0x060000"
 check "the vGPU is found" says "^pci 0000:00:02.0 0x8086 0x1616 0x038000"
 check "i915 knows that it is virtual" says "Virtual GPU for Intel GVT-g detected"
 check "interrupts come" linux_passed linux irqs 30
 note "$(says 'PCI-MSI.*i915')"
-check "programs do their work" linux_passed linux 'test:identity.*' 600
+check "programs do their work" linux_passed linux 'test:store:requests=40' 120
 check "the proof is clean" xengt-ctl verify linux
-check "a hang is reset" linux_passed linux 'test:hang' 300
-check "i915 is loaded again, and again" linux_expect linux "^done" 300
-check "and works" linux_passed linux test:store 1
 check "nothing has failed" sh -c "! grep -E '^(FAIL|Bail)' /run/console/guest-linux.log"
 linux_results linux
 check "the vGPU is not in failsafe" sh -c "xengt-ctl stats linux | grep '^failsafe_reason: -'"
-check "the proof is clean after all" xengt-ctl verify linux
-linux_keep linux
 guest_destroy linux
 check "no zombies" no_zombies 20
 check "xengtd ends in order" xengtd_stop
