@@ -76,6 +76,9 @@ static const struct shape shapes[] = {
     {MI(0x28) | 2, "gv"},
     {MI(0x23) | 1, "gv"},
     {0, "!"},
+    {BLT(0x40, 4), "Bcuv"},
+    {BLT(0x43, 6), "bcusu"},
+    {MI(0x21) | 1, "ii"},
 };
 
 static const uint32_t engine_registers[] = {

@@ -55,7 +55,10 @@ READ_REG, WRITE_REG, TO_GTT, TO_TABLE, RAW, TO_IMAGE, BATCH, RING, _, START, LIS
 STORE_GGTT, STORE_PPGTT, LOAD_IMM, STORE_REG, LOAD_REG, FLUSH_DW, PIPE = 7, 8, 10, 12, 14, 17, 21
 ATOMIC, MATH, START_GGTT, START_USER, CONDITION, SEMAPHORE = 24, 27, 29, 30, 34, 35
 COLOR_GGTT, COLOR_USER, COPY_GGTT, COPY_USER = 37, 38, 39, 40
+COPY_MEMORY, FILL_LINEAR, COPY_LINEAR = 36, 52, 53
 SEMAPHORE_PAGE, DATA_PAGE = 40, 41
+PER_CONTEXT, INDIRECT = 5, 6        # places in a context's image
+BATCHES, WINDOW_START = 31, 64      # the frame of the first; the entry of frame 0
 
 
 def dword(value):
@@ -120,12 +123,15 @@ def in_user_space(context):
     """The same for a user's batch."""
     page = bytes([DATA_PAGE])
     commands = [bytes([STORE_PPGTT]) + page + dword(7), bytes([ATOMIC + 1]) + page + bytes(32),
-                bytes([STORE_REG + 1, 0]) + page]
+                bytes([STORE_REG + 1, 0]) + page, bytes([COPY_MEMORY]) + page + bytes([42])]
     if context % 4 == 1:
         rectangle = struct.pack("<BH", 0, 0) + struct.pack("<BH", 4, 16)
         commands += [bytes([COLOR_USER, 3]) + struct.pack("<H", 256) + rectangle + page + dword(9),
                      bytes([COPY_USER, 3]) + struct.pack("<H", 256) + rectangle + page +
-                     struct.pack("<BH", 0, 0) + struct.pack("<H", 256) + bytes([42])]
+                     struct.pack("<BH", 0, 0) + struct.pack("<H", 256) + bytes([42]),
+                     bytes([FILL_LINEAR, 3]) + struct.pack("<HBH", 256, 4, 16) + page + dword(9),
+                     bytes([COPY_LINEAR, 3]) + struct.pack("<HBH", 256, 4, 16) + page +
+                     struct.pack("<H", 256) + bytes([42])]
     return commands + [bytes([CONDITION]) + dword(1000) + page]
 
 
@@ -163,6 +169,15 @@ def execlist_seeds():
          bytes([READ_REG, 2, 0, READ_REG, 0, 10, 0]) + bytes([WRITE_REG, 2 | 1 << 2, 2, 0]) +
          bytes([APERTURE, DATA_PAGE, 0, 0, 0]) +
          bytes([APERTURE, DATA_PAGE | 0x80, 8, 0, 0]) + bytes(8) + bytes([RESET, 0, 0x80]))
+    image = b"".join(bytes([TO_IMAGE, 0, place, 3]) +
+                     struct.pack("<Q", (WINDOW_START + BATCHES + number) << 12 | 1)
+                     for place, number in ((PER_CONTEXT, 3), (INDIRECT, 4)))
+    seed("execlist", "loaded", bytes([0]) + image + in_batch(3, bytes([LOAD_IMM, 0]) + dword(5)) +
+         in_batch(0, store) + batch_from_ring(0, 0) + submitted(0) + working())
+    for context in (1, 4):
+        seed("execlist", f"global-{context}", bytes([NO_DEFER, SET_UP, 7 | context << 3]) +
+             in_batch(1, *everything(context), engine=context % 4) +
+             batch_from_ring(context, 1, own=True) + submitted(context) + working())
     for engine in range(4):
         seed("execlist", f"registers-{engine}", bytes([BARE]) + bytes([SET_UP, 0]) +
              in_batch(0, again) + batch_from_ring(engine, 0) + submitted(engine) + working(0) +
