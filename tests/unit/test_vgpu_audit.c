@@ -54,7 +54,7 @@ struct sample {
     enum gpu_engine engine;
     uint32_t dw[12];
     const char *reason; /* NULL: it passes */
-    unsigned n;         /* dwords, 12 when 0 */
+    size_t n;           /* dwords, 12 when 0 */
 };
 
 typedef void run_fn(struct fake *f, enum gpu_engine engine, const uint32_t *dw, size_t n);

@@ -112,7 +112,8 @@ void mmio_write64(uint32_t off, uint64_t v)
 
 /* --- text ---------------------------------------------------------------------------------- */
 
-static void put_line(const char *start, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void put_line(const char *start, const char *fmt,
+                                                           va_list ap)
 {
     char line[200];
     int length = snprintf(line, sizeof(line), "%s", start);
