@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import gtt
+import i915
 import instructions
 import media
 
@@ -83,7 +84,7 @@ def json_lines(text):
 
 # --- real Xen -------------------------------------------------------------------------------------
 
-def run_script(builddir: Path, boot, name, text, payload=()):
+def run_script(builddir: Path, boot, name, text, payload=(), needs=()):
     """Boot Xen, run a script in dom0, return what it said."""
     script = builddir / "xen" / name
     script.parent.mkdir(exist_ok=True)
@@ -92,6 +93,8 @@ def run_script(builddir: Path, boot, name, text, payload=()):
                "--command", str(script)]
     for program in payload:
         command += ["--payload", str(program)]
+    for need in needs:
+        command += ["--needs", need]
     result = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             check=False)
     if result.returncode:
@@ -114,6 +117,15 @@ def measure_media(args, results):
     media.add(results, "xen.", run_script(args.builddir, MEDIA_BOOT, "media.sh",
                                           media.dom0_script()))
     media.show(results, "xen.", f"on real Xen, {MEDIA_BOOT}; smaller surfaces")
+
+
+def measure_i915(args, results):
+    """A guest that is Linux with i915."""
+    if args.boot and i915.BOOT not in args.boot:
+        return
+    i915.add(results, run_script(args.builddir, i915.BOOT, "i915.sh", i915.dom0_script(),
+                                 needs=i915.NEEDS))
+    i915.show(results)
 
 
 def times_of(lines, method):
@@ -260,6 +272,7 @@ def measure(args, results):
     gtt.add(results, find_program(args.builddir, "bench-gtt"), args.quick)
     gtt.show(results, args.quick)
     measure_media(args, results)
+    measure_i915(args, results)
     boots = {**BOOTS, **BOOTS_IOMMU} if args.iommu else BOOTS
     for boot, prefix in boots.items():
         if args.boot and boot not in args.boot:
@@ -280,8 +293,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer rounds and mappings")
     parser.add_argument("--iommu", action="store_true",
                         help="two boots more, which show what the IOMMU's part is")
-    parser.add_argument("--boot", action="append", choices=[*BOOTS, *BOOTS_IOMMU],
-                        help="only this one, or these")
+    parser.add_argument("--boot", action="append", choices=[*BOOTS, *BOOTS_IOMMU, i915.BOOT],
+                        help="of the boots only this one, or these")
     args = parser.parse_args()
     args.iommu = args.iommu or bool(args.boot)
     args.builddir = args.builddir.resolve()

@@ -164,12 +164,15 @@ static const char *copy_and_check(const struct test *test, struct bo *to, struct
     const struct bo *used[] = {to, from};
     struct batch batch = {0};
     const char *error;
+    double start;
 
     for (uint32_t i = 0; i < rows * PITCH / 4; i++) {
         ((uint32_t *)from->map)[i] = pattern(i);
     }
     emit_copy(&batch, to, from, PITCH, rows);
+    start = now();
     error = run(test->fd, 0, I915_EXEC_BLT, &batch, used, 2);
+    printf("# %u KiB copied in %.3f s\n", rows * PITCH / 1024, now() - start);
     if (!error && memcmp(to->map, from->map, (size_t)rows * PITCH) != 0) {
         error = "the copy differs";
     }
@@ -181,13 +184,10 @@ static const char *test_copy(const struct test *test)
     uint32_t rows = (uint32_t)test->n;
     struct bo to, from;
     const char *error;
-    double start;
 
     bo_create(test->fd, &to, (size_t)rows * PITCH);
     bo_create(test->fd, &from, (size_t)rows * PITCH);
-    start = now();
     error = copy_and_check(test, &to, &from, rows);
-    printf("# %u KiB copied and compared in %.3f s\n", rows * PITCH / 1024, now() - start);
     bo_destroy(test->fd, &to);
     bo_destroy(test->fd, &from);
     return error;
@@ -289,6 +289,43 @@ static const char *test_requests(const struct test *test)
     return error;
 }
 
+/* Requests that do nothing: what is left is the way there and back. */
+static const char *nops(const struct test *test, bool each_waited)
+{
+    struct batch batch = {0};
+    const char *error = NULL;
+    struct bo code;
+    double start;
+
+    emit_end(&batch);
+    bo_create(test->fd, &code, PAGE);
+    start = now();
+    for (unsigned long i = 0; i < test->n && !error; i++) {
+        if (submit(test->fd, 0, I915_EXEC_RENDER, &batch, &code, NULL, 0)) {
+            error = "a request is refused";
+        } else if (each_waited && bo_wait(test->fd, &code, WAIT_SECONDS)) {
+            error = "a request does not end";
+        }
+    }
+    if (!error && bo_wait(test->fd, &code, WAIT_SECONDS)) {
+        error = "the last request does not end";
+    }
+    printf("# %lu empty requests%s: %.3f s\n", test->n, each_waited ? ", each waited for" : "",
+           now() - start);
+    bo_destroy(test->fd, &code);
+    return error;
+}
+
+static const char *test_nop(const struct test *test)
+{
+    return nops(test, true);
+}
+
+static const char *test_stream(const struct test *test)
+{
+    return nops(test, false);
+}
+
 /* A batch without an end: i915 notices and resets the engine, and others go on. */
 static const char *test_hang(const struct test *test)
 {
@@ -343,6 +380,8 @@ static const struct test_case {
     {"copy", 256, test_copy, "XY_SRC_COPY_BLT, every byte", false},
     {"userptr", 0, test_userptr, "a copy into the program's own memory", false},
     {"requests", 1000, test_requests, "each of many requests has left its mark", false},
+    {"nop", 100, test_nop, "empty requests, one after the other", false},
+    {"stream", 100, test_stream, "empty requests, submitted at once", false},
     {"hang", 0, test_hang, "a hanging request is reset, and work goes on", false},
     {"load", 0, test_load, "load", true},
 };

@@ -36,7 +36,12 @@ is_sound() {
     ! dmesg | grep -E 'wedged|CI tainted|WARNING:|GPU HANG|probe.*failed with error' && [ -e /dev/dri/renderD128 ]
 }
 
+seconds() {
+    cut -d ' ' -f 1 /proc/uptime
+}
+
 load() {
+    start=$(seconds)
     for module in /lib/modules/*.ko; do
         # shellcheck disable=SC2086 # options are words
         case "$module" in
@@ -44,6 +49,7 @@ load() {
         *) insmod "$module" || return 1 ;;
         esac
     done
+    echo "# i915 is loaded after $(seconds) s, from $start s on"
     show_devices
     is_sound
 }

@@ -68,7 +68,8 @@ BOOTS = {boot.name: boot for boot in (
     # On this AMD CPU Xen would share the NPT with VT-d and then not flush VT-d's IOTLB.
     Boot("pvh-intel", CPU, tuple(INTEL_IOMMU), "dom0=pvh iommu=no-sharept"),
     # A range beyond all memory, reserved for the window: what newer kernels need.
-    Boot("pvh-memmap", CPU, tuple(AMD_IOMMU), "dom0=pvh", "memmap=2G$0x4000000000"),
+    Boot("pvh-memmap", CPU, tuple(AMD_IOMMU), "dom0=pvh",
+         dom0_options="memmap=2G$0x4000000000"),
     Boot("pv-relaxed", CPU_PV, tuple(AMD_IOMMU), ""),
     Boot("pv-strict", CPU_PV, tuple(AMD_IOMMU), "dom0-iommu=strict"),
     Boot("i915", CPU, tuple(AMD_IOMMU), "dom0=pvh", counted=True),
