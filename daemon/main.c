@@ -20,10 +20,10 @@
 #include "options.h"
 #include "server/host.h"
 #include "server/server.h"
+#include "server/windows.h"
 
 /* 4 GiB of GPU addresses: what GTTMMADR has room for. */
-#define GTT_ENTRIES   (1u << 20)
-#define PAGES_PER_MIB ((1u << 20) / XENGT_PAGE_SIZE)
+#define GTT_ENTRIES (1u << 20)
 
 /* Everything that lives as long as the daemon, in the order it is made. */
 struct daemon {
@@ -195,8 +195,9 @@ static int open_server(struct daemon *d)
         .mmio_base = d->options.mmio_base,
         .lazy_ggtt = d->options.lazy_ggtt,
         .gtt_mode = d->options.gtt_mode,
-        .mappable_pages = d->options.mappable_mib * PAGES_PER_MIB,
-        .unmappable_pages = d->options.unmappable_mib * PAGES_PER_MIB,
+        .type = d->options.type,
+        .mappable_pages = d->options.mappable_mib * GTT_ENTRIES_PER_MIB,
+        .unmappable_pages = d->options.unmappable_mib * GTT_ENTRIES_PER_MIB,
         .space =
             {
                 .quota = d->options.quota,
@@ -208,10 +209,21 @@ static int open_server(struct daemon *d)
     };
     int rc = server_create(&config, &d->server);
 
-    if (rc == -EINVAL) {
+    if (rc == -ENOENT) {
+        struct vgpu_types types;
+        char names[128];
+
+        types_init(&types, 0, 0);
+        types_names(&types, names, sizeof(names));
+        snprintf(d->error, sizeof(d->error), "type: there is no '%s', only %s", d->options.type,
+                 names);
+    } else if (rc == -ENOSPC) {
+        const struct windows_gpu gpu = windows_of_gpu(GTT_ENTRIES);
+
         snprintf(d->error, sizeof(d->error),
-                 "mappable-mib and unmappable-mib together exceed the GPU's %u MiB",
-                 GTT_ENTRIES / PAGES_PER_MIB);
+                 "type %s does not fit the GPU, which has %u MiB mappable and %u MiB besides",
+                 d->options.type, gpu.aperture / GTT_ENTRIES_PER_MIB,
+                 (gpu.gtt_entries - gpu.aperture) / GTT_ENTRIES_PER_MIB);
     } else if (rc) {
         out_of_memory(d);
     }

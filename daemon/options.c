@@ -125,6 +125,11 @@ static bool set_socket(struct options *options, const char *value)
     return text(value, options->socket, sizeof(options->socket));
 }
 
+static bool set_type(struct options *options, const char *value)
+{
+    return text(value, options->type, sizeof(options->type));
+}
+
 static bool set_mappable(struct options *options, const char *value)
 {
     return number32(value, 1, 4096, &options->mappable_mib);
@@ -230,8 +235,9 @@ static const struct spec {
     {"mmio-base", "ADDRESS", set_mmio_base, "guest physical address of GTTMMADR (0xe0000000)"},
     {"state-dir", "DIR", set_state_dir, "lock and journal, on a tmpfs (" XENGT_STATE_DIR ")"},
     {"socket", "PATH", set_socket, "control socket (" XENGT_STATE_DIR "/control)"},
-    {"mappable-mib", "MIB", set_mappable, "mappable window of a vGPU (16)"},
-    {"unmappable-mib", "MIB", set_unmappable, "unmappable window of a vGPU (64)"},
+    {"type", "NAME", set_type, "type of vGPU that attach gives without --type (custom)"},
+    {"mappable-mib", "MIB", set_mappable, "mappable window of a custom vGPU (16)"},
+    {"unmappable-mib", "MIB", set_unmappable, "unmappable window of a custom vGPU (64)"},
     {"lazy-ggtt", "true|false", set_lazy_ggtt,
      "guests write their GTT to RAM; it is compared, not trapped (false)"},
     {"gtt-mode", "sync|trap|trap-each", set_gtt_mode,
@@ -394,6 +400,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
         .mmio_base = DEFAULT_MMIO_BASE,
         .state_dir = XENGT_STATE_DIR,
         .socket = XENGT_STATE_DIR "/control",
+        .type = VGPU_TYPE_CUSTOM,
         .mappable_mib = DEFAULT_MAPPABLE_MIB,
         .unmappable_mib = DEFAULT_UNMAPPABLE_MIB,
         .log_level = LOG_INFO,

@@ -33,7 +33,8 @@ struct options {
     uint64_t mmio_base;
     char state_dir[256];
     char socket[108];
-    uint32_t mappable_mib;
+    char type[32];         /* of vGPUs, where nobody says which */
+    uint32_t mappable_mib; /* of a custom one */
     uint32_t unmappable_mib;
     bool lazy_ggtt;
     enum server_gtt_mode gtt_mode;

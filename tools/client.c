@@ -49,19 +49,25 @@ static int connect_daemon(const char *path, char *error, size_t error_size)
     return -1;
 }
 
-static bool send_command(FILE *stream, const char *command, const char *domain)
+static void put_text(json *object, const char *key, const char *text)
 {
-    json *request = json_object_new_object();
+    if (text) {
+        json_object_object_add(object, key, json_object_new_string(text));
+    }
+}
+
+static bool send_request(FILE *stream, const struct client_request *request)
+{
+    json *object = json_object_new_object();
     bool ok;
 
-    json_object_object_add(request, "command", json_object_new_string(command));
-    if (domain) {
-        json_object_object_add(request, "domain", json_object_new_string(domain));
-    }
-    ok = fprintf(stream, "%s\n", json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN)) >
+    put_text(object, "command", request->command);
+    put_text(object, "domain", request->domain);
+    put_text(object, "type", request->type);
+    ok = fprintf(stream, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN)) >
              0 &&
          !fflush(stream);
-    json_object_put(request);
+    json_object_put(object);
     return ok;
 }
 
@@ -95,7 +101,7 @@ static json *unwrap(json *answer, char *error, size_t error_size)
     return NULL;
 }
 
-json *client_call(const char *socket_path, const char *command, const char *domain, char *error,
+json *client_call(const char *socket_path, const struct client_request *request, char *error,
                   size_t error_size)
 {
     int fd = connect_daemon(socket_path, error, error_size);
@@ -109,7 +115,7 @@ json *client_call(const char *socket_path, const char *command, const char *doma
         return NULL;
     }
     /* A daemon that turns us away says why before it hangs up: listen also if the send failed. */
-    send_command(stream, command, domain);
+    send_request(stream, request);
     answer = receive_answer(stream);
     if (answer) {
         result = unwrap(answer, error, error_size);

@@ -7,11 +7,18 @@
 
 struct json_object;
 
+/* One command; what is NULL is not said. */
+struct client_request {
+    const char *command;
+    const char *domain;
+    const char *type;
+};
+
 /*
- * Sends one command and waits for its answer. domain may be NULL. Returns the result, which is
- * the caller's, or NULL and one line in error.
+ * Sends it and waits for its answer. Returns the result, which is the caller's, or NULL and one
+ * line in error.
  */
-struct json_object *client_call(const char *socket_path, const char *command, const char *domain,
+struct json_object *client_call(const char *socket_path, const struct client_request *request,
                                 char *error, size_t error_size);
 
 #endif

@@ -14,8 +14,11 @@ static int say(struct json_object *guest, const char *what)
 
 int show_attach(struct json_object *result, const char *domain)
 {
+    char what[64];
+
     (void)domain;
-    return say(result, "attached");
+    snprintf(what, sizeof(what), "attached, %s", member_text(result, "type"));
+    return say(result, what);
 }
 
 int show_pause(struct json_object *result, const char *domain)

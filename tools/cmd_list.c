@@ -30,15 +30,17 @@ int show_list(struct json_object *result, const char *domain)
         return 1;
     }
     width = name_width(guests);
-    printf("%-*s  DOMID  VGPU  %-8s  %12s\n", width, "NAME", "STATE", "MAPPED PAGES");
+    printf("%-*s  DOMID  VGPU  %-10s  %-8s  %12s\n", width, "NAME", "TYPE", "STATE",
+           "MAPPED PAGES");
     for (size_t i = 0; i < json_object_array_length(guests); i++) {
         struct json_object *guest = json_object_array_get_idx(guests, i);
         const char *reason = json_object_get_string(member(guest, "failsafe_reason"));
 
-        printf("%-*s  %5" PRIu64 "  %4" PRIu64 "  %-8s  %12" PRIu64 "%s%s\n", width,
+        printf("%-*s  %5" PRIu64 "  %4" PRIu64 "  %-10s  %-8s  %12" PRIu64 "%s%s\n", width,
                member_text(guest, "name"), member_number(guest, "domid"),
-               member_number(guest, "vgpu"), member_text(guest, "state"),
-               member_number(guest, "mapped_pages"), reason ? "  " : "", reason ? reason : "");
+               member_number(guest, "vgpu"), member_text(guest, "type"),
+               member_text(guest, "state"), member_number(guest, "mapped_pages"),
+               reason ? "  " : "", reason ? reason : "");
     }
     return 0;
 }

@@ -22,6 +22,7 @@ struct verb {
 verb_show_fn show_attach, show_detach, show_pause, show_resume; /* cmd_guest.c */
 verb_show_fn show_list;                                         /* cmd_list.c */
 verb_show_fn show_stats;                                        /* cmd_stats.c */
+verb_show_fn show_types;                                        /* cmd_types.c */
 verb_show_fn show_verify;                                       /* cmd_verify.c */
 verb_show_fn show_mappings;                                     /* cmd_mappings.c */
 

@@ -20,7 +20,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 static const struct verb verbs[] = {
     {"attach", VERB_DOMAIN, "give a running domain a vGPU",
      "The domain must be a PVH or HVM guest with hardware assisted paging. Attach it before its\n"
-     "driver starts.",
+     "driver starts. --type chooses one of those that xengt-ctl types shows.",
      show_attach},
     {"detach", VERB_DOMAIN, "take the vGPU away",
      "Every page of the domain is released. The guest reads all-ones from then on.", show_detach},
@@ -35,6 +35,9 @@ static const struct verb verbs[] = {
      "Each must be scratch or a live mapping of this guest, in the GPU's copy too. Exit status 1\n"
      "if one is not.",
      show_verify},
+    {"types", VERB_NO_DOMAIN, "show the types of vGPU there are",
+     "What a vGPU of each has of the GPU, and how many more of it there is room for now.",
+     show_types},
     {"mappings", VERB_DOMAIN, "show which guest page is behind which GPU entry",
      "GFN is the guest's frame number, BFN the one the GPU uses.", show_mappings},
 };
@@ -43,6 +46,7 @@ static const struct verb verbs[] = {
 struct invocation {
     const struct verb *verb;
     const char *domain; /* or NULL */
+    const char *type;   /* or NULL */
     const char *socket;
     bool json;
 };
@@ -56,6 +60,11 @@ static const char *operand(const struct verb *verb)
     };
 
     return operands[verb->domain];
+}
+
+static bool takes_type(const struct verb *verb)
+{
+    return verb->show == show_attach;
 }
 
 static void help(FILE *out)
@@ -72,10 +81,11 @@ static void help(FILE *out)
 
 static int help_verb(const struct verb *verb)
 {
-    printf("Usage: xengt-ctl %s%s [--json] [--socket PATH]\n\n%s\n\n"
+    printf("Usage: xengt-ctl %s%s%s [--json] [--socket PATH]\n\n%s\n\n%s"
            "  --json         print the result as JSON\n"
            "  --socket PATH  control socket of xengtd (" XENGT_STATE_DIR "/control)\n",
-           verb->name, operand(verb), verb->description);
+           verb->name, operand(verb), takes_type(verb) ? " [--type NAME]" : "", verb->description,
+           takes_type(verb) ? "  --type NAME    type of the vGPU (xengtd's default)\n" : "");
     return EXIT_OK;
 }
 
@@ -97,9 +107,9 @@ static const struct verb *find_verb(const char *name)
 
 static int run(const struct invocation *in)
 {
+    const struct client_request request = {in->verb->name, in->domain, in->type};
     char error[512] = "";
-    struct json_object *result =
-        client_call(in->socket, in->verb->name, in->domain, error, sizeof(error));
+    struct json_object *result = client_call(in->socket, &request, error, sizeof(error));
     int status;
 
     if (!result) {
@@ -141,6 +151,9 @@ static int run_operands(struct invocation *in, int argc, char **argv, bool want_
     if (argc < 2 && in->verb->domain == VERB_DOMAIN) {
         return usage(in->verb->name, "needs a DOMAIN");
     }
+    if (in->type && !takes_type(in->verb)) {
+        return usage(in->verb->name, "takes no --type");
+    }
     in->domain = argv[1]; /* NULL when there is none */
     return run(in);
 }
@@ -148,11 +161,9 @@ static int run_operands(struct invocation *in, int argc, char **argv, bool want_
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"socket", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {0},
+        {"json", no_argument, NULL, 'j'},       {"socket", required_argument, NULL, 's'},
+        {"type", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},    {0},
     };
     struct invocation in = {.socket = XENGT_STATE_DIR "/control"};
     bool want_help = false;
@@ -166,6 +177,9 @@ int main(int argc, char **argv)
             break;
         case 's':
             in.socket = optarg;
+            break;
+        case 't':
+            in.type = optarg;
             break;
         case 'h':
             want_help = true;

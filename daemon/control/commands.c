@@ -19,36 +19,42 @@
 #define CONTROL_PROTOCOL 1
 
 #define NESTING_MAX 4
-#define ERROR_MAX   256
+#define ERROR_MAX   384
 
 typedef struct json_object json;
 
-/* A command gives its result, or NULL and why not. domain is NULL where none was given. */
-typedef json *command_fn(struct server *server, const char *domain, char *error);
+/* What is asked for; NULL where the client does not say. */
+struct request {
+    const char *domain;
+    const char *type;
+};
+
+/* A command gives its result, or NULL and why not. */
+typedef json *command_fn(struct server *server, const struct request *request, char *error);
 
 /* --- the commands ------------------------------------------------------------------------- */
 
-static json *cmd_attach(struct server *server, const char *domain, char *error)
+static json *cmd_attach(struct server *server, const struct request *request, char *error)
 {
     struct server_vgpu_info info;
 
-    if (server_attach(server, domain, &info, error, ERROR_MAX)) {
+    if (server_attach_type(server, request->domain, request->type, &info, error, ERROR_MAX)) {
         return NULL;
     }
     return document_guest(&info);
 }
 
 /* The result is the guest as it was last. */
-static json *cmd_detach(struct server *server, const char *domain, char *error)
+static json *cmd_detach(struct server *server, const struct request *request, char *error)
 {
     struct server_vgpu_info info;
     json *last;
 
-    if (server_info(server, domain, &info, error, ERROR_MAX)) {
+    if (server_info(server, request->domain, &info, error, ERROR_MAX)) {
         return NULL;
     }
     last = document_guest(&info);
-    if (!server_detach(server, domain, error, ERROR_MAX)) {
+    if (!server_detach(server, request->domain, error, ERROR_MAX)) {
         return last;
     }
     json_object_put(last);
@@ -66,14 +72,14 @@ static json *set_paused(struct server *server, const char *domain, bool paused, 
     return document_guest(&info);
 }
 
-static json *cmd_pause(struct server *server, const char *domain, char *error)
+static json *cmd_pause(struct server *server, const struct request *request, char *error)
 {
-    return set_paused(server, domain, true, error);
+    return set_paused(server, request->domain, true, error);
 }
 
-static json *cmd_resume(struct server *server, const char *domain, char *error)
+static json *cmd_resume(struct server *server, const struct request *request, char *error)
 {
-    return set_paused(server, domain, false, error);
+    return set_paused(server, request->domain, false, error);
 }
 
 static json *guest_array(struct server *server, json *describe(const struct server_vgpu_info *))
@@ -88,27 +94,43 @@ static json *guest_array(struct server *server, json *describe(const struct serv
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): a command_fn */
-static json *cmd_list(struct server *server, const char *domain, char *error)
+static json *cmd_list(struct server *server, const struct request *request, char *error)
 {
     json *result = json_object_new_object();
 
-    (void)domain;
+    (void)request;
     (void)error;
     json_object_object_add(result, "guests", guest_array(server, document_guest));
     return result;
 }
 
-static json *cmd_stats(struct server *server, const char *domain, char *error)
+/* NOLINTNEXTLINE(readability-non-const-parameter): a command_fn */
+static json *cmd_types(struct server *server, const struct request *request, char *error)
+{
+    json *result = json_object_new_object();
+    json *types = json_object_new_array();
+    struct server_type_info info;
+
+    (void)request;
+    (void)error;
+    for (unsigned i = 0; server_type(server, i, &info); i++) {
+        json_object_array_add(types, document_type(&info));
+    }
+    json_object_object_add(result, "types", types);
+    return result;
+}
+
+static json *cmd_stats(struct server *server, const struct request *request, char *error)
 {
     struct gpu *gpu = server_gpu(server);
     struct server_vgpu_info info;
     struct gpu_stats stats;
     json *result, *guests;
 
-    if (domain && server_info(server, domain, &info, error, ERROR_MAX)) {
+    if (request->domain && server_info(server, request->domain, &info, error, ERROR_MAX)) {
         return NULL;
     }
-    if (domain) {
+    if (request->domain) {
         guests = json_object_new_array();
         json_object_array_add(guests, document_guest_stats(&info));
     } else {
@@ -123,9 +145,9 @@ static json *cmd_stats(struct server *server, const char *domain, char *error)
     return result;
 }
 
-static json *cmd_verify(struct server *server, const char *domain, char *error)
+static json *cmd_verify(struct server *server, const struct request *request, char *error)
 {
-    int violations = server_verify(server, domain, error, ERROR_MAX);
+    int violations = server_verify(server, request->domain, error, ERROR_MAX);
     json *result;
 
     if (violations < 0) {
@@ -142,12 +164,12 @@ static void add_mapping(void *arg, const struct server_mapping *mapping)
     json_object_array_add(arg, document_mapping(mapping));
 }
 
-static json *cmd_mappings(struct server *server, const char *domain, char *error)
+static json *cmd_mappings(struct server *server, const struct request *request, char *error)
 {
     json *mappings = json_object_new_array();
     json *result;
 
-    if (server_mappings(server, domain, add_mapping, mappings, error, ERROR_MAX)) {
+    if (server_mappings(server, request->domain, add_mapping, mappings, error, ERROR_MAX)) {
         json_object_put(mappings);
         return NULL;
     }
@@ -157,11 +179,11 @@ static json *cmd_mappings(struct server *server, const char *domain, char *error
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): a command_fn */
-static json *cmd_version(struct server *server, const char *domain, char *error)
+static json *cmd_version(struct server *server, const struct request *request, char *error)
 {
     json *result = json_object_new_object();
 
-    (void)domain;
+    (void)request;
     (void)error;
     json_object_object_add(result, "version", json_object_new_string(XENGT_VERSION));
     json_object_object_add(result, "protocol", json_object_new_int(CONTROL_PROTOCOL));
@@ -175,12 +197,18 @@ static const struct command {
     const char *name;
     command_fn *run;
     enum { DOMAIN_NONE, DOMAIN_OPTIONAL, DOMAIN_REQUIRED } domain;
+    bool type; /* may be given */
 } commands[] = {
-    {"attach", cmd_attach, DOMAIN_REQUIRED}, {"detach", cmd_detach, DOMAIN_REQUIRED},
-    {"list", cmd_list, DOMAIN_NONE},         {"mappings", cmd_mappings, DOMAIN_REQUIRED},
-    {"pause", cmd_pause, DOMAIN_REQUIRED},   {"resume", cmd_resume, DOMAIN_REQUIRED},
-    {"stats", cmd_stats, DOMAIN_OPTIONAL},   {"verify", cmd_verify, DOMAIN_REQUIRED},
-    {"version", cmd_version, DOMAIN_NONE},
+    {"attach", cmd_attach, DOMAIN_REQUIRED, true},
+    {"detach", cmd_detach, DOMAIN_REQUIRED, false},
+    {"list", cmd_list, DOMAIN_NONE, false},
+    {"mappings", cmd_mappings, DOMAIN_REQUIRED, false},
+    {"pause", cmd_pause, DOMAIN_REQUIRED, false},
+    {"resume", cmd_resume, DOMAIN_REQUIRED, false},
+    {"stats", cmd_stats, DOMAIN_OPTIONAL, false},
+    {"types", cmd_types, DOMAIN_NONE, false},
+    {"verify", cmd_verify, DOMAIN_REQUIRED, false},
+    {"version", cmd_version, DOMAIN_NONE, false},
 };
 
 static const struct command *find_command(const char *name)
@@ -215,7 +243,8 @@ static bool check_members(json *request, const struct command *command, char *er
     json_object_object_foreach(request, key, value)
     {
         (void)value;
-        if (!strcmp(key, "command") || (command->domain != DOMAIN_NONE && !strcmp(key, "domain"))) {
+        if (!strcmp(key, "command") || (command->domain != DOMAIN_NONE && !strcmp(key, "domain")) ||
+            (command->type && !strcmp(key, "type"))) {
             continue;
         }
         snprintf(error, ERROR_MAX, "%s: unknown field \"%.64s\"", command->name, key);
@@ -224,12 +253,13 @@ static bool check_members(json *request, const struct command *command, char *er
     return true;
 }
 
-static json *run_request(struct server *server, json *request, char *error)
+static json *run_request(struct server *server, json *object, char *error)
 {
     const struct command *command;
-    const char *name, *domain;
+    struct request request;
+    const char *name;
 
-    if (!get_text(request, "command", &name) || !name) {
+    if (!get_text(object, "command", &name) || !name) {
         snprintf(error, ERROR_MAX, "the field \"command\" is missing or not a string");
         return NULL;
     }
@@ -238,14 +268,19 @@ static json *run_request(struct server *server, json *request, char *error)
         snprintf(error, ERROR_MAX, "unknown command \"%.64s\"", name);
         return NULL;
     }
-    if (!check_members(request, command, error)) {
+    if (!check_members(object, command, error)) {
         return NULL;
     }
-    if (!get_text(request, "domain", &domain) || (command->domain == DOMAIN_REQUIRED && !domain)) {
+    if (!get_text(object, "domain", &request.domain) ||
+        (command->domain == DOMAIN_REQUIRED && !request.domain)) {
         snprintf(error, ERROR_MAX, "%s: the field \"domain\" is missing or not a string", name);
         return NULL;
     }
-    return command->run(server, domain, error);
+    if (!get_text(object, "type", &request.type)) {
+        snprintf(error, ERROR_MAX, "%s: the field \"type\" is not a string", name);
+        return NULL;
+    }
+    return command->run(server, &request, error);
 }
 
 static json *parse(const char *line, size_t len)

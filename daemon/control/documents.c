@@ -46,10 +46,13 @@ json *document_guest(const struct server_vgpu_info *info)
     put_number(object, "domid", info->domid);
     put_text(object, "name", info->name);
     put_number(object, "vgpu", info->id);
+    put_text(object, "type", info->type->name);
     put_text(object, "state", state_of(info));
     put_text(object, "failsafe_reason", info->failsafe);
     json_object_object_add(object, "mappable", window(&info->mappable));
     json_object_object_add(object, "unmappable", window(&info->unmappable));
+    put_number(object, "fences", info->type->fences);
+    put_number(object, "weight", info->type->weight);
     put_number(object, "mapped_pages", info->space.mapped);
     return object;
 }
@@ -166,6 +169,20 @@ json *document_guest_stats(const struct server_vgpu_info *info)
     json_object_object_add(object, "ppgtt", ppgtt_counters(&info->gtt));
     json_object_object_add(object, "mappings", space_counters(&info->space));
     json_object_object_add(object, "gpu", document_gpu(&info->gpu));
+    return object;
+}
+
+json *document_type(const struct server_type_info *info)
+{
+    json *object = json_object_new_object();
+
+    put_text(object, "name", info->type->name);
+    put_number(object, "mappable_mib", info->type->mappable / GTT_ENTRIES_PER_MIB);
+    put_number(object, "unmappable_mib", info->type->unmappable / GTT_ENTRIES_PER_MIB);
+    put_number(object, "fences", info->type->fences);
+    put_number(object, "weight", info->type->weight);
+    put_number(object, "available_instances", info->available);
+    put_bool(object, "default", info->preset);
     return object;
 }
 

@@ -11,6 +11,9 @@ struct json_object;
 struct json_object *document_guest(const struct server_vgpu_info *info);
 struct json_object *document_guest_stats(const struct server_vgpu_info *info);
 
+/* A type of vGPU; what VFIO says of one is called as there. */
+struct json_object *document_type(const struct server_type_info *info);
+
 struct json_object *document_mapping(const struct server_mapping *mapping);
 
 /* The back end, the library's counters and the GPU's: what all guests share. */

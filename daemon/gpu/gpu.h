@@ -103,10 +103,11 @@ struct gpu_ops {
 
     /*
      * A client may use the entries of its ranges and no others. Its entries hold the scratch
-     * PTE at first. A range of count 0 is none. -ENOSPC: they overlap each other or another
-     * client's, or exceed the GTT; -ENOMEM.
+     * PTE at first. A range of count 0 is none. weight: how many steps it makes in a turn, and so
+     * its share of the GPU while others have work, too; 0 is 1. -ENOSPC: the ranges overlap each
+     * other or another client's, or exceed the GTT; -ENOMEM.
      */
-    int (*client_open)(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES],
+    int (*client_open)(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES], uint32_t weight,
                        struct gpu_client **out);
     /* The client's engines are stopped and its entries are back to scratch before this. */
     void (*client_close)(struct gpu_client *client);
@@ -152,9 +153,9 @@ struct gpu_ops {
 
     /*
      * Works through at most budget steps: a command, or one transfer of a blit (a row, a page
-     * at most). Clients take turns. True: there is more to do. An engine that waits for a value
-     * in memory (MI_SEMAPHORE_WAIT) looks at it once a call, and again when another engine has
-     * worked since; it is no reason for true.
+     * at most). Clients take turns, of as many steps as their weights. True: there is more to do.
+     * An engine that waits for a value in memory (MI_SEMAPHORE_WAIT) looks at it once a call, and
+     * again when another engine has worked since; it is no reason for true.
      */
     bool (*run)(struct gpu *gpu, unsigned budget);
 

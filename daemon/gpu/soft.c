@@ -50,7 +50,7 @@ static bool ranges_are_free(const struct soft_gpu *soft, const struct gpu_range 
 }
 
 static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES],
-                            struct gpu_client **out)
+                            uint32_t weight, struct gpu_client **out)
 {
     struct soft_gpu *soft = to_soft(gpu);
     struct soft_client *client;
@@ -64,6 +64,7 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     }
     client->base.gpu = gpu;
     client->gpu = soft;
+    client->weight = weight ? weight : 1;
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
         cs_init(&client->engines[i], client, (enum gpu_engine)i);
     }
@@ -80,6 +81,20 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     return 0;
 }
 
+/* What is left of the last one's turn is lost: nobody saves up. NULL: it is nobody's. */
+static void give_turn(struct soft_gpu *soft, struct soft_client *client)
+{
+    soft->turn = client;
+    soft->credit = client ? client->weight : 0;
+}
+
+static void pass_turn(struct soft_gpu *soft)
+{
+    struct soft_client *next = soft->turn ? soft->turn->next : NULL;
+
+    give_turn(soft, next ? next : soft->clients);
+}
+
 static void free_client(struct soft_client *client)
 {
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
@@ -91,14 +106,15 @@ static void free_client(struct soft_client *client)
 static void soft_client_close(struct gpu_client *gpu_client)
 {
     struct soft_client *client = to_client(gpu_client);
-    struct soft_client **link = &client->gpu->clients;
+    struct soft_gpu *soft = client->gpu;
+    struct soft_client **link = &soft->clients;
 
     while (*link != client) {
         link = &(*link)->next;
     }
     *link = client->next;
-    if (client->gpu->turn == client) {
-        client->gpu->turn = client->next;
+    if (soft->turn == client) {
+        give_turn(soft, client->next);
     }
     free_client(client);
 }
@@ -189,24 +205,30 @@ static struct cs_engine *client_next(struct soft_client *client)
     return NULL;
 }
 
-/* The engine whose turn it is: clients take turns, and within a client its engines. */
+/*
+ * The engine whose turn it is: a client's, for as many steps as its weight, then the next
+ * client's; within a client its engines take turns. Who has nothing to do passes.
+ */
 static struct cs_engine *next_engine(struct soft_gpu *soft)
 {
-    struct soft_client *first = soft->turn ? soft->turn : soft->clients;
-    struct soft_client *client = first;
+    struct cs_engine *engine = NULL;
+    struct soft_client *first;
 
-    if (!client) {
-        return NULL;
+    if (!soft->turn) {
+        pass_turn(soft);
     }
-    do {
-        struct cs_engine *engine = client_next(client);
-
-        if (engine) {
-            return engine;
+    first = soft->turn;
+    if (first && soft->credit > 0) {
+        engine = client_next(first);
+    }
+    while (first && !engine) {
+        pass_turn(soft);
+        engine = client_next(soft->turn);
+        if (soft->turn == first) {
+            break;
         }
-        client = client->next ? client->next : soft->clients;
-    } while (client != first);
-    return NULL;
+    }
+    return engine;
 }
 
 static void step(struct soft_gpu *soft, struct cs_engine *engine)
@@ -218,7 +240,7 @@ static void step(struct soft_gpu *soft, struct cs_engine *engine)
         soft->steps++;
     }
     engine->client->turn = ((unsigned)engine->id + 1) % GPU_ENGINES;
-    soft->turn = engine->client->next;
+    soft->credit--;
 }
 
 static bool soft_run(struct gpu *gpu, unsigned budget)

@@ -17,6 +17,7 @@ struct soft_client {
     struct soft_gpu *gpu;
     struct soft_client *next;
     struct gpu_range ranges[GPU_RANGES];
+    uint32_t weight; /* steps in a turn, at least one */
     bool paused;
     unsigned turn; /* the engine to look at first */
     struct cs_engine engines[GPU_ENGINES];
@@ -28,7 +29,8 @@ struct soft_gpu {
     struct dma_port *port;
     struct tables tables;
     struct soft_client *clients;
-    struct soft_client *turn; /* the client to look at first; NULL: the first of the list */
+    struct soft_client *turn; /* whose turn it is; NULL: nobody's yet */
+    uint32_t credit;          /* steps that are left of it */
     uint64_t steps;           /* made, and calls of run(): what may have changed memory */
     struct gpu_stats stats;
 };

@@ -80,6 +80,10 @@ uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size)
 void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state)
 {
     gtt->cfg.gpu->ops->engine_state(gtt->client, engine, state);
+    if (state->idle && gtt->running[engine]) {
+        mm_reap(gtt);
+        spt_untrack_flush(gtt);
+    }
 }
 
 void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine)
@@ -173,7 +177,7 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
             gtt->shadow[entry] = config->gpu->scratch_pte;
         }
         const struct gpu_range ranges[GPU_RANGES] = {config->mappable, config->unmappable};
-        ret = config->gpu->ops->client_open(config->gpu, ranges, &gtt->client);
+        ret = config->gpu->ops->client_open(config->gpu, ranges, config->weight, &gtt->client);
     }
     if (ret) {
         gtt_destroy(gtt);

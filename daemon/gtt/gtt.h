@@ -42,6 +42,7 @@ struct gtt_config {
                                    it is compared at each commit point. NULL: stores are trapped */
     struct gpu_range mappable;
     struct gpu_range unmappable;
+    uint32_t weight; /* of the GPU's client */
 
     uint32_t tables_max; /* page tables shadowed at a time; 0: GTT_TABLES_MAX_DEFAULT */
     uint32_t oos_max;    /* of these out of sync with a copy; 0: GTT_OOS_MAX_DEFAULT */

@@ -119,22 +119,21 @@ int server_claim_bars(struct server_guest *guest)
 /* Below the registers while that leaves most of the guest's low memory, else beyond its RAM. */
 static uint64_t aperture_base(uint64_t mmio_base, uint64_t size)
 {
-    return size <= APERTURE_LOW_MAX ? mmio_base - size : APERTURE_HIGH;
+    if (size > APERTURE_LOW_MAX || size > mmio_base) {
+        return APERTURE_HIGH;
+    }
+    return (mmio_base - size) & ~(size - 1); /* it is a BAR */
 }
 
 void server_init_pci(struct server_guest *guest)
 {
     const struct server_config *config = &guest->server->config;
+    /* Guests want the windows below the aperture's end to be the mappable ones, and only these. */
     struct vgpu_pci_config pci = {
-        .aperture_size = XENGT_PAGE_SIZE,
+        .aperture_size = (uint64_t)guest->server->gpu.aperture * XENGT_PAGE_SIZE,
         .gtt_entries = config->gpu->gtt_entries,
     };
-    uint64_t mappable = (uint64_t)guest->server->slots * config->mappable_pages * XENGT_PAGE_SIZE;
 
-    /* Guests want the windows below the aperture's end to be the mappable ones, and only these. */
-    while (pci.aperture_size < mappable) {
-        pci.aperture_size *= 2;
-    }
     pci.base[VGPU_BAR_MMIO] = config->mmio_base;
     pci.base[VGPU_BAR_APERTURE] = aperture_base(config->mmio_base, pci.aperture_size);
     vgpu_pci_init(&guest->pci, &pci);

@@ -4,13 +4,16 @@
 #define XENGT_SERVER_INTERNAL_H
 
 #include "server/server.h"
+#include "server/windows.h"
 #include "vgpu/pci.h"
 
 /* One attached guest: everything its vGPU consists of. */
 struct server_guest {
     struct server *server;
     uint32_t domid;
-    unsigned slot; /* of the GTT: which windows it has */
+    unsigned slot; /* the vGPU's number, from 0 on */
+    const struct vgpu_type *type;
+    struct windows windows;
     char name[64];
     bool dead; /* the domain is gone; detached in the next turn */
 
@@ -32,7 +35,9 @@ struct server_turns {
 
 struct server {
     struct server_config config;
-    unsigned slots; /* windows that fit into the GPU's GTT */
+    struct windows_gpu gpu; /* what there is to share */
+    struct vgpu_types types;
+    const struct vgpu_type *preset;
 
     /* In the order they came; the first `guests_n` are valid. */
     struct server_guest *guests[SERVER_VGPUS_MAX];
@@ -64,8 +69,12 @@ int server_add_gtt_ram(struct server_guest *guest);
 int server_track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on);
 void server_interrupt(void *arg);
 
-void server_guest_windows(const struct server_guest *guest, struct gpu_range *mappable,
-                          struct gpu_range *unmappable);
+/*
+ * Chooses a guest's windows and number; it is not among the guests yet. type NULL: the default.
+ * -EINVAL: unknown; -ENOSPC: no room, and error says what for.
+ */
+int server_place(struct server_guest *guest, const char *type, char *error, size_t error_size);
+
 void server_fill_info(struct server_guest *guest, struct server_vgpu_info *info);
 void server_remove_guest(struct server_guest *guest);
 

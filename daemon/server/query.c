@@ -62,7 +62,9 @@ void server_fill_info(struct server_guest *guest, struct server_vgpu_info *info)
     memcpy(info->name, guest->name, sizeof(info->name));
     info->paused = vgpu_paused(guest->vgpu);
     info->failsafe = vgpu_failsafe(guest->vgpu);
-    server_guest_windows(guest, &info->mappable, &info->unmappable);
+    info->type = guest->type;
+    info->mappable = guest->windows.mappable;
+    info->unmappable = guest->windows.unmappable;
     host->guest_stats(guest->host, &info->host);
     vgpu_get_stats(guest->vgpu, &info->vgpu);
     gtt_get_stats(gtt, &info->gtt);

@@ -13,52 +13,39 @@
 #include <xengt/xengt.h>
 
 #include "server/internal.h"
-#include "server/windows.h"
-
-/* Fence registers of a vGPU; what GVT-g gives. */
-#define FENCES_PER_VGPU 4u
-
-static struct windows windows_of(const struct server_config *config)
-{
-    return (struct windows){
-        .gtt_entries = config->gpu->gtt_entries,
-        .mappable = config->mappable_pages,
-        .unmappable = config->unmappable_pages,
-    };
-}
-
-void server_guest_windows(const struct server_guest *guest, struct gpu_range *mappable,
-                          struct gpu_range *unmappable)
-{
-    const struct windows windows = windows_of(&guest->server->config);
-
-    windows_of_slot(&windows, guest->server->slots, guest->slot, mappable, unmappable);
-}
 
 int server_create(const struct server_config *config, struct server **out)
 {
-    const struct windows windows = windows_of(config);
-    struct server *server;
+    struct server *server = calloc(1, sizeof(*server));
+    struct windows place;
     int rc;
 
     *out = NULL;
-    if (!windows_slots(&windows, SERVER_VGPUS_MAX)) {
-        return -EINVAL;
-    }
-    server = calloc(1, sizeof(*server));
     if (!server) {
         return -ENOMEM;
     }
-
     server->config = *config;
-    server->slots = windows_slots(&windows, SERVER_VGPUS_MAX);
+    server->gpu = windows_of_gpu(config->gpu->gtt_entries);
+    types_init(&server->types, config->mappable_pages, config->unmappable_pages);
+    server->preset = types_find(&server->types, config->type ? config->type : VGPU_TYPE_CUSTOM);
+    if (!server->preset) {
+        rc = -ENOENT;
+        goto fail;
+    }
+    rc = windows_place(&server->gpu, NULL, 0, server->preset, &place);
+    if (rc) {
+        goto fail;
+    }
     rc = server_turns_init(server);
     if (rc) {
-        free(server);
-        return rc;
+        goto fail;
     }
     *out = server;
     return 0;
+
+fail:
+    free(server);
+    return rc;
 }
 
 void server_destroy(struct server *server)
@@ -92,23 +79,6 @@ static void log_vgpu_line(void *arg, int level, const char *line)
     server_log(guest->server, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
 }
 
-/* First fit: the lowest slot no guest has; `slots` when all are taken. */
-static unsigned free_slot(const struct server *server)
-{
-    uint32_t taken = 0;
-    unsigned slot;
-
-    for (unsigned i = 0; i < server->guests_n; i++) {
-        taken |= 1u << server->guests[i]->slot;
-    }
-    for (slot = 0; slot < server->slots; slot++) {
-        if (!(taken & 1u << slot)) {
-            break;
-        }
-    }
-    return slot;
-}
-
 static int create_vgpu(struct server_guest *guest)
 {
     const struct server_config *config = &guest->server->config;
@@ -116,13 +86,18 @@ static int create_vgpu(struct server_guest *guest)
         .xengt = config->xengt,
         .space = guest->space,
         .gpu = config->gpu,
+        .mappable = guest->windows.mappable,
+        .unmappable = guest->windows.unmappable,
+        .weight = guest->type->weight,
         .tracker = {.track = server_track, .arg = guest},
         .track_all = config->gtt_mode != SERVER_GTT_SYNC,
         .commit_each = config->gtt_mode == SERVER_GTT_TRAP_EACH,
     };
     struct vgpu_config vgpu = {
         .id = guest->slot + 1,
-        .fences = FENCES_PER_VGPU,
+        .mappable = guest->windows.mappable,
+        .unmappable = guest->windows.unmappable,
+        .fences = guest->windows.fences,
         .log = log_vgpu_line,
         .log_arg = guest,
         .interrupt = server_interrupt,
@@ -137,9 +112,6 @@ static int create_vgpu(struct server_guest *guest)
         }
         gtt.lazy = guest->gtt_ram;
     }
-    server_guest_windows(guest, &gtt.mappable, &gtt.unmappable);
-    vgpu.mappable = gtt.mappable;
-    vgpu.unmappable = gtt.unmappable;
     rc = gtt_create(&gtt, &vgpu.gtt);
     if (rc) {
         return rc;
@@ -252,17 +224,11 @@ static int check_attach(struct server *server, const char *domain, struct server
                                 guest->name, guest->domid);
         }
     }
-    guest->slot = free_slot(server);
-    if (guest->slot == server->slots) {
-        return server_error(error, error_size, -ENOSPC,
-                            "domain '%s' (%u): all %u vGPUs are in use; detach a guest first",
-                            guest->name, guest->domid, server->slots);
-    }
     return 0;
 }
 
-int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
-                  char *error, size_t error_size)
+int server_attach_type(struct server *server, const char *domain, const char *type,
+                       struct server_vgpu_info *info, char *error, size_t error_size)
 {
     struct xengt *xg = server->config.xengt;
     struct server_guest *guest = calloc(1, sizeof(*guest));
@@ -273,6 +239,9 @@ int server_attach(struct server *server, const char *domain, struct server_vgpu_
     }
     guest->server = server;
     rc = check_attach(server, domain, guest, error, error_size);
+    if (!rc) {
+        rc = server_place(guest, type, error, error_size);
+    }
     if (rc) {
         goto out_free;
     }
@@ -289,8 +258,8 @@ int server_attach(struct server *server, const char *domain, struct server_vgpu_
         server_remove_guest(guest);
         return rc;
     }
-    server_log(server, LOG_INFO, "domain '%s' (%u): vGPU %u attached", guest->name, guest->domid,
-               guest->slot + 1);
+    server_log(server, LOG_INFO, "domain '%s' (%u): vGPU %u attached, %s", guest->name,
+               guest->domid, guest->slot + 1, guest->type->name);
     if (info) {
         server_fill_info(guest, info);
     }
@@ -299,6 +268,12 @@ int server_attach(struct server *server, const char *domain, struct server_vgpu_
 out_free:
     free(guest);
     return rc;
+}
+
+int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
+                  char *error, size_t error_size)
+{
+    return server_attach_type(server, domain, NULL, info, error, error_size);
 }
 
 int server_detach(struct server *server, const char *domain, char *error, size_t error_size)

@@ -15,6 +15,7 @@
 
 #include "gpu/gpu.h"
 #include "server/host.h"
+#include "server/types.h"
 #include "vgpu/vgpu.h"
 
 struct server;
@@ -40,7 +41,8 @@ struct server_config {
     uint64_t mmio_base; /* where guests find GTTMMADR, guest physical; the aperture is below */
     bool lazy_ggtt;     /* the guest's GTT is RAM, compared at each commit, not trapped */
     enum server_gtt_mode gtt_mode;
-    uint32_t mappable_pages; /* size of each vGPU's windows */
+    const char *type;        /* of vGPUs that are attached without one; NULL: custom */
+    uint32_t mappable_pages; /* of a custom one: the size of its windows */
     uint32_t unmappable_pages;
     struct xengt_space_options space;
     server_log_fn *log;
@@ -52,6 +54,7 @@ struct server_vgpu_info {
     uint32_t domid;
     uint32_t id; /* of the vGPU */
     char name[64];
+    const struct vgpu_type *type; /* the server's */
     bool paused;
     const char *failsafe; /* NULL, or why; valid until the next call */
     struct gpu_range mappable;
@@ -63,6 +66,9 @@ struct server_vgpu_info {
     struct xengt_space_stats space;
 };
 
+/*
+ * -ENOENT: there is no such type to attach by default; -ENOSPC: not even one of it fits; -ENOMEM.
+ */
 int server_create(const struct server_config *config, struct server **out);
 void server_destroy(struct server *server); /* detaches every guest */
 
@@ -72,6 +78,9 @@ void server_destroy(struct server *server); /* detaches every guest */
  */
 int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
                   char *error, size_t error_size);
+/* A vGPU of a type by its name; NULL: the default, as server_attach() gives. */
+int server_attach_type(struct server *server, const char *domain, const char *type,
+                       struct server_vgpu_info *info, char *error, size_t error_size);
 int server_detach(struct server *server, const char *domain, char *error, size_t error_size);
 int server_pause(struct server *server, const char *domain, bool paused, char *error,
                  size_t error_size);
@@ -83,6 +92,14 @@ int server_verify(struct server *server, const char *domain, char *error, size_t
 
 /* The attached guests in the order they came; false when there is no i-th. */
 bool server_list(struct server *server, unsigned i, struct server_vgpu_info *info);
+
+/* A type, and how many more of it there is room for now. */
+struct server_type_info {
+    const struct vgpu_type *type; /* the server's */
+    unsigned available;
+    bool preset; /* it is the one to attach by default */
+};
+bool server_type(struct server *server, unsigned i, struct server_type_info *info);
 
 struct server_mapping {
     uint32_t index; /* GTT entry */

@@ -280,7 +280,7 @@ static bool open_world(struct fuzz *f, uint8_t flags)
                   .defer_pages = flags & 4 ? 4 : 0},
         .mappable_pages = WINDOW,
         .unmappable_pages = WINDOW,
-        .gtt_entries = 1024,
+        .gtt_entries = 2048,
     };
     struct guest bystander = {0};
     char error[256];

@@ -15,10 +15,11 @@ static struct table_gpu_client *to_client(struct gpu_client *client)
     return (struct table_gpu_client *)client;
 }
 
-static int client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES],
+static int client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES], uint32_t weight,
                        struct gpu_client **out)
 {
     (void)ranges;
+    (void)weight;
     struct table_gpu_client *client = calloc(1, sizeof(*client));
     if (!client) {
         return -ENOMEM;

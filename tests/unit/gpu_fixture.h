@@ -227,8 +227,8 @@ static inline int set_up_with(void **state, bool eager)
     assert_non_null(fx);
     fx->port = fake_open();
     assert_int_equal(gpu_soft_open(&fx->port->base, &options, &fx->gpu), 0);
-    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, &fx->a), 0);
-    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, b, &fx->b), 0);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, 0, &fx->a), 0);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, b, 0, &fx->b), 0);
     map_windows(fx);
     fx->context = 1;
     fx->engine = GPU_BCS;

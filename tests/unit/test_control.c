@@ -23,6 +23,12 @@
 struct server {
     bool attached;
     bool paused;
+    const struct vgpu_type *type;
+};
+
+static const struct vgpu_type types[] = {
+    {.name = "small", .mappable = 256, .unmappable = 512, .fences = 2, .weight = 1},
+    {.name = "large", .mappable = 512, .unmappable = 1024, .fences = 4, .weight = 8},
 };
 
 static int not_there(const char *domain, char *error, size_t error_size)
@@ -38,17 +44,19 @@ static bool is_web(const struct server *server, const char *domain)
 
 static void fill(const struct server *server, struct server_vgpu_info *info)
 {
-    *info = (struct server_vgpu_info){.domid = 5, .id = 1, .name = "web", .paused = server->paused};
+    *info = (struct server_vgpu_info){
+        .domid = 5, .id = 1, .name = "web", .paused = server->paused, .type = server->type};
 }
 
-int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
-                  char *error, size_t error_size)
+int server_attach_type(struct server *server, const char *domain, const char *type,
+                       struct server_vgpu_info *info, char *error, size_t error_size)
 {
     if (strcmp(domain, "web") != 0) {
         snprintf(error, error_size, "domain '%s': no such domain", domain);
         return -ENOENT;
     }
     server->attached = true;
+    server->type = type && !strcmp(type, "large") ? &types[1] : &types[0];
     fill(server, info);
     return 0;
 }
@@ -92,6 +100,15 @@ bool server_list(struct server *server, unsigned i, struct server_vgpu_info *inf
     if (i || !server->attached)
         return false;
     fill(server, info);
+    return true;
+}
+
+bool server_type(struct server *server, unsigned i, struct server_type_info *info)
+{
+    (void)server;
+    if (i >= sizeof(types) / sizeof(types[0]))
+        return false;
+    *info = (struct server_type_info){&types[i], .available = 3 + i, .preset = i == 0};
     return true;
 }
 
@@ -332,6 +349,45 @@ static void test_commands(void **state)
 
     assert_granted(f, fd, "{\"command\":\"detach\",\"domain\":\"web\"}\n");
     assert_refused(f, fd, "{\"command\":\"detach\",\"domain\":\"web\"}\n", "domain 'web'");
+    close(fd);
+}
+
+/* The member "key" of an answer's result, as text. */
+static void assert_result(struct fixture *f, int fd, const char *line, const char *key,
+                          const char *value)
+{
+    struct json_object *answer = ask(f, fd, line);
+
+    assert_string_equal(json_object_get_string(get(get(answer, "result"), key)), value);
+    json_object_put(answer);
+}
+
+static void test_types(void **state)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+    struct json_object *answer, *list;
+
+    assert_result(f, fd, ATTACH, "type", "small");
+    assert_granted(f, fd, "{\"command\":\"detach\",\"domain\":\"web\"}\n");
+    assert_result(f, fd, "{\"command\":\"attach\",\"domain\":\"web\",\"type\":\"large\"}\n",
+                  "weight", "8");
+    assert_refused(f, fd, "{\"command\":\"attach\",\"domain\":\"web\",\"type\":8}\n",
+                   "\"type\" is not a string");
+    assert_refused(f, fd, "{\"command\":\"detach\",\"domain\":\"web\",\"type\":\"large\"}\n",
+                   "unknown field \"type\"");
+
+    answer = ask(f, fd, "{\"command\":\"types\"}\n");
+    list = get(get(answer, "result"), "types");
+    assert_int_equal(json_object_array_length(list), 2);
+    list = json_object_array_get_idx(list, 1);
+    assert_string_equal(json_object_get_string(get(list, "name")), "large");
+    assert_int_equal(json_object_get_int(get(list, "mappable_mib")), 2);
+    assert_int_equal(json_object_get_int(get(list, "unmappable_mib")), 4);
+    assert_int_equal(json_object_get_int(get(list, "fences")), 4);
+    assert_int_equal(json_object_get_int(get(list, "available_instances")), 4);
+    assert_false(json_object_get_boolean(get(list, "default")));
+    json_object_put(answer);
     close(fd);
 }
 
@@ -616,6 +672,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_commands),
+        TEST(test_types),
         TEST(test_long_answer),
         TEST(test_bad_requests_keep_the_connection),
         TEST(test_garbage),

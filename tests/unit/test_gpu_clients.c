@@ -167,6 +167,145 @@ static void test_clients_take_turns(void **state)
     assert_int_equal(state_of(fx, fx->a).acthd, A_RING + 400);
 }
 
+/* --- weights -------------------------------------------------------------------------------- */
+
+#define LIGHT 2u
+#define HEAVY 16u
+#define TURN  (LIGHT + HEAVY)
+
+static const uint32_t many_noops[4096];
+
+static struct gpu_client *open_weighed(struct fixture *fx, struct gpu_range range, uint32_t weight)
+{
+    const struct gpu_range ranges[GPU_RANGES] = {range, {0, 0}};
+    struct gpu_client *client = NULL;
+
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, ranges, weight, &client), 0);
+    return client;
+}
+
+/* A is heavy and B is light, with nothing to do yet. */
+static void weigh(struct fixture *fx)
+{
+    fx->gpu->ops->client_close(fx->a);
+    fx->gpu->ops->client_close(fx->b);
+    fx->a = open_weighed(fx, (struct gpu_range){A_COMMANDS, A_PAGES}, HEAVY);
+    fx->b = open_weighed(fx, (struct gpu_range){B_WINDOW, B_PAGES}, LIGHT);
+    map_windows(fx);
+}
+
+/* A batch that goes to its own start. */
+static void hang(struct fixture *fx)
+{
+    PUT(fx, A_BATCH, MI_BATCH_START, A_BATCH, 0);
+    EMIT(fx, MI_BATCH_START, A_BATCH, 0);
+    submit(fx);
+}
+
+static uint64_t commands_of(struct gpu_client *client)
+{
+    struct gpu_stats stats;
+
+    client->gpu->ops->client_stats(client, &stats);
+    return stats.commands;
+}
+
+static void run_in_portions(struct fixture *fx, unsigned steps, unsigned budget)
+{
+    for (unsigned done = 0; done < steps; done += budget) {
+        assert_true(fx->gpu->ops->run(fx->gpu, budget));
+    }
+}
+
+/* However small the portions of work are, shares are as the weights: a turn goes on in the next. */
+static void test_weights(void **state)
+{
+    static const unsigned budgets[] = {1, 3, 7, TURN, 100, 1800};
+    struct fixture *fx = *state;
+
+    for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+        unsigned steps = 1800 / budgets[i] * budgets[i];
+        uint64_t expected = (uint64_t)steps * HEAVY / TURN;
+
+        weigh(fx);
+        hang(fx);
+        submit_b(fx, many_noops, 4096);
+        run_in_portions(fx, steps, budgets[i]);
+        assert_in_range(commands_of(fx->a), expected - HEAVY, expected + HEAVY);
+        assert_int_equal(commands_of(fx->a) + commands_of(fx->b), steps);
+    }
+}
+
+/* Whoever has many engines at work has no more of the GPU for it. */
+static void test_weight_is_of_all_engines(void **state)
+{
+    struct fixture *fx = *state;
+
+    weigh(fx);
+    PUT(fx, A_BATCH, MI_BATCH_START, A_BATCH, 0);
+    for (unsigned engine = 0; engine < GPU_ENGINES; engine++) {
+        fx->count = 0;
+        EMIT(fx, MI_BATCH_START, A_BATCH, 0);
+        assert_int_equal(submit_to(fx, (enum gpu_engine)engine), 0);
+    }
+    submit_b(fx, many_noops, 4096);
+    run_in_portions(fx, 100 * TURN, TURN);
+    assert_in_range(commands_of(fx->b), 99 * LIGHT, 101 * LIGHT);
+}
+
+/* Alone, one has it all; and what one did not use is not there when the other comes back. */
+static void test_nobody_saves_up(void **state)
+{
+    struct fixture *fx = *state;
+
+    weigh(fx);
+    submit_b(fx, many_noops, 4096);
+    run_in_portions(fx, 1000, 100);
+    assert_int_equal(commands_of(fx->b), 1000);
+    hang(fx);
+    run_in_portions(fx, 10 * TURN, 10 * TURN);
+    assert_in_range(commands_of(fx->b), 1000 + 9 * LIGHT, 1000 + 11 * LIGHT);
+}
+
+/* The heaviest one hangs for ever: the light one comes to its end as fast as its weight says. */
+static void test_a_hang_starves_nobody(void **state)
+{
+    uint32_t b[400] = {0};
+    struct fixture *fx = *state;
+
+    b[396] = MI_STORE_DWORD;
+    b[397] = B_DATA;
+    b[399] = 77;
+    weigh(fx);
+    hang(fx);
+    run_in_portions(fx, 1000, 1000);
+    submit_b(fx, b, 400);
+    run_in_portions(fx, (400 / LIGHT + 1) * TURN, TURN);
+    assert_int_equal(state_of(fx, fx->b).done, 1);
+    assert_int_equal(get(fx, B_DATA), 77);
+}
+
+/* A turn ends with its client. */
+static void test_turn_of_a_client_that_left(void **state)
+{
+    struct fixture *fx = *state;
+
+    weigh(fx);
+    hang(fx);
+    submit_b(fx, many_noops, 4096);
+    run_in_portions(fx, TURN + HEAVY / 2, 1);
+    fx->gpu->ops->client_close(fx->a);
+    assert_true(fx->gpu->ops->run(fx->gpu, 10));
+    fx->gpu->ops->client_close(fx->b);
+    assert_false(fx->gpu->ops->run(fx->gpu, 10));
+    fx->b = open_weighed(fx, (struct gpu_range){B_WINDOW, B_PAGES}, 0);
+    submit_b(fx, many_noops, 100);
+    assert_true(fx->gpu->ops->run(fx->gpu, 10));
+    assert_int_equal(commands_of(fx->b), 10);
+}
+
+/* --- what one does to the others ------------------------------------------------------------ */
+
 /* Whoever hangs loses nothing of the others' time but his turns. */
 static void test_a_hang_is_its_clients_own(void **state)
 {
@@ -212,7 +351,7 @@ static void test_client_leaves_at_work(void **state)
     assert_true(fx->gpu->ops->run(fx->gpu, 1));
     fx->gpu->ops->client_close(fx->a);
     assert_false(fx->gpu->ops->run(fx->gpu, 1));
-    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, &fx->a), 0);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, 0, &fx->a), 0);
 }
 
 /* Random commands with random operands: whatever they do, they do it to their own pages. */
@@ -269,11 +408,11 @@ static void test_client_open_refuses(void **state)
     struct gpu_client *client;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(fx->gpu->ops->client_open(fx->gpu, cases[i], &client), -ENOSPC);
+        assert_int_equal(fx->gpu->ops->client_open(fx->gpu, cases[i], 0, &client), -ENOSPC);
     }
-    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, &client), 0);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, 0, &client), 0);
     fx->gpu->ops->client_close(client);
-    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, &client), 0);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, fine, 0, &client), 0);
 }
 
 /* Whoever gets a window next finds scratch, whatever its last owner left in PTEs or TLB. */
@@ -284,7 +423,7 @@ static void test_window_of_a_client_that_left(void **state)
 
     store(fx, 1);
     fx->gpu->ops->client_close(fx->a);
-    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, &fx->a), 0);
+    assert_int_equal(fx->gpu->ops->client_open(fx->gpu, a, 0, &fx->a), 0);
     assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + fx->frame[A_DATA]));
 }
 
@@ -319,6 +458,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_eager_shows_a_wrong_order, set_up_eager, tear_down),
         TEST(test_holds),
         TEST(test_clients_take_turns),
+        TEST(test_weights),
+        TEST(test_weight_is_of_all_engines),
+        TEST(test_nobody_saves_up),
+        TEST(test_a_hang_starves_nobody),
+        TEST(test_turn_of_a_client_that_left),
         TEST(test_a_hang_is_its_clients_own),
         TEST(test_an_error_is_its_clients_own),
         TEST(test_client_leaves_at_work),

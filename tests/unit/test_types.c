@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Attaching vGPUs of types: what a guest gets, and what its administrator is told who gets none. */
+#include "server_fixture.h"
+
+#define PVINFO_MAPPABLE (0x78000u + 0x40) /* base and size of both windows */
+#define PVINFO_FENCES   (0x78000u + 0x50)
+#define MIB             (UINT64_C(1) << 20)
+#define RING_TAIL       0x22030u /* of the blitter */
+#define RING_START      0x22038u
+#define RING_CTL        0x2203cu
+#define APERTURE_BAR    0x18u
+#define VGPU_DEVFN      0x10u
+
+/* 4 GiB of GPU addresses, as the daemon has them. */
+static int setup_large(void **state)
+{
+    return setup_like(state, (struct fixture){.gtt_entries = 1u << 20});
+}
+
+static void attach_type(struct fixture *f, const char *domain, const char *type,
+                        struct server_vgpu_info *info)
+{
+    new_domain(f, domain);
+    if (server_attach_type(f->server, domain, type, info, f->error, sizeof(f->error))) {
+        fail_msg("%s", f->error);
+    }
+}
+
+static void assert_refused(struct fixture *f, const char *domain, const char *type, int rc,
+                           const char *text)
+{
+    struct server_vgpu_info info;
+
+    assert_int_equal(server_attach_type(f->server, domain, type, &info, f->error, sizeof(f->error)),
+                     rc);
+    assert_string_equal(f->error, text);
+    assert_int_equal(server_info(f->server, domain, &info, f->error, sizeof(f->error)), -ENOENT);
+}
+
+static unsigned available(struct fixture *f, const char *name)
+{
+    struct server_type_info info;
+
+    for (unsigned i = 0; server_type(f->server, i, &info); i++) {
+        if (!strcmp(info.type->name, name)) {
+            return info.available;
+        }
+    }
+    fail_msg("no type %s", name);
+    return 0;
+}
+
+/* What the guest's driver reads is what the type says; and the aperture is the same for all. */
+static void test_guest_sees_its_type(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info first, second;
+    uint32_t regs[4];
+
+    attach_type(f, "first", "GVTg_V4_8", &first);
+    attach_type(f, "second", "GVTg_V4_4", &second);
+    assert_string_equal(second.type->name, "GVTg_V4_4");
+    for (unsigned i = 0; i < 4; i++) {
+        regs[i] = reg_read(f, second.domid, MMIO_BASE, PVINFO_MAPPABLE + 4 * i);
+    }
+    assert_int_equal(regs[0], 64 * MIB);
+    assert_int_equal(regs[1], 128 * MIB);
+    assert_int_equal(regs[2], (512 + 384) * MIB);
+    assert_int_equal(regs[3], 512 * MIB);
+    assert_int_equal(reg_read(f, second.domid, MMIO_BASE, PVINFO_FENCES), 4);
+    assert_int_equal(host_sim_pci_read(f->host, second.domid, VGPU_DEVFN, APERTURE_BAR, 4) & ~15u,
+                     MMIO_BASE - 512 * MIB);
+    host_sim_pci_write(f->host, second.domid, VGPU_DEVFN, APERTURE_BAR, UINT32_MAX, 4);
+    assert_int_equal(host_sim_pci_read(f->host, second.domid, VGPU_DEVFN, APERTURE_BAR, 4) & ~15u,
+                     (uint32_t) - (512 * MIB));
+}
+
+static void test_default(void **state)
+{
+    struct fixture *f = *state;
+    struct server_type_info type;
+    struct server_vgpu_info info;
+    unsigned presets = 0;
+
+    attach_type(f, "web", NULL, &info);
+    assert_string_equal(info.type->name, "custom");
+    for (unsigned i = 0; server_type(f->server, i, &type); i++) {
+        presets += type.preset;
+        assert_true(!type.preset || type.type == info.type);
+    }
+    assert_int_equal(presets, 1);
+}
+
+static void test_unknown_type(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t domid;
+
+    new_domain(f, "web");
+    assert_refused(f, "web", "GVTg_V5_4", -EINVAL,
+                   "domain 'web' (1): there is no type 'GVTg_V5_4', only GVTg_V4_1, GVTg_V4_2, "
+                   "GVTg_V4_4, GVTg_V4_8, custom");
+    assert_refused(f, "web", "", -EINVAL,
+                   "domain 'web' (1): there is no type '', only GVTg_V4_1, GVTg_V4_2, GVTg_V4_4, "
+                   "GVTg_V4_8, custom");
+    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
+}
+
+static void test_no_room(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+    uint32_t domid;
+
+    attach_type(f, "a", "GVTg_V4_2", &info);
+    new_domain(f, "b");
+    assert_refused(f, "b", "GVTg_V4_1", -ENOSPC,
+                   "domain 'b' (2): no room for GVTg_V4_1, which wants 512 MiB mappable (256 free "
+                   "in one piece); there is room for GVTg_V4_2, GVTg_V4_4, GVTg_V4_8, custom");
+    attach_type(f, "c", "GVTg_V4_2", &info);
+    assert_refused(f, "b", "GVTg_V4_1", -ENOSPC,
+                   "domain 'b' (2): no room for GVTg_V4_1, which wants 512 MiB mappable (0 free in "
+                   "one piece), 2048 MiB unmappable (1536 free in one piece); detach a guest "
+                   "first");
+    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 2);
+    assert_int_equal(server_detach(f->server, "a", f->error, sizeof(f->error)), 0);
+    assert_int_equal(
+        server_attach_type(f->server, "b", "GVTg_V4_4", &info, f->error, sizeof(f->error)), 0);
+    assert_int_equal(info.mappable.first, 0);
+}
+
+/* Small ones until there are no more fences for a type that has four. */
+static void test_no_fences(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info info;
+    char name[16];
+
+    for (unsigned i = 0; i < 15; i++) {
+        snprintf(name, sizeof(name), "vm%u", i);
+        attach_type(f, name, "custom", &info);
+    }
+    new_domain(f, "more");
+    assert_refused(
+        f, "more", "GVTg_V4_8", -ENOSPC,
+        "domain 'more' (16): no room for GVTg_V4_8, which wants 4 fences (2 free); there "
+        "is room for custom");
+    assert_int_equal(available(f, "GVTg_V4_8"), 0);
+    assert_int_equal(available(f, "custom"), 1);
+    assert_int_equal(server_detach(f->server, "vm7", f->error, sizeof(f->error)), 0);
+    assert_int_equal(available(f, "GVTg_V4_8"), 1);
+    assert_int_equal(
+        server_attach_type(f->server, "more", "GVTg_V4_8", &info, f->error, sizeof(f->error)), 0);
+    assert_int_equal(info.id, 8); /* the number of the one that went */
+}
+
+/* Windows that a guest had are another's now: nothing of the first one is in them. */
+static void test_next_owner_finds_scratch(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info first, second;
+
+    attach_type(f, "first", "GVTg_V4_4", &first);
+    guest_maps(f, &first, 16, 8);
+    assert_int_equal(server_detach(f->server, "first", f->error, sizeof(f->error)), 0);
+    attach_type(f, "second", "GVTg_V4_8", &second);
+    assert_int_equal(second.mappable.first, first.mappable.first);
+    assert_int_equal(server_verify(f->server, "second", f->error, sizeof(f->error)), 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_int_equal(gpu_read_pte(f->gpu, GPU_GGTT, second.mappable.first + i),
+                         f->gpu->scratch_pte);
+    }
+}
+
+/* A batch in the second page that goes to its own start. */
+static void hang(struct fixture *f, const struct server_vgpu_info *info)
+{
+    uint32_t batch = (info->mappable.first + 1) << 12;
+    const uint32_t start[] = {0x18800001, batch, 0, 0};
+
+    memcpy(xengt_sim_guest_page(f->sim, info->domid, (struct xengt_gfn){16}), start, sizeof(start));
+    memcpy(xengt_sim_guest_page(f->sim, info->domid, (struct xengt_gfn){17}), start, sizeof(start));
+    guest_maps(f, info, 16, 2);
+    reg_write(f, info->domid, RING_START, info->mappable.first << 12);
+    reg_write(f, info->domid, RING_CTL, 1);
+    reg_write(f, info->domid, RING_TAIL, sizeof(start));
+}
+
+static uint64_t commands_of(struct fixture *f, const char *domain)
+{
+    struct server_vgpu_info info;
+
+    refresh(f, domain, &info);
+    assert_null(info.failsafe);
+    return info.gpu.commands;
+}
+
+/* Two that never end share the GPU as their types say: 8 to 2. */
+static void test_weights_reach_the_gpu(void **state)
+{
+    struct fixture *f = *state;
+    struct server_vgpu_info heavy, light;
+    uint64_t before[2];
+
+    attach_type(f, "heavy", "GVTg_V4_2", &heavy);
+    attach_type(f, "light", "GVTg_V4_8", &light);
+    hang(f, &heavy);
+    hang(f, &light);
+    before[0] = commands_of(f, "heavy");
+    before[1] = commands_of(f, "light");
+    assert_true(f->gpu->ops->run(f->gpu, 1000));
+    assert_in_range(commands_of(f, "heavy") - before[0], 792, 808);
+    assert_in_range(commands_of(f, "light") - before[1], 198, 202);
+}
+
+/* Of a server: a default type that is none, or that the GPU is too small for. */
+static void test_bad_defaults(void **state)
+{
+    struct fixture *f = *state;
+    struct server_config config = {
+        .xengt = f->xg,
+        .gpu = f->gpu,
+        .host = f->host,
+        .mmio_base = MMIO_BASE,
+        .type = "GVTg_V4_16",
+    };
+    struct server *server;
+
+    assert_int_equal(server_create(&config, &server), -ENOENT);
+    assert_null(server);
+    config.type = "GVTg_V4_8"; /* of 256 MiB */
+    assert_int_equal(server_create(&config, &server), -ENOSPC);
+    config.type = NULL;
+    config.mappable_pages = GTT_ENTRIES / 8 + 1;
+    assert_int_equal(server_create(&config, &server), -ENOSPC);
+    assert_null(server);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_large, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_guest_sees_its_type),
+        TEST(test_default),
+        TEST(test_unknown_type),
+        TEST(test_no_room),
+        TEST(test_no_fences),
+        TEST(test_next_owner_finds_scratch),
+        TEST(test_weights_reach_the_gpu),
+        cmocka_unit_test_setup_teardown(test_bad_defaults, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
