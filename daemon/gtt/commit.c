@@ -125,10 +125,13 @@ static void make_links(struct gtt *gtt, struct gtt_change *c, const uint64_t *no
         uint64_t pte = scratch;
         if (c->child) {
             pte = gpu_pte_of_table(c->child->table) | (c->flags & gtt_gen8[GTT_PDE].flags);
+            spt_link(c->spt, c->child);
         }
         if (old != scratch) {
             uint64_t table = gtt_entry_frame(&gtt_gen8[GTT_PDE], old);
-            gtt->batch.old_child[p->children++] = spt_of_table(gtt, (uint32_t)table);
+            struct spt *child = spt_of_table(gtt, (uint32_t)table);
+            spt_unlink(c->spt, child);
+            gtt->batch.old_child[p->children++] = child;
         }
         note_failed(gtt, c->spt->failed, c);
         write[i] = (struct gpu_pte_write){c->spt->table, c->index, pte};

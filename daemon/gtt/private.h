@@ -4,7 +4,8 @@
  *
  *   gtt.c     the object, and the guest's accesses to the global GTT
  *   sync.c    what changed: stores that were trapped, tables that are compared
- *   spt.c     the shadows of the guest's page tables, and their tracking
+ *   spt.c     the shadows of the guest's page tables
+ *   track.c   which of those tables are tracked; the stores that are trapped
  *   ppgtt.c   address spaces: roots, what the engines use, reclaim
  *   commit.c  how changes become real: the only file that writes GPU PTEs
  */
@@ -63,6 +64,12 @@ enum spt_kind {
  * out of sync: the guest stores as it likes, and what it changed is found by comparing with a
  * copy before the GPU may use it. A table begins out of sync, is tracked when it has been quiet
  * for some time, and goes out of sync again when it is written often.
+ *
+ * A page that is tracked can be no page like any other: the guest cannot execute what is in it, and
+ * Xen does not write to it for the guest. So tracking must end before the guest has another use for
+ * the page, which is when it has taken the table out of the one above. That is seen in time because
+ * all tables that lead to a tracked one are tracked, and a trapped store that takes a table away
+ * does so at once: the commit brings what the entry points to instead.
  */
 struct spt {
     struct xengt_gfn gfn;
@@ -71,7 +78,9 @@ struct spt {
     uint64_t *copy;                 /* out of sync: what the shadow was made from */
     uint32_t table;                 /* of the GPU */
     uint32_t refs;
-    uint32_t links; /* for verify: what refs should be */
+    uint32_t links;       /* for verify: what refs should be */
+    uint32_t loose_links; /* entries that point to it of tables out of sync */
+    uint32_t loose_found; /* for verify: what loose_links should be */
     uint8_t kind;
     uint8_t flags;  /* SPT_SPLIT: of all its entries */
     uint8_t writes; /* stores trapped since the last sync */
@@ -256,13 +265,28 @@ struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flag
 void spt_put(struct gtt *gtt, struct spt *spt);
 
 struct spt *spt_of_table(const struct gtt *gtt, uint32_t table);
-struct spt *spt_of_gfn(const struct gtt *gtt, struct xengt_gfn gfn); /* next_gfn: hash chain */
+struct spt *spt_of_entry(const struct gtt *gtt, uint64_t entry);     /* of a table of tables */
+struct spt *spt_of_gfn(const struct gtt *gtt, struct xengt_gfn gfn); /* any kind */
+struct spt *spt_next_of_gfn(const struct spt *spt); /* the same page as another kind of table */
+struct spt *spt_find(const struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn);
+
+/* Maps a page of the guest's and shows it. */
+bool spt_open_page(struct gtt *gtt, struct xengt_gfn gfn, struct xengt_bfn *bfn, void **view);
 
 /* There is something dirty in it. */
 void spt_queue(struct gtt *gtt, struct spt *spt);
 
-/* Lets the guest store freely; false: it stays tracked, there is no room for a copy. */
-bool spt_loosen(struct gtt *gtt, struct spt *spt);
+/* --- track.c ------------------------------------------------------------------------------- */
+
+/* A new table begins out of sync, and ends in either state. Not for SPT_SPLIT. */
+void spt_begin(struct gtt *gtt, struct spt *spt);
+void spt_end(struct gtt *gtt, struct spt *spt);
+
+/*
+ * Lets the guest store freely, into what is below, too. must: also when there is no room for a
+ * copy, so that everything is found changed each time.
+ */
+void spt_loosen(struct gtt *gtt, struct spt *spt, bool must);
 
 /* Tracks at most so many tables that are out of sync, and compares them a last time. */
 #define SPT_TIGHTEN_MAX 64u
@@ -270,6 +294,17 @@ void spt_tighten(struct gtt *gtt, struct spt *const *spt, size_t n);
 
 /* Pages of tables that are no more are the guest's again. */
 void spt_untrack_flush(struct gtt *gtt);
+
+/* An entry of `above` begins or ceases to point to it. */
+static inline void spt_link(const struct spt *above, struct spt *spt)
+{
+    spt->loose_links += !above->tracked;
+}
+
+static inline void spt_unlink(const struct spt *above, struct spt *spt)
+{
+    spt->loose_links -= !above->tracked;
+}
 
 /* --- ppgtt.c ------------------------------------------------------------------------------- */
 

@@ -299,22 +299,26 @@ bool spt_compare(struct gtt *gtt, struct spt *spt)
 
 /*
  * Compares every table that is out of sync. One that was quiet for long enough is tracked from
- * now on; what is stored between the comparison here and the tracking, the last one finds.
+ * now on; what is stored between the comparison here and the tracking, the last one finds. The
+ * higher ones come first: they make it possible to track what is below.
  */
 static void compare_loose(struct gtt *gtt)
 {
-    struct spt *quiet[SPT_TIGHTEN_MAX];
-    size_t n = 0;
+    struct spt *quiet[GTT_LEVELS + 1][SPT_TIGHTEN_MAX];
+    size_t n[GTT_LEVELS + 1] = {0};
     struct spt *spt;
     TAILQ_FOREACH(spt, &gtt->loose, loose)
     {
+        unsigned level = spt_level(spt->kind);
         if (spt_compare(gtt, spt)) {
             spt->quiet = 0;
-        } else if (!spt->hopeless && ++spt->quiet >= QUIET_SYNCS && n < SPT_TIGHTEN_MAX) {
-            quiet[n++] = spt;
+        } else if (!spt->hopeless && ++spt->quiet >= QUIET_SYNCS && n[level] < SPT_TIGHTEN_MAX) {
+            quiet[level][n[level]++] = spt;
         }
     }
-    spt_tighten(gtt, quiet, n);
+    for (unsigned level = GTT_LEVELS; level; level--) {
+        spt_tighten(gtt, quiet[level], n[level]);
+    }
 }
 
 static void retry_tables(struct gtt *gtt)

@@ -101,6 +101,7 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
                  level - 1);
         } else {
             child->links++;
+            child->loose_found += !spt->tracked;
         }
         return;
     }
@@ -128,12 +129,17 @@ static void check_links(struct findings *f, struct spt *spt)
         find(f, "table 0x%" PRIx64 ": %u entries point to it, %u are counted", spt->gfn.v,
              spt->links, spt->refs);
     }
+    if (spt->loose_found != spt->loose_links) {
+        find(f, "table 0x%" PRIx64 ": %u tables out of sync lead to it, %u are counted", spt->gfn.v,
+             spt->loose_found, spt->loose_links);
+    }
 }
 
 static void forget_links(struct findings *f, struct spt *spt)
 {
     (void)f;
     spt->links = 0;
+    spt->loose_found = 0;
 }
 
 static void for_each_table(struct findings *f, void (*fn)(struct findings *f, struct spt *spt))

@@ -350,13 +350,14 @@ static const char *test_hang(const struct test *test)
     return error ? error : test_store(test);
 }
 
-/* Until it is killed. */
+/* So many rounds, each with buffers of its own; none: until it is killed. */
 static const char *test_load(const struct test *test)
 {
     const struct test round = {.fd = test->fd, .n = 256};
-    const char *error;
+    const char *error = NULL;
 
-    for (unsigned i = 0; !(error = test_copy(&round)); i++) {
+    for (unsigned long i = 0; !error && (!test->n || i < test->n); i++) {
+        error = test_copy(&round);
         if (i == 0) {
             printf("# under load\n");
         }
@@ -383,7 +384,7 @@ static const struct test_case {
     {"nop", 100, test_nop, "empty requests, one after the other", false},
     {"stream", 100, test_stream, "empty requests, submitted at once", false},
     {"hang", 0, test_hang, "a hanging request is reset, and work goes on", false},
-    {"load", 0, test_load, "load", true},
+    {"load", 0, test_load, "copies, again and again", true},
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 

@@ -247,6 +247,44 @@ int world_replace(struct world_guest *g)
     return open_guest(g);
 }
 
+/* --- what is tracked ------------------------------------------------------------------------ */
+
+/* Does a table that is tracked, and so is what the guest last made it, lead to the page? */
+static bool is_led_to(struct world_guest *g, uint64_t gfn)
+{
+    for (uint64_t t = 0; t < WORLD_PAGES; t++) {
+        const uint64_t *page = g->tracked[t] ? world_page(g, t) : NULL;
+        for (uint32_t i = 0; page && i < GPU_TABLE_ENTRIES; i++) {
+            if (page[i] & PTE_PRESENT && (page[i] & PTE_ADDRESS) >> XENGT_PAGE_SHIFT == gfn) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/*
+ * No page is tracked that the guest may take for a page like any other. Where it gave a table's
+ * page away, the old page still is the table, and the guest cannot say any more what is in it.
+ */
+static bool check_tracked(struct world_guest *g)
+{
+    if (g->world->config->faulty_tracker || g->world->config->track_all) {
+        return true;
+    }
+    for (uint64_t gfn = 0; gfn < WORLD_PAGES; gfn++) {
+        if (g->tracked[gfn] && g->murky[gfn]) {
+            return true;
+        }
+    }
+    for (uint64_t gfn = 0; gfn < WORLD_PAGES; gfn++) {
+        if (g->tracked[gfn] && !g->was_root[gfn] && !is_led_to(g, gfn)) {
+            return wrong(g->world, "gfn %" PRIu64 " is tracked, and no table leads to it", gfn);
+        }
+    }
+    return true;
+}
+
 /* --- what a guest does --------------------------------------------------------------------- */
 
 void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned size)
@@ -264,6 +302,7 @@ void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned s
     if (page && !g->murky[gfn] && memcmp(page + gpa % XENGT_PAGE_SIZE, &value, size) != 0) {
         wrong(g->world, "a trapped store at 0x%" PRIx64 " was not done", gpa);
     }
+    check_tracked(g);
 }
 
 void world_store_ggtt(struct world_guest *g, uint32_t entry, uint64_t value, bool low, bool high)
@@ -291,7 +330,7 @@ void world_store_ggtt(struct world_guest *g, uint32_t entry, uint64_t value, boo
 /* Any entry of a table or of the global GTT, alone or as part of a larger page. */
 static bool is_referred_to(struct world_guest *g, uint64_t gfn)
 {
-    for (uint64_t t = 0; t < WORLD_TABLES; t++) {
+    for (uint64_t t = 0; t < WORLD_PAGES; t++) {
         const uint64_t *page = world_page(g, t);
         for (uint32_t i = 0; page && i < GPU_TABLE_ENTRIES; i++) {
             uint64_t first = (page[i] & PTE_ADDRESS) >> XENGT_PAGE_SHIFT;
@@ -338,6 +377,11 @@ int world_submit(struct world_guest *g, enum gpu_engine engine, const struct gtt
     const struct gtt_workload work = {
         .engine = engine, .root = *root, .buffer = &buffer, .buffers = 1};
     int ret = gtt_submit(g->gtt, &work);
+    for (unsigned i = 0; i < 4; i++) { /* never announced, it may stay tracked for long */
+        if (root->pdp[i] / XENGT_PAGE_SIZE < WORLD_PAGES) {
+            g->was_root[root->pdp[i] / XENGT_PAGE_SIZE] = true;
+        }
+    }
     if (!ret) {
         g->submitted[engine] = *root;
     }
@@ -549,7 +593,10 @@ bool world_check_ggtt(struct world_guest *g)
 bool world_verify(struct world_guest *g)
 {
     char error[200] = "";
-    return !gtt_verify(g->gtt, error, sizeof(error)) || wrong(g->world, "verify: %s", error);
+    if (gtt_verify(g->gtt, error, sizeof(error))) {
+        return wrong(g->world, "verify: %s", error);
+    }
+    return check_tracked(g);
 }
 
 static bool reaches_own(struct world_guest *g, uint64_t pte)

@@ -51,6 +51,7 @@ struct world_guest {
     bool tracked[WORLD_PAGES];
     bool murky[WORLD_PAGES]; /* went while an entry pointed to it: either page may be seen */
     bool out[WORLD_PAGES];   /* ballooned out */
+    bool was_root[WORLD_PAGES];
     uint64_t ggtt[2 * WORLD_WINDOW];
     uint8_t halves[2 * WORLD_WINDOW];
     uint64_t late_gpa; /* of a store that was trapped and is not delivered yet; 0: none */
