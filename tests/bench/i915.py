@@ -44,8 +44,8 @@ probe() { # trapped|lazy true|false WORDS
     guest_unpause linux
     after load 900
     say probe_ioreqs.$1 $(vgpu_stat linux access.ioreqs)
-    say probe_seconds.$1 $(linux_log linux |
-        awk '/^# i915 is loaded after/ { print $6 - $9 }')
+    say probe_seconds.$1 $(linux_log linux | tr -d '[]' |
+        awk '/Virtual GPU for Intel/ { a = $1 } /Initialized i915/ { print $1 - a }')
 }
 
 finish() {
