@@ -195,6 +195,7 @@ static int open_server(struct daemon *d)
         .mmio_base = d->options.mmio_base,
         .lazy_ggtt = d->options.lazy_ggtt,
         .gtt_mode = d->options.gtt_mode,
+        .track_after = d->options.track_after,
         .type = d->options.type,
         .mappable_pages = d->options.mappable_mib * GTT_ENTRIES_PER_MIB,
         .unmappable_pages = d->options.unmappable_mib * GTT_ENTRIES_PER_MIB,

@@ -152,6 +152,11 @@ static bool set_lazy_ggtt(struct options *options, const char *value)
     return true;
 }
 
+static bool set_track_after(struct options *options, const char *value)
+{
+    return number32(value, 0, 1u << 20, &options->track_after);
+}
+
 static bool set_gtt_mode(struct options *options, const char *value)
 {
     static const char *const words[] = {"sync", "trap", "trap-each", NULL};
@@ -242,6 +247,8 @@ static const struct spec {
      "guests write their GTT to RAM; it is compared, not trapped (false)"},
     {"gtt-mode", "sync|trap|trap-each", set_gtt_mode,
      "sync; the others trap each store, for comparison (sync)"},
+    {"track-after", "N", set_track_after,
+     "comparisons of a quiet page table before stores into it are trapped; 0: default (256)"},
     {"defer-pages", "N", set_defer_pages, "pages kept after their last use; 0: default (1024)"},
     {"defer-ms", "MS", set_defer_ms, "time they are kept; 0: default (100)"},
     {"quota", "N", set_quota, "mappings one guest may have; 0: the window (0)"},

@@ -38,6 +38,7 @@ struct options {
     uint32_t unmappable_mib;
     bool lazy_ggtt;
     enum server_gtt_mode gtt_mode;
+    uint32_t track_after;
     uint32_t defer_pages;
     uint32_t defer_ms;
     uint32_t quota;

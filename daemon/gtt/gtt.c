@@ -162,6 +162,7 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
     }
     gtt->cfg = *config;
     gtt->cfg.tables_max = config->tables_max ? config->tables_max : GTT_TABLES_MAX_DEFAULT;
+    gtt->cfg.track_after = config->track_after ? config->track_after : GTT_TRACK_AFTER_DEFAULT;
     gtt->cfg.oos_max = config->oos_max ? config->oos_max : GTT_OOS_MAX_DEFAULT;
     TAILQ_INIT(&gtt->changed);
     TAILQ_INIT(&gtt->loose);

@@ -44,8 +44,9 @@ struct gtt_config {
     struct gpu_range unmappable;
     uint32_t weight; /* of the GPU's client */
 
-    uint32_t tables_max; /* page tables shadowed at a time; 0: GTT_TABLES_MAX_DEFAULT */
-    uint32_t oos_max;    /* of these out of sync with a copy; 0: GTT_OOS_MAX_DEFAULT */
+    uint32_t tables_max;  /* page tables shadowed at a time; 0: GTT_TABLES_MAX_DEFAULT */
+    uint32_t oos_max;     /* of these out of sync with a copy; 0: GTT_OOS_MAX_DEFAULT */
+    uint32_t track_after; /* comparisons without a change; 0: GTT_TRACK_AFTER_DEFAULT */
 
     /* For comparison: each page table is tracked always; each store is committed by itself. */
     bool track_all;
@@ -54,6 +55,13 @@ struct gtt_config {
 
 #define GTT_TABLES_MAX_DEFAULT 16384u /* 64 MiB, for 32 GiB of mapped pages */
 #define GTT_OOS_MAX_DEFAULT    4096u
+
+/*
+ * When a table is tracked rather than compared. To compare one takes some 100 ns, a trapped store
+ * some 10 us: a table has to be left alone for long before the traps are cheaper that come when it
+ * is not.
+ */
+#define GTT_TRACK_AFTER_DEFAULT 256u
 
 /* The root of a PPGTT, as the guest names it. levels 0: none. */
 struct gtt_root {

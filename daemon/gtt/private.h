@@ -82,9 +82,10 @@ struct spt {
     uint32_t loose_links; /* entries that point to it of tables out of sync */
     uint32_t loose_found; /* for verify: what loose_links should be */
     uint8_t kind;
-    uint8_t flags;  /* SPT_SPLIT: of all its entries */
-    uint8_t writes; /* stores trapped since the last sync */
-    uint8_t quiet;  /* syncs without a change */
+    uint8_t flags;    /* SPT_SPLIT: of all its entries */
+    uint8_t writes;   /* stores trapped since the last sync */
+    uint8_t patience; /* how often it was tracked and then written: each doubles what is waited */
+    uint32_t quiet;   /* syncs without a change */
     bool tracked;
     bool hopeless; /* written in ways no page table is: never tracked again */
     bool queued;   /* in the queue of tables with changes */

@@ -7,9 +7,6 @@
 
 #include "private.h"
 
-/* Syncs without a change after which a table that is out of sync is tracked again. */
-#define QUIET_SYNCS 8u
-
 /* --- the global GTT ------------------------------------------------------------------------ */
 
 void gtt_mark_pending(struct gtt *gtt, uint32_t entry)
@@ -312,7 +309,8 @@ static void compare_loose(struct gtt *gtt)
         unsigned level = spt_level(spt->kind);
         if (spt_compare(gtt, spt)) {
             spt->quiet = 0;
-        } else if (!spt->hopeless && ++spt->quiet >= QUIET_SYNCS && n[level] < SPT_TIGHTEN_MAX) {
+        } else if (!spt->hopeless && ++spt->quiet >= gtt->cfg.track_after << spt->patience &&
+                   n[level] < SPT_TIGHTEN_MAX) {
             quiet[level][n[level]++] = spt;
         }
     }

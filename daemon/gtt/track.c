@@ -10,6 +10,9 @@
 /* Trapped stores between two syncs after which a page table goes out of sync. */
 #define LOOSE_WRITES 2u
 
+/* It is waited 64 times as long, at most, before a table that is written again is tracked again. */
+#define PATIENCE_MAX 6u
+
 /* --- the tracker --------------------------------------------------------------------------- */
 
 static int track(struct gtt *gtt, const struct xengt_gfn *gfn, size_t n, bool on)
@@ -236,6 +239,7 @@ static void note_store(struct gtt *gtt, struct spt *spt, uint32_t offset, unsign
     spt_queue(gtt, spt);
     spt->writes++;
     bool often = spt_level(spt->kind) == 1 && spt->writes >= LOOSE_WRITES && !gtt->cfg.track_all;
+    spt->patience += often && spt->patience < PATIENCE_MAX;
     if (spt->hopeless || often) {
         spt_loosen(gtt, spt, spt->hopeless);
     }

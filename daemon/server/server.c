@@ -90,6 +90,7 @@ static int create_vgpu(struct server_guest *guest)
         .unmappable = guest->windows.unmappable,
         .weight = guest->type->weight,
         .tracker = {.track = server_track, .arg = guest},
+        .track_after = config->track_after,
         .track_all = config->gtt_mode != SERVER_GTT_SYNC,
         .commit_each = config->gtt_mode == SERVER_GTT_TRAP_EACH,
     };

@@ -41,6 +41,7 @@ struct server_config {
     uint64_t mmio_base; /* where guests find GTTMMADR, guest physical; the aperture is below */
     bool lazy_ggtt;     /* the guest's GTT is RAM, compared at each commit, not trapped */
     enum server_gtt_mode gtt_mode;
+    uint32_t track_after;    /* as gtt_config's */
     const char *type;        /* of vGPUs that are attached without one; NULL: custom */
     uint32_t mappable_pages; /* of a custom one: the size of its windows */
     uint32_t unmappable_pages;

@@ -53,6 +53,12 @@ bool ioreq_take(struct ioreq *slot, struct ioreq *copy)
     return true;
 }
 
+bool ioreq_is_taken(const struct ioreq *slot)
+{
+    return (__atomic_load_n(flags_of((struct ioreq *)slot), __ATOMIC_ACQUIRE) & STATE_MASK) ==
+           STATE_IOREQ_NONE;
+}
+
 bool ioreq_adopt(struct ioreq *slot, struct ioreq *copy)
 {
     uint8_t flags = __atomic_load_n(flags_of(slot), __ATOMIC_ACQUIRE);
@@ -144,6 +150,20 @@ static bool decode(const struct ioreq_device *device, const struct ioreq *req,
         return false;
     }
     return target->range != TARGET_RAM || (req->dir == IOREQ_WRITE && device->ops->tracked_write);
+}
+
+bool ioreq_is_tracked_store(const struct ioreq_device *device, const struct ioreq *req,
+                            uint64_t *first, uint64_t *last)
+{
+    struct target target;
+
+    if (req->type != IOREQ_TYPE_COPY || !decode(device, req, &target) ||
+        target.range != TARGET_RAM) {
+        return false;
+    }
+    *first = target.span.first;
+    *last = target.span.first + (target.span.len - 1);
+    return true;
 }
 
 /* The i-th step of a repetition, as an offset from the lowest address. */

@@ -26,6 +26,9 @@ bool ioreq_take(struct ioreq *slot, struct ioreq *copy);
 /* Puts the answer into the slot. The vCPU runs on once it is notified. */
 void ioreq_answer(struct ioreq *slot, uint64_t data);
 
+/* Has Xen taken the answer? */
+bool ioreq_is_taken(const struct ioreq *slot);
+
 /*
  * As ioreq_take(), but also for a request that was taken and never answered: what there is to do
  * when nobody else will.
@@ -55,6 +58,10 @@ struct ioreq_device {
     void *copy_arg;
     struct host_guest_stats *stats;
 };
+
+/* Is it a store into guest memory, which only tracked pages send here? First and last address. */
+bool ioreq_is_tracked_store(const struct ioreq_device *device, const struct ioreq *req,
+                            uint64_t *first, uint64_t *last);
 
 /* Carries a request out and returns the data to answer with. */
 uint64_t ioreq_perform(struct ioreq_device *device, const struct ioreq *req);

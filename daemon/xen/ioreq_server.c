@@ -19,6 +19,7 @@
 #include <xengt/types.h>
 
 #include "xen/guest_memory.h"
+#include "xen/held_pages.h"
 #include "xen/ioreq_decode.h"
 
 /* Requests served before other guests get their chance. */
@@ -37,6 +38,8 @@ struct ioreq_server {
     ioservid_t id;
     struct ioreq_record record;
     bool tracking; /* there may be pages whose stores come here */
+    struct held_pages held;
+    struct event *later; /* pages are held that are to be let go */
 
     xenforeignmemory_resource_handle *resource;
     struct ioreq *slots; /* the shared page: one slot per vCPU */
@@ -50,27 +53,92 @@ struct ioreq_server {
     struct ioreq_device device;
 };
 
+/* --- tracked pages ------------------------------------------------------------------------ */
+
+/* When to look again for pages that nobody holds any more. */
+static const struct timeval hold_time = {.tv_usec = 10000};
+
+static int set_mem_type(struct ioreq_server *server, bool tracked, uint64_t first, size_t count)
+{
+    const struct ioreq_server_config *config = &server->config;
+    unsigned type = tracked ? HVMMEM_ioreq_server : HVMMEM_ram_rw;
+
+    return xendevicemodel_set_mem_type(config->dmod, (domid_t)config->domain.domid, type, first,
+                                       (uint32_t)count)
+               ? -errno
+               : 0;
+}
+
+/* Lets go of pages that had to be held. */
+static void end_late(struct ioreq_server *server)
+{
+    uint64_t gfn;
+
+    while (held_pages_next(&server->held, &gfn)) {
+        set_mem_type(server, false, gfn, 1);
+    }
+    if (server->held.late_n && !event_pending(server->later, EV_TIMEOUT, NULL)) {
+        event_add(server->later, &hold_time);
+    }
+}
+
+/* A vCPU that makes no more requests has taken the answer to its last one, or has not run since. */
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+    struct ioreq_server *server = arg;
+
+    (void)fd;
+    (void)what;
+    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
+        if (ioreq_is_taken(&server->slots[vcpu])) {
+            held_pages_taken(&server->held, vcpu);
+        }
+    }
+    end_late(server);
+}
+
+/* Xen is done with the request that the vCPU made before this one. */
+static void note_request(struct ioreq_server *server, unsigned vcpu, const struct ioreq *req)
+{
+    uint64_t first, last;
+
+    if (ioreq_is_tracked_store(&server->device, req, &first, &last)) {
+        held_pages_store(&server->held, vcpu, first >> XENGT_PAGE_SHIFT, last >> XENGT_PAGE_SHIFT);
+    } else {
+        held_pages_other(&server->held, vcpu);
+    }
+    if (server->held.late_n) {
+        end_late(server);
+    }
+}
+
 /* --- serving ------------------------------------------------------------------------------ */
 
 /* A port is a vCPU's own; others do not exist on this handle. */
-static struct ioreq *slot_of_port(struct ioreq_server *server, evtchn_port_t port)
+static bool find_vcpu(const struct ioreq_server *server, evtchn_port_t port, unsigned *vcpu)
 {
-    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
-        if (server->ports[vcpu] == port) {
-            return &server->slots[vcpu];
+    for (*vcpu = 0; *vcpu < server->bound; (*vcpu)++) {
+        if (server->ports[*vcpu] == port) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
 {
-    struct ioreq *slot = slot_of_port(server, port);
+    struct ioreq *slot;
     struct ioreq req;
+    unsigned vcpu;
 
-    if (!slot || !ioreq_take(slot, &req)) {
+    if (!find_vcpu(server, port, &vcpu)) {
         return false;
     }
+    slot = &server->slots[vcpu];
+    if (!ioreq_take(slot, &req)) {
+        return false;
+    }
+    note_request(server, vcpu, &req);
     ioreq_answer(slot, ioreq_perform(&server->device, &req));
     xenevtchn_notify(server->evtchn, port);
     return true;
@@ -173,7 +241,8 @@ static int listen_events(struct ioreq_server *server)
 
     server->wake =
         event_new(base, xenevtchn_fd(server->evtchn), EV_READ | EV_PERSIST, on_wake, server);
-    if (!server->wake || event_add(server->wake, NULL)) {
+    server->later = evtimer_new(base, on_later, server);
+    if (!server->wake || !server->later || event_add(server->wake, NULL)) {
         return -ENOMEM;
     }
     return 0;
@@ -318,32 +387,54 @@ static int map_mem_type(struct ioreq_server *server, bool on)
     return 0;
 }
 
-/* Length of the run of consecutive frames that gfn[0] begins. */
-static size_t run_of(const struct xengt_gfn *gfn, size_t n)
+/* A bit for each of at most 64 pages that are to be switched: not those that have to wait for it,
+ * or are still as they are to be. */
+static uint64_t due_of(struct ioreq_server *server, const struct xengt_gfn *gfn, size_t n, bool on)
 {
-    size_t run = 1;
+    uint64_t due = 0;
 
-    while (run < n && gfn[run].v == gfn[0].v + run) {
-        run++;
+    for (size_t i = 0; i < n; i++) {
+        bool now = on ? !held_pages_begin(&server->held, gfn[i].v)
+                      : held_pages_may_end(&server->held, gfn[i].v);
+        due |= (uint64_t)now << i;
     }
-    return run;
+    return due;
+}
+
+/* Consecutive frames in one call. A frame that is no RAM any more fails, the others do not. */
+static int switch_pages(struct ioreq_server *server, const struct xengt_gfn *gfn, size_t n, bool on)
+{
+    uint64_t due = due_of(server, gfn, n, on);
+    int rc = 0;
+
+    for (size_t i = 0, first = 0; i < n; i = first) {
+        while (first < n && due >> first & 1 && gfn[first].v == gfn[i].v + (first - i)) {
+            first++;
+        }
+        if (first == i) {
+            first++;
+        } else {
+            int failed = set_mem_type(server, on, gfn[i].v, first - i);
+            rc = failed ? failed : rc;
+        }
+    }
+    return rc;
 }
 
 int ioreq_server_track(struct ioreq_server *server, const struct xengt_gfn *gfn, size_t n, bool on)
 {
-    const struct ioreq_server_config *config = &server->config;
-    unsigned type = on ? HVMMEM_ioreq_server : HVMMEM_ram_rw;
     int rc = server->tracking ? 0 : map_mem_type(server, true);
 
     if (rc) {
         return rc;
     }
-    for (size_t i = 0, run; i < n; i += run) {
-        run = run_of(gfn + i, n - i);
-        if (xendevicemodel_set_mem_type(config->dmod, (domid_t)config->domain.domid, type, gfn[i].v,
-                                        (uint32_t)run)) {
-            rc = -errno; /* a frame that is no RAM any more; the others are as asked */
-        }
+    for (size_t done = 0, part; done < n; done += part) {
+        part = n - done < 64 ? n - done : 64;
+        int failed = switch_pages(server, gfn + done, part, on);
+        rc = failed ? failed : rc;
+    }
+    if (server->held.late_n) {
+        end_late(server);
     }
     return rc;
 }
@@ -360,6 +451,7 @@ int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t 
 void ioreq_server_silence(struct ioreq_server *server)
 {
     event_del(server->wake);
+    event_del(server->later);
 }
 
 static void store_in_memory(void *arg, uint64_t gpa, uint64_t value, unsigned size)
@@ -419,6 +511,9 @@ void ioreq_server_close(struct ioreq_server *server)
     }
     if (server->wake) {
         event_free(server->wake);
+    }
+    if (server->later) {
+        event_free(server->later);
     }
     abandon_requests(server);
     if (server->evtchn) {

@@ -16,9 +16,6 @@
 struct event_base;
 struct ioreq_server;
 
-/* vCPUs that have a slot in the one ioreq page; also Xen's limit for guests of this kind. */
-#define IOREQ_VCPUS_MAX 128u
-
 /* Handles and strings stay the caller's and outlive the server. */
 struct ioreq_server_config {
     struct event_base *base;

@@ -163,6 +163,7 @@ static void open_guest(struct rig *rig, unsigned i, const struct rig_options *op
         .xengt = rig->xg,
         .space = g->space,
         .gpu = &rig->gpu.base,
+        .track_after = 8,
         .tracker = {.track = options->never_tracked ? NULL : track},
         .lazy = g->lazy,
         .mappable = {i * window, window},

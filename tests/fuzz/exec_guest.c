@@ -126,6 +126,7 @@ static void open_vgpu(struct exec_guest *g, uint8_t flags)
         .xengt = g->xg,
         .space = g->space,
         .gpu = g->gpu,
+        .track_after = 2,
         .tracker = {.track = flags & EXEC_NO_TRACKER ? NULL : track, .arg = g},
         .lazy = g->lazy,
         .mappable = {LOW_FIRST, WINDOW},

@@ -289,6 +289,51 @@ static void op_reset(struct world_guest *g)
     }
 }
 
+/* The place of an entry that leads to a table, by chance the first or the last; none: no such. */
+#define NO_PLACE UINT32_MAX
+static uint32_t find_link(struct world_guest *g, uint64_t gfn)
+{
+    size_t count = sizeof(places) / sizeof(places[0]);
+    size_t first = world_random(g->world, (uint32_t)count);
+    const uint64_t *page = gfn < WORLD_PAGES ? world_page(g, gfn) : NULL;
+    for (size_t i = 0; page && i < count; i++) {
+        uint32_t at = places[(first + i) % count];
+        if ((page[at] & (1 | 1 << 7)) == 1) {
+            return at;
+        }
+    }
+    return NO_PLACE;
+}
+
+/* A table is used, and then taken out of the one above while the GPU remembers its entries. */
+static void op_unlink(struct world_guest *g)
+{
+    enum gpu_engine engine = world_random(g->world, GPU_ENGINES);
+    const struct gtt_root *root = &g->submitted[engine];
+    unsigned level = root->levels == 4 ? 4 : 2;
+    uint64_t gfn = root->pdp[0] / PAGE;
+    uint64_t page = 0;
+    if (!root->levels) {
+        return;
+    }
+    for (;; level--) {
+        uint32_t at = find_link(g, gfn);
+        if (at == NO_PLACE) {
+            return;
+        }
+        page = page << 9 | at;
+        uint64_t entry = gfn * PAGE + at * 8u;
+        gfn = (world_page(g, gfn)[at] & UINT64_C(0x3ffffffff000)) / PAGE;
+        if (level == 2) {
+            for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+                world_access(g, engine, page << 9 | places[i]);
+            }
+            world_store(g, entry, 0, 8);
+            return;
+        }
+    }
+}
+
 static void op_replace(struct world_guest *g)
 {
     struct world *w = g->world;
@@ -311,7 +356,7 @@ static const struct {
     {100, op_ggtt},   {10, op_ggtt_outside}, {30, op_announce},   {25, op_withdraw},
     {80, op_submit},  {40, op_finish},       {200, op_access},    {20, op_flush},
     {10, op_balloon}, {10, op_balloon_well}, {4, op_fail},        {10, op_expire},
-    {2, op_reset},    {1, op_replace},       {12, op_verify},
+    {20, op_unlink},  {2, op_reset},         {1, op_replace},     {12, op_verify},
 };
 
 void world_step(struct world *w)

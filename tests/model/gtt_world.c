@@ -170,6 +170,7 @@ static int open_guest(struct world_guest *g)
         .unmappable = g->window[1],
         .tables_max = w->config->tables_max,
         .oos_max = w->config->oos_max,
+        .track_after = 4,
         .track_all = w->config->track_all,
         .commit_each = w->config->commit_each,
     };

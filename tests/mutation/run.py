@@ -17,7 +17,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 TARGET = "tests/model/test_gtt_model"
-OPERATIONS = "60000"
+OPERATIONS = "30000"
 TIMEOUT = 240
 
 

@@ -84,6 +84,7 @@ static int setup(void **state)
         .tracker = {.track = track, .arg = f},
         .mappable = {0, 16},
         .oos_max = 4,
+        .track_after = 4,
     };
     assert_int_equal(gtt_create(&config, &f->gtt), 0);
     *state = f;

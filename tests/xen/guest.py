@@ -62,6 +62,6 @@ def guest_payload(xen_dir: Path, root: Path, kernel: Path, builddir: Path, tools
     image = _build_guest(root, find_one(builddir, "**/drm-test"))
     if tools:
         image += _build_tools(fetch_i915_tools(xen_dir))
-    path = xen_dir / "i915.cpio"
+    path = xen_dir / "guest-i915.cpio"
     replace(path, image)
     return [(kernel, "/opt/xengt/linux"), (path, "/opt/xengt/i915.cpio")]

@@ -54,6 +54,7 @@ int world_open(struct world *world, const struct world_options *options)
             .unmappable_pages = options->unmappable_pages ? options->unmappable_pages : 16384,
             .space = options->space,
             .gtt_mode = options->gtt_mode,
+            .track_after = options->track_after,
         };
         ret = server_create(&config, &world->server);
     }

@@ -28,6 +28,7 @@ struct world_options {
     uint32_t mappable_pages;
     uint32_t unmappable_pages;
     enum server_gtt_mode gtt_mode;
+    uint32_t track_after;
     uint32_t window_pages; /* of the library; 0: its own choice */
     bool mute;             /* nobody hears what guests say, or why there is no world */
     uint32_t gtt_entries;  /* of the GPU; fewer make a faster world */

@@ -3,7 +3,7 @@
 # boots: pvh-amd pvh-intel
 # timeout: 800
 
-check "xengtd starts" xengtd_start --dma cpu
+check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "hammered, quiet, and hammered again" vgpu_steps hammer "hammer rounds=8 stores=300 entries=64" 400
 check "the table was tracked in between" vgpu_stat_is hammer ppgtt.track_calls -ge 6
 check "most of the stores were not trapped" vgpu_stat_is hammer ppgtt.table_writes -lt 200

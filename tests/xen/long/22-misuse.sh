@@ -13,7 +13,7 @@ fails_safe() {
     xengt-ctl verify "$1"
 }
 
-check "xengtd starts" xengtd_start --dma cpu
+check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "entries that point nowhere, large pages, loops, pages with many uses" \
     vgpu_steps bad "ppbad+pphuge+pploops+ppuses" 400
 check "frames that are no RAM became scratch" vgpu_stat_is bad gtt.map_failures -gt 0

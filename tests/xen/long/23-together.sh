@@ -3,7 +3,7 @@
 # boots: pvh-amd pvh-intel
 # timeout: 900
 
-check "xengtd starts" xengtd_start --dma cpu
+check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "a guest waits with its vGPU" vgpu_create one "tables+pprepoint mib=16 part=8 steps=1" mem=64
 check "another one" vgpu_create two "hammer+ppshare+ppbad rounds=4 entries=64 steps=1"
 guest_unpause one
@@ -14,7 +14,7 @@ guest_destroy two
 check "no zombies" no_zombies
 check "xengtd ends in order" xengtd_stop
 
-check "xengtd starts with the edu device" xengtd_start --dma edu
+check "xengtd starts with the edu device" xengtd_start --dma edu --track-after 2
 iommu_mark
 check "blits by page tables, with real DMA" vgpu_steps edu "ppuses" 300
 check_iommu_quiet "the IOMMU had nothing to stop"

@@ -7,7 +7,7 @@ detached() {
     ! xengt-ctl list | grep -q "$1"
 }
 
-check "xengtd starts" xengtd_start --dma cpu
+check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "a guest holds its tables" vgpu_create doomed pphold
 guest_unpause doomed
 check "after it used them" guest_expect doomed "holding" 200
@@ -31,7 +31,7 @@ guest_unpause alive
 check "has used them" guest_expect alive "^step tables are trapped" 200
 step_go alive
 kill -KILL "$xengtd_pid"
-check "xengtd is killed and starts again" xengtd_start --dma cpu
+check "xengtd is killed and starts again" xengtd_start --dma cpu --track-after 2
 check "the guest goes on" guest_expect alive "^alive" 200
 note "$(guest_log "$alive_domid" | grep 'stores in')"
 check "it gets a vGPU again" xengt-ctl attach alive

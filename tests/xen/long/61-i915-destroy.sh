@@ -16,7 +16,7 @@ beats_on() {
     [ "$(beats)" -gt "$1" ]
 }
 
-check "xengtd starts" xengtd_start --dma cpu --lazy-ggtt true
+check "xengtd starts" xengtd_start --dma cpu --track-after 2 --lazy-ggtt true
 check "two Linux guests wait" eval \
     'linux_create doomed load,test:load && linux_create other beat,load,test:copy,test:load'
 guest_unpause doomed
@@ -33,7 +33,7 @@ note "tables of other: $(vgpu_stat other ppgtt.tables), stores trapped: $(vgpu_s
 
 kill -KILL "$xengtd_pid"
 wait "$xengtd_pid"
-check "xengtd is killed, and starts again" xengtd_start --dma cpu
+check "xengtd is killed, and starts again" xengtd_start --dma cpu --track-after 2
 check "it has released what it finds" grep -q "ioreq server .* of a killed xengtd is released" /run/xengtd.log
 _beats=$(beats)
 check "the other's CPU goes on, with the pages that were tracked" wait_until 60 beats_on $((_beats + 2))

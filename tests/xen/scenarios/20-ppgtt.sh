@@ -4,7 +4,7 @@
 # boots: pvh-amd pvh-intel
 # timeout: 900
 
-check "xengtd starts" xengtd_start --dma cpu
+check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "tables over 64 MiB" vgpu_steps tables "tables mib=64 part=16" 400 mem=128
 note "64 MiB: $(vgpu_stat tables mappings.map_calls) map hypercalls," \
     "$(vgpu_stat tables access.ioreqs) ioreqs, $(vgpu_stat tables ppgtt.track_calls) of tracking"
