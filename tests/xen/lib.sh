@@ -247,11 +247,12 @@ _xengtd_answers() {
     xengt-ctl list >/dev/null 2>&1
 }
 
-# xengtd_start [OPTION...]: until it answers; its log is /run/xengtd.log.
+# xengtd_start [OPTION...]: until it answers; its log is /run/xengtd.log. Unless an option says
+# otherwise stores into the global GTT are trapped, so that scenarios can count them.
 xengtd_start() {
-    xengtd "$@" >/run/xengtd.log 2>&1 &
+    xengtd --lazy-ggtt false "$@" >/run/xengtd.log 2>&1 &
     xengtd_pid=$!
-    wait_until 10 _xengtd_answers && return 0
+    wait_until 30 _xengtd_answers && return 0
     cat /run/xengtd.log
     return 1
 }

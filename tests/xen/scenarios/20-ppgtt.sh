@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest with page tables of its own: built over 64 MiB, re-pointed, shared, reused as data and as
 # other tables. The GPU copies by them in each state, and they are verified at each step.
-# boots: pvh-amd pvh-intel
+# boots: pvh-amd
 # timeout: 900
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2

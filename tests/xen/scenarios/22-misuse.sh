@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Page tables that make no sense. What is right goes on; what cannot is the guest's own failsafe.
-# boots: pvh-amd
+# boots: pvh-intel
 # timeout: 900
 
 # fails_safe NAME "CASE" REGEX: the guest lives, its vGPU does not, and says why.
@@ -20,7 +20,7 @@ check "frames that are no RAM became scratch" vgpu_stat_is bad gtt.map_failures 
 check "tables that are no RAM were noticed" vgpu_stat_is bad ppgtt.bad_tables -gt 0
 guest_destroy bad
 check "pages and tables given back, roots destroyed too often, a GGTT cleared without a flush" \
-    vgpu_steps gone "ppballoon+ppnotify+ggttclear entries=3000" 300
+    vgpu_steps gone "ppballoon+ppnotify+ggttclear entries=800" 300
 guest_destroy gone
 check "a root beyond the memory" fails_safe noroot ppnoroot "not in the guest's memory"
 check "a root that is no page" fails_safe oddroot ppoddroot "no root of a PPGTT"
