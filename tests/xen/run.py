@@ -236,12 +236,15 @@ def follow(command, session):
         process.wait()
 
 
-def run_scenarios(args, scenarios):
-    """Boot and run them; once more with what is left if the emulator was at fault."""
+def run_scenarios(args, scenarios, kind):
+    """Boot and run them; once more with what is left if the emulator was at fault.
+
+    Returns the last session, of that kind.
+    """
     tap = Tap()
     for boots_left in (1, 0):
         command, console_log = build_machine(args, scenarios, args.builddir / "xen")
-        session = Session(scenarios, tap, console_log)
+        session = kind(scenarios, tap, console_log)
         reason = follow(command, session)
         if not reason:
             break
@@ -252,7 +255,7 @@ def run_scenarios(args, scenarios):
         tap.comment(f"{reason}: dom0's kernel was interrupted where it had forbidden it, which is "
                     f"the emulator's fault; again from {scenarios[0].name} on")
         console_log.rename(console_log.with_suffix(".fault.log"))
-    return tap.finish()
+    return session
 
 
 def is_emulators_fault(console_log):
@@ -365,19 +368,14 @@ def main():
     args.builddir = args.builddir.resolve()
     try:
         scenarios = choose_scenarios(args)
-        if not args.interactive and not args.command:
-            return run_scenarios(args, scenarios)
-        command, console_log = build_machine(args, scenarios, args.builddir / "xen")
+        if args.interactive:
+            return interact(build_machine(args, scenarios, args.builddir / "xen")[0])
+        if args.command:
+            return run_scenarios(args, scenarios, CommandSession).status
+        return run_scenarios(args, scenarios, Session).tap.finish()
     except (FetchError, ImageError) as error:
         print(f"Bail out! {error}", flush=True)
         return 1
-    if args.interactive:
-        return interact(command)
-    session = CommandSession(scenarios, Tap(), console_log)
-    reason = follow(command, session)
-    if reason:
-        session.stopped(reason)
-    return session.status
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "a guest waits with its vGPU" vgpu_create one "tables+pprepoint mib=8 part=4 steps=1" mem=64
-check "another one" vgpu_create two "hammer+ppshare+ppbad rounds=2 entries=32 steps=1"
+check "another one" vgpu_create two "hammer+ppshare+ppbad rounds=2 stores=100 entries=64 steps=1"
 guest_unpause one
 guest_unpause two
 check "both go through all their states" steps_follow 500 one two
