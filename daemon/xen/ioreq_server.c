@@ -145,8 +145,8 @@ static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
 }
 
 /*
- * Ports left over when the budget is used up keep the descriptor readable. A vCPU has one request at a
- * time: to ask once more when each had its turn would be a system call for nothing.
+ * Ports left over when the budget is used up keep the descriptor readable. A vCPU has one request
+ * at a time: to ask once more when each had its turn would be a system call for nothing.
  */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
