@@ -144,10 +144,7 @@ static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
     return true;
 }
 
-/*
- * Ports left over when the budget is used up keep the descriptor readable. A vCPU has one request
- * at a time: to ask once more when each had its turn would be a system call for nothing.
- */
+/* Ports left over when the budget is used up keep the descriptor readable. */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct ioreq_server *server = arg;
@@ -155,7 +152,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    for (unsigned i = 0; i < REQUESTS_PER_WAKE && i < server->bound; i++) {
+    for (unsigned i = 0; i < REQUESTS_PER_WAKE; i++) {
         xenevtchn_port_or_error_t port = xenevtchn_pending(server->evtchn);
 
         if (port < 0) {
