@@ -38,7 +38,7 @@ static json *cmd_attach(struct server *server, const struct request *request, ch
 {
     struct server_vgpu_info info;
 
-    if (server_attach_type(server, request->domain, request->type, &info, error, ERROR_MAX)) {
+    if (server_attach(server, request->domain, request->type, &info, error, ERROR_MAX)) {
         return NULL;
     }
     return document_guest(&info);

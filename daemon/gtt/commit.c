@@ -128,8 +128,7 @@ static void make_links(struct gtt *gtt, struct gtt_change *c, const uint64_t *no
             spt_link(c->spt, c->child);
         }
         if (old != scratch) {
-            uint64_t table = gtt_entry_frame(&gtt_gen8[GTT_PDE], old);
-            struct spt *child = spt_of_table(gtt, (uint32_t)table);
+            struct spt *child = spt_of_entry(gtt, old);
             spt_unlink(c->spt, child);
             gtt->batch.old_child[p->children++] = child;
         }

@@ -228,15 +228,14 @@ static void release_entries(struct gtt *gtt, const struct spt *spt, const uint64
     struct xengt_bfn frame[GPU_TABLE_ENTRIES];
     uint32_t frames = 0;
     for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
-        uint64_t number = gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], entry[i]);
         gtt->stats.scratch -= bit_get(spt->failed, i);
         if (entry[i] == scratch) {
             continue;
         }
         if (level == 1) {
-            frame[frames++] = (struct xengt_bfn){number};
+            frame[frames++] = gtt_entry_bfn(&gtt_gen8[GTT_PTE_4K], entry[i]);
         } else {
-            struct spt *child = spt_of_table(gtt, (uint32_t)number);
+            struct spt *child = spt_of_entry(gtt, entry[i]);
             spt_unlink(spt, child);
             spt_put(gtt, child);
         }

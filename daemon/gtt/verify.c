@@ -89,13 +89,12 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
     unsigned level = spt_level(spt->kind);
     uint64_t pte = gpu_read_pte(gtt->cfg.gpu, spt->table, i);
     bool scratch = pte == gtt_scratch_entry(gtt, level);
-    uint64_t frame = gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], pte);
     f->scratch += bit_get(spt->failed, i);
     if (scratch && level > 1) {
         return;
     }
     if (level > 1) {
-        struct spt *child = spt_of_table(gtt, (uint32_t)frame);
+        struct spt *child = spt_of_entry(gtt, pte);
         if (!child || spt_level(child->kind) != level - 1) {
             find(f, "table 0x%" PRIx64 " entry %u: points to no table of level %u", spt->gfn.v, i,
                  level - 1);
@@ -107,7 +106,7 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
     }
     check_against_guest(f, spt, i, scratch);
     if (!scratch) {
-        use_frame(f, frame);
+        use_frame(f, gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], pte));
         f->present++;
     }
 }

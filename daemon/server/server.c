@@ -228,8 +228,8 @@ static int check_attach(struct server *server, const char *domain, struct server
     return 0;
 }
 
-int server_attach_type(struct server *server, const char *domain, const char *type,
-                       struct server_vgpu_info *info, char *error, size_t error_size)
+int server_attach(struct server *server, const char *domain, const char *type,
+                  struct server_vgpu_info *info, char *error, size_t error_size)
 {
     struct xengt *xg = server->config.xengt;
     struct server_guest *guest = calloc(1, sizeof(*guest));
@@ -269,12 +269,6 @@ int server_attach_type(struct server *server, const char *domain, const char *ty
 out_free:
     free(guest);
     return rc;
-}
-
-int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
-                  char *error, size_t error_size)
-{
-    return server_attach_type(server, domain, NULL, info, error, error_size);
 }
 
 int server_detach(struct server *server, const char *domain, char *error, size_t error_size)

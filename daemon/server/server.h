@@ -77,11 +77,9 @@ void server_destroy(struct server *server); /* detaches every guest */
  * domain is a name or a decimal domid in each of these. On failure error gets one line that
  * names the domain and what is wrong with it.
  */
-int server_attach(struct server *server, const char *domain, struct server_vgpu_info *info,
-                  char *error, size_t error_size);
-/* A vGPU of a type by its name; NULL: the default, as server_attach() gives. */
-int server_attach_type(struct server *server, const char *domain, const char *type,
-                       struct server_vgpu_info *info, char *error, size_t error_size);
+/* type: its name; NULL: the default. */
+int server_attach(struct server *server, const char *domain, const char *type,
+                  struct server_vgpu_info *info, char *error, size_t error_size);
 int server_detach(struct server *server, const char *domain, char *error, size_t error_size);
 int server_pause(struct server *server, const char *domain, bool paused, char *error,
                  size_t error_size);

@@ -102,14 +102,15 @@ static void note_request(struct ioreq_server *server, unsigned vcpu, const struc
 {
     uint64_t first, last;
 
+    if (!server->tracking) {
+        return; /* no store has come from a tracked page, and none is held */
+    }
     if (ioreq_is_tracked_store(&server->device, req, &first, &last)) {
         held_pages_store(&server->held, vcpu, first >> XENGT_PAGE_SHIFT, last >> XENGT_PAGE_SHIFT);
     } else {
         held_pages_other(&server->held, vcpu);
     }
-    if (server->held.late_n) {
-        end_late(server);
-    }
+    end_late(server);
 }
 
 /* --- serving ------------------------------------------------------------------------------ */
@@ -433,9 +434,7 @@ int ioreq_server_track(struct ioreq_server *server, const struct xengt_gfn *gfn,
         int failed = switch_pages(server, gfn + done, part, on);
         rc = failed ? failed : rc;
     }
-    if (server->held.late_n) {
-        end_late(server);
-    }
+    end_late(server);
     return rc;
 }
 

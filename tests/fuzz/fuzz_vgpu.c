@@ -183,7 +183,7 @@ static void attach(struct fuzz *f, unsigned i)
 {
     struct guest *g = &f->guest[i];
     char error[256] = "";
-    if (g->domid && !server_attach(f->world.server, names[i], NULL, error, sizeof(error))) {
+    if (g->domid && !server_attach(f->world.server, names[i], NULL, NULL, error, sizeof(error))) {
         REQUIRE(!g->attached, "attached twice");
         g->attached = true;
         learn_windows(f, g);
@@ -290,7 +290,8 @@ static bool open_world(struct fuzz *f, uint8_t flags)
     world_stranger(&f->world, "stranger", 8, PATTERN, &f->stranger);
     world_stranger(&f->world, "bystander", 8, PATTERN, &f->bystander);
     bystander.domid = f->bystander;
-    REQUIRE(!server_attach(f->world.server, "bystander", NULL, error, sizeof(error)), "%s", error);
+    REQUIRE(!server_attach(f->world.server, "bystander", NULL, NULL, error, sizeof(error)), "%s",
+            error);
     learn_windows(f, &bystander);
     for (uint32_t i = 0; i < 8; i++) {
         mmio_write(f, &bystander, GTT + (bystander.low + i) * 8, i << 12 | 1, 8);

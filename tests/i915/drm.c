@@ -145,25 +145,28 @@ void emit_store(struct batch *batch, const struct bo *bo, uint32_t offset, uint3
     emit(batch, value);
 }
 
+/* What all blits begin with: from the buffer's first pixel on, all of each row. */
+static void emit_rectangle(struct batch *batch, uint32_t command, uint32_t rop, const struct bo *to,
+                           uint32_t pitch, uint32_t rows)
+{
+    emit(batch, command);
+    emit(batch, BR13_32BPP | rop | pitch);
+    emit(batch, 0);
+    emit(batch, rows << 16 | pitch / 4);
+    emit_address(batch, to, 0, true);
+}
+
 void emit_fill(struct batch *batch, const struct bo *bo, uint32_t pitch, uint32_t rows,
                uint32_t colour)
 {
-    emit(batch, XY_COLOR_BLT);
-    emit(batch, BR13_32BPP | BR13_ROP_PATTERN | pitch);
-    emit(batch, 0);
-    emit(batch, rows << 16 | pitch / 4);
-    emit_address(batch, bo, 0, true);
+    emit_rectangle(batch, XY_COLOR_BLT, BR13_ROP_PATTERN, bo, pitch, rows);
     emit(batch, colour);
 }
 
 void emit_copy(struct batch *batch, const struct bo *to, const struct bo *from, uint32_t pitch,
                uint32_t rows)
 {
-    emit(batch, XY_SRC_COPY_BLT);
-    emit(batch, BR13_32BPP | BR13_ROP_COPY | pitch);
-    emit(batch, 0);
-    emit(batch, rows << 16 | pitch / 4);
-    emit_address(batch, to, 0, true);
+    emit_rectangle(batch, XY_SRC_COPY_BLT, BR13_ROP_COPY, to, pitch, rows);
     emit(batch, 0);
     emit(batch, pitch);
     emit_address(batch, from, 0, false);

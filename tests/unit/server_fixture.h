@@ -125,13 +125,26 @@ static inline uint32_t new_domain(struct fixture *f, const char *name)
     return domid;
 }
 
-static inline void attach(struct fixture *f, const char *domain, struct server_vgpu_info *info)
+static inline void attach_type(struct fixture *f, const char *domain, const char *type,
+                               struct server_vgpu_info *info)
 {
-    int rc = server_attach(f->server, domain, info, f->error, sizeof(f->error));
+    int rc = server_attach(f->server, domain, type, info, f->error, sizeof(f->error));
 
     if (rc) {
         fail_msg("%s", f->error);
     }
+}
+
+static inline void attach(struct fixture *f, const char *domain, struct server_vgpu_info *info)
+{
+    attach_type(f, domain, NULL, info);
+}
+
+/* A new domain, attached. */
+static inline void new_guest(struct fixture *f, const char *name, struct server_vgpu_info *info)
+{
+    new_domain(f, name);
+    attach(f, name, info);
 }
 
 static inline void assert_attach_fails(struct fixture *f, const char *domain, int rc,
@@ -139,7 +152,7 @@ static inline void assert_attach_fails(struct fixture *f, const char *domain, in
 {
     struct server_vgpu_info info;
 
-    assert_int_equal(server_attach(f->server, domain, &info, f->error, sizeof(f->error)), rc);
+    assert_int_equal(server_attach(f->server, domain, NULL, &info, f->error, sizeof(f->error)), rc);
     if (!strstr(f->error, part) || strchr(f->error, '\n')) {
         fail_msg("\"%s\" does not say \"%s\"", f->error, part);
     }

@@ -48,8 +48,8 @@ static void fill(const struct server *server, struct server_vgpu_info *info)
         .domid = 5, .id = 1, .name = "web", .paused = server->paused, .type = server->type};
 }
 
-int server_attach_type(struct server *server, const char *domain, const char *type,
-                       struct server_vgpu_info *info, char *error, size_t error_size)
+int server_attach(struct server *server, const char *domain, const char *type,
+                  struct server_vgpu_info *info, char *error, size_t error_size)
 {
     if (strcmp(domain, "web") != 0) {
         snprintf(error, error_size, "domain '%s': no such domain", domain);

@@ -74,8 +74,7 @@ static void test_attach_twice(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     assert_attach_fails(f, "web", -EEXIST, "has a vGPU already");
     refresh(f, "web", &info); /* it is as it was */
 }
@@ -103,8 +102,7 @@ static void test_windows(void **state)
 
     for (unsigned i = 0; i < SERVER_VGPUS_MAX; i++) {
         snprintf(name, sizeof(name), "vm%u", i);
-        new_domain(f, name);
-        attach(f, name, &infos[i]);
+        new_guest(f, name, &infos[i]);
         for (int part = 0; part < 2; part++) {
             struct gpu_range range = part ? infos[i].unmappable : infos[i].mappable;
 
@@ -167,8 +165,7 @@ static void test_mappings(void **state)
     struct server_vgpu_info info;
     struct seen seen = {0};
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     guest_maps(f, &info, 16, 8);
     refresh(f, "web", &info);
     assert_int_equal(info.gtt.present, 8);
@@ -187,8 +184,7 @@ static void test_layout_change_is_heard(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     assert_int_equal(xengt_sim_balloon_out(f->sim, info.domid, (struct xengt_gfn){40}), 0);
     refresh(f, "web", &info);
     assert_int_equal(info.host.invalidates, 1);
@@ -215,8 +211,7 @@ static void test_pause(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     assert_int_equal(server_pause(f->server, "web", true, f->error, sizeof(f->error)), 0);
     refresh(f, "web", &info);
     assert_true(info.paused);
@@ -231,8 +226,7 @@ static void test_kept_mappings_expire(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     guest_maps(f, &info, 16, 8);
     guest_clears(f, &info, 8);
     refresh(f, "web", &info);
@@ -263,8 +257,7 @@ static void test_pci_functions(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     assert_int_equal(config_read(f, info.domid, 0), 0x16168086);
     assert_int_equal(host_sim_pci_read(f->host, info.domid, 0, 0, 4), 0x12378086);
     host_sim_pci_write(f->host, info.domid, 0, 0x48, 0xffffffff, 4);
@@ -280,8 +273,7 @@ static void test_bars_move(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
     config_write(f, info.domid, 0x04, 0);
     assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
@@ -306,8 +298,7 @@ static void test_bar_over_ram(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     config_write(f, info.domid, 0x18, 0);
     config_write(f, info.domid, 0x1c, 0);
     config_write(f, info.domid, 0x14, 0);
@@ -322,8 +313,7 @@ static void test_function_level_reset(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     guest_maps(f, &info, 16, 8);
     reg_write(f, info.domid, 0x2044, 0x5a5a);
     config_write(f, info.domid, 0xa8, 1);
@@ -364,8 +354,7 @@ static void test_interrupt(void **state)
     uint64_t address;
     uint32_t data;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     config_write(f, info.domid, MSI_CAP + 4, 0xfee00000);
     config_write(f, info.domid, MSI_CAP + 8, 0x4021);
     config_write(f, info.domid, MSI_CAP, 1u << 16);
@@ -386,8 +375,7 @@ static void test_no_interrupt_unasked(void **state)
     uint64_t address;
     uint32_t data;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     submit_interrupt(f, &info);
     assert_false(host_sim_interrupt(f->host, info.domid, &address, &data));
     assert_true(reg_read(f, info.domid, MMIO_BASE, MASTER_IRQ) &
@@ -410,8 +398,7 @@ static void test_tracked_stores(void **state)
     struct server_vgpu_info info;
     uint64_t before;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     host_sim_guest_store(f->host, info.domid, 100 << 12, 0x1111, 8);
     assert_int_equal(word_of(f, info.domid, 100, 0), 0x1111);
     host_sim_guest_store(f->host, info.domid, 100 << 12, 0, 8);
@@ -444,8 +431,7 @@ static void test_lazy_ggtt(void **state)
     struct server_vgpu_info info;
     uint64_t before;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     before = info.host.ioreqs;
     guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
     refresh(f, "web", &info);
@@ -465,8 +451,7 @@ static void test_lazy_ggtt_moves(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 1);
     config_write(f, info.domid, 0x14, elsewhere >> 32);
     config_write(f, info.domid, 0x10, (uint32_t)elsewhere);
@@ -484,8 +469,7 @@ static void test_death_releases_everything(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     guest_maps(f, &info, 16, 32);
     assert_int_equal(xengt_sim_domain_destroy(f->sim, info.domid), 0);
     assert_true(xengt_sim_domain_is_zombie(f->sim, info.domid));
@@ -503,14 +487,12 @@ static void test_same_name_again(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info first, second;
 
-    new_domain(f, "web");
-    attach(f, "web", &first);
+    new_guest(f, "web", &first);
     guest_maps(f, &first, 16, 4);
     assert_int_equal(xengt_sim_domain_destroy(f->sim, first.domid), 0);
     host_sim_notice_deaths(f->host);
     server_turn(f->server);
-    new_domain(f, "web");
-    attach(f, "web", &second);
+    new_guest(f, "web", &second);
     assert_int_not_equal(first.domid, second.domid);
     guest_maps(f, &second, 16, 4);
     assert_int_equal(server_verify(f->server, "web", f->error, sizeof(f->error)), 0);
@@ -550,8 +532,7 @@ static void test_loop_does_the_turns(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
     run_loop(f, 300);
     refresh(f, "web", &info);
@@ -569,8 +550,7 @@ static void test_loop_falls_asleep(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info info;
 
-    new_domain(f, "web");
-    attach(f, "web", &info);
+    new_guest(f, "web", &info);
     guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
     event_base_dispatch(f->base);
     guest_stores(f, &info, 0, 0, 8);

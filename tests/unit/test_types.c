@@ -17,13 +17,11 @@ static int setup_large(void **state)
     return setup_like(state, (struct fixture){.gtt_entries = 1u << 20});
 }
 
-static void attach_type(struct fixture *f, const char *domain, const char *type,
-                        struct server_vgpu_info *info)
+static void new_guest_of(struct fixture *f, const char *domain, const char *type,
+                         struct server_vgpu_info *info)
 {
     new_domain(f, domain);
-    if (server_attach_type(f->server, domain, type, info, f->error, sizeof(f->error))) {
-        fail_msg("%s", f->error);
-    }
+    attach_type(f, domain, type, info);
 }
 
 static void assert_refused(struct fixture *f, const char *domain, const char *type, int rc,
@@ -31,8 +29,7 @@ static void assert_refused(struct fixture *f, const char *domain, const char *ty
 {
     struct server_vgpu_info info;
 
-    assert_int_equal(server_attach_type(f->server, domain, type, &info, f->error, sizeof(f->error)),
-                     rc);
+    assert_int_equal(server_attach(f->server, domain, type, &info, f->error, sizeof(f->error)), rc);
     assert_string_equal(f->error, text);
     assert_int_equal(server_info(f->server, domain, &info, f->error, sizeof(f->error)), -ENOENT);
 }
@@ -57,8 +54,8 @@ static void test_guest_sees_its_type(void **state)
     struct server_vgpu_info first, second;
     uint32_t regs[4];
 
-    attach_type(f, "first", "GVTg_V4_8", &first);
-    attach_type(f, "second", "GVTg_V4_4", &second);
+    new_guest_of(f, "first", "GVTg_V4_8", &first);
+    new_guest_of(f, "second", "GVTg_V4_4", &second);
     assert_string_equal(second.type->name, "GVTg_V4_4");
     for (unsigned i = 0; i < 4; i++) {
         regs[i] = reg_read(f, second.domid, MMIO_BASE, PVINFO_MAPPABLE + 4 * i);
@@ -82,7 +79,7 @@ static void test_default(void **state)
     struct server_vgpu_info info;
     unsigned presets = 0;
 
-    attach_type(f, "web", NULL, &info);
+    new_guest_of(f, "web", NULL, &info);
     assert_string_equal(info.type->name, "custom");
     for (unsigned i = 0; server_type(f->server, i, &type); i++) {
         presets += type.preset;
@@ -112,20 +109,20 @@ static void test_no_room(void **state)
     struct server_vgpu_info info;
     uint32_t domid;
 
-    attach_type(f, "a", "GVTg_V4_2", &info);
+    new_guest_of(f, "a", "GVTg_V4_2", &info);
     new_domain(f, "b");
     assert_refused(f, "b", "GVTg_V4_1", -ENOSPC,
                    "domain 'b' (2): no room for GVTg_V4_1, which wants 512 MiB mappable (256 free "
                    "in one piece); there is room for GVTg_V4_2, GVTg_V4_4, GVTg_V4_8, custom");
-    attach_type(f, "c", "GVTg_V4_2", &info);
+    new_guest_of(f, "c", "GVTg_V4_2", &info);
     assert_refused(f, "b", "GVTg_V4_1", -ENOSPC,
                    "domain 'b' (2): no room for GVTg_V4_1, which wants 512 MiB mappable (0 free in "
                    "one piece), 2048 MiB unmappable (1536 free in one piece); detach a guest "
                    "first");
     assert_int_equal(xengt_target_list(f->xg, &domid, 1), 2);
     assert_int_equal(server_detach(f->server, "a", f->error, sizeof(f->error)), 0);
-    assert_int_equal(
-        server_attach_type(f->server, "b", "GVTg_V4_4", &info, f->error, sizeof(f->error)), 0);
+    assert_int_equal(server_attach(f->server, "b", "GVTg_V4_4", &info, f->error, sizeof(f->error)),
+                     0);
     assert_int_equal(info.mappable.first, 0);
 }
 
@@ -138,7 +135,7 @@ static void test_no_fences(void **state)
 
     for (unsigned i = 0; i < 15; i++) {
         snprintf(name, sizeof(name), "vm%u", i);
-        attach_type(f, name, "custom", &info);
+        new_guest_of(f, name, "custom", &info);
     }
     new_domain(f, "more");
     assert_refused(
@@ -150,7 +147,7 @@ static void test_no_fences(void **state)
     assert_int_equal(server_detach(f->server, "vm7", f->error, sizeof(f->error)), 0);
     assert_int_equal(available(f, "GVTg_V4_8"), 1);
     assert_int_equal(
-        server_attach_type(f->server, "more", "GVTg_V4_8", &info, f->error, sizeof(f->error)), 0);
+        server_attach(f->server, "more", "GVTg_V4_8", &info, f->error, sizeof(f->error)), 0);
     assert_int_equal(info.id, 8); /* the number of the one that went */
 }
 
@@ -160,10 +157,10 @@ static void test_next_owner_finds_scratch(void **state)
     struct fixture *f = *state;
     struct server_vgpu_info first, second;
 
-    attach_type(f, "first", "GVTg_V4_4", &first);
+    new_guest_of(f, "first", "GVTg_V4_4", &first);
     guest_maps(f, &first, 16, 8);
     assert_int_equal(server_detach(f->server, "first", f->error, sizeof(f->error)), 0);
-    attach_type(f, "second", "GVTg_V4_8", &second);
+    new_guest_of(f, "second", "GVTg_V4_8", &second);
     assert_int_equal(second.mappable.first, first.mappable.first);
     assert_int_equal(server_verify(f->server, "second", f->error, sizeof(f->error)), 0);
     for (uint32_t i = 0; i < 8; i++) {
@@ -202,8 +199,8 @@ static void test_weights_reach_the_gpu(void **state)
     struct server_vgpu_info heavy, light;
     uint64_t before[2];
 
-    attach_type(f, "heavy", "GVTg_V4_2", &heavy);
-    attach_type(f, "light", "GVTg_V4_8", &light);
+    new_guest_of(f, "heavy", "GVTg_V4_2", &heavy);
+    new_guest_of(f, "light", "GVTg_V4_8", &light);
     hang(f, &heavy);
     hang(f, &light);
     before[0] = commands_of(f, "heavy");

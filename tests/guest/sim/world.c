@@ -89,7 +89,7 @@ int world_guest(struct world *world, const char *name, uint32_t pages, uint32_t 
         return ret;
     }
     char error[256];
-    ret = server_attach(world->server, name, NULL, error, sizeof(error));
+    ret = server_attach(world->server, name, NULL, NULL, error, sizeof(error));
     if (ret && !world->mute) {
         fprintf(stderr, "world: %s\n", error);
     }
