@@ -33,11 +33,11 @@ class Boot:
     counted: bool = False
     dom0_options: str = ""
 
-    def qemu_command(self, xen: Path, kernel: Path, initramfs: Path, console_log: Path):
+    def qemu_command(self, emulator, xen: Path, kernel: Path, initramfs: Path,
+                     console_log: Path):
         """com1 is Xen's console, kept in a file; com2 is the harness's own channel, on stdio.
 
-        One CPU: with two, TCG's threads now and then froze the machine or made dom0 triple-fault,
-        on a busy host; and two boots side by side are done sooner than two CPUs for one.
+        One CPU: two boots side by side are done sooner than two CPUs for one.
 
         counted: time goes by the instructions executed, and not at all while the CPU halts. A driver
         that gives its device 200 ms to answer gives it as much work then on any host, however busy.
@@ -49,7 +49,7 @@ class Boot:
         if self.counted:
             accel = ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off"]
         return [
-            "qemu-system-x86_64", *accel,
+            *emulator, *accel,
             "-M", "q35,kernel-irqchip=split", "-smp", "1", "-m", "3072",
             "-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot",
             "-cpu", self.cpu, "-device", *self.iommu,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boots import BOOTS, iommu_log
+from emulator import emulator
 from fetch import FetchError, fetch
 from guest import guest_payload
 from image import ImageError, build_initramfs, prepare
@@ -237,35 +238,13 @@ def follow(command, session):
 
 
 def run_scenarios(args, scenarios, kind):
-    """Boot and run them; once more with what is left if the emulator was at fault.
-
-    Returns the last session, of that kind.
-    """
-    tap = Tap()
-    for boots_left in (1, 0):
-        command, console_log = build_machine(args, scenarios, args.builddir / "xen")
-        session = kind(scenarios, tap, console_log)
-        reason = follow(command, session)
-        if not reason:
-            break
-        if not boots_left or not is_emulators_fault(console_log):
-            session.stopped(reason)
-            break
-        scenarios = [session.current] * (session.current is not None) + session.waiting
-        tap.comment(f"{reason}: dom0's kernel was interrupted where it had forbidden it, which is "
-                    f"the emulator's fault; again from {scenarios[0].name} on")
-        console_log.rename(console_log.with_suffix(".fault.log"))
+    """Boot and run them; returns the session, of that kind."""
+    command, console_log = build_machine(args, scenarios, args.builddir / "xen")
+    session = kind(scenarios, Tap(), console_log)
+    reason = follow(command, session)
+    if reason:
+        session.stopped(reason)
     return session
-
-
-def is_emulators_fault(console_log):
-    """Was dom0's kernel interrupted in its entry code, where interrupts are off?
-
-    No CPU does that. QEMU's emulated SVM does, on a busy host, once in some dozens of boots; the
-    entry code then takes the user's GS for its own, and faults until its stack is full.
-    """
-    text = console_log.read_text(errors="replace")
-    return "BUG: ENTRY_TRAMPOLINE stack guard page was hit" in text
 
 
 def interact(command):
@@ -345,6 +324,7 @@ def build_machine(args, scenarios, xen_dir: Path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         root = fetch(xen_dir)
         xen, kernel, base = prepare(xen_dir, root)
+        qemu = emulator(xen_dir)
         needs = {need for scenario in scenarios for need in scenario.needs}
         guest = []
         if needs:
@@ -359,7 +339,8 @@ def build_machine(args, scenarios, xen_dir: Path):
     payload += [*args.payload, *guest, *products(args.builddir)]
     initramfs = xen_dir / f"{args.boot}.cpio"
     build_initramfs(initramfs, base, root, payload)
-    return BOOTS[args.boot].qemu_command(xen, kernel, initramfs, console_log), console_log
+    command = BOOTS[args.boot].qemu_command(qemu, xen, kernel, initramfs, console_log)
+    return command, console_log
 
 
 def main():
