@@ -62,6 +62,7 @@ static struct ioreq_server_config server_config(struct host_xen *host)
 {
     return (struct ioreq_server_config){
         .base = host->config.base,
+        .xc = domains_xc(host->domains),
         .dmod = host->dmod,
         .fmem = host->fmem,
         .state_dir = host->config.state_dir,

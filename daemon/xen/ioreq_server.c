@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <xen/hvm/hvm_op.h>
@@ -21,9 +22,6 @@
 #include "xen/guest_memory.h"
 #include "xen/held_pages.h"
 #include "xen/ioreq_decode.h"
-
-/* Requests served before other guests get their chance. */
-#define REQUESTS_PER_WAKE 64u
 
 /* What Xen knows of the server; closing undoes from there on. */
 enum stage {
@@ -52,6 +50,14 @@ struct ioreq_server {
     struct guest_memory memory;
     struct ioreq_device device;
 };
+
+/*
+ * When tracking ends, for stores to come to their ends: one instruction stores into a whole table,
+ * a request for each of its 512 entries; and for a vCPU to take its answer.
+ */
+#define END_TRIES      1000u
+#define END_TRIES_IDLE 200u
+#define END_WAIT_US    100u
 
 /* --- tracked pages ------------------------------------------------------------------------ */
 
@@ -145,7 +151,10 @@ static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
     return true;
 }
 
-/* Ports left over when the budget is used up keep the descriptor readable. */
+/*
+ * A vCPU waits for its one request, so there is one from each at most; what comes meanwhile keeps
+ * the descriptor readable, and other guests get their chance before.
+ */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct ioreq_server *server = arg;
@@ -153,7 +162,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    for (unsigned i = 0; i < REQUESTS_PER_WAKE; i++) {
+    for (unsigned i = 0; i < server->bound; i++) {
         xenevtchn_port_or_error_t port = xenevtchn_pending(server->evtchn);
 
         if (port < 0) {
@@ -459,10 +468,10 @@ static void store_in_memory(void *arg, uint64_t gpa, uint64_t value, unsigned si
 }
 
 /*
- * Once Xen sends nothing new, what is in the slots is all that waits. The registers are gone, but
- * a store into a tracked page is the guest's own business and must not be lost.
+ * Answers what is in the slots; false: nothing was. The registers are gone, but a store into a
+ * tracked page is the guest's own business and must not be lost.
  */
-static void abandon_requests(struct ioreq_server *server)
+static bool abandon_requests(struct ioreq_server *server)
 {
     static const struct host_guest_ops ops = {.tracked_write = store_in_memory};
     struct host_guest_stats stats = {0};
@@ -474,6 +483,7 @@ static void abandon_requests(struct ioreq_server *server)
         .stats = &stats,
     };
     struct ioreq req;
+    bool found = false;
 
     for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
         if (!ioreq_adopt(&server->slots[vcpu], &req)) {
@@ -481,15 +491,59 @@ static void abandon_requests(struct ioreq_server *server)
         }
         ioreq_answer(&server->slots[vcpu], ioreq_perform(&nothing, &req));
         xenevtchn_notify(server->evtchn, server->ports[vcpu]);
+        found = true;
+    }
+    return found;
+}
+
+static bool all_taken(const struct ioreq_server *server)
+{
+    for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
+        if (!ioreq_is_taken(&server->slots[vcpu])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * All tracked pages become plain RAM, while no vCPU is in the middle of a store into one: see
+ * held_pages.h. Such a store is over when its last answer is taken and the vCPU has come to rest.
+ * That is not waited for for ever: a guest that somebody keeps paused takes no answer, and one may
+ * do nothing but store.
+ */
+static void end_tracking(struct ioreq_server *server)
+{
+    struct xc_interface_core *xc = server->config.xc;
+    uint32_t domid = server->config.domain.domid;
+    bool paused = false;
+
+    for (unsigned i = 0, idle = 0; i < END_TRIES && idle < END_TRIES_IDLE && !paused; i++) {
+        if (abandon_requests(server)) {
+            idle = 0;
+        } else if (xc_domain_pause(xc, domid)) {
+            break;
+        } else if (all_taken(server)) {
+            paused = true;
+        } else {
+            xc_domain_unpause(xc, domid);
+            idle++;
+        }
+        if (!paused) {
+            usleep(END_WAIT_US);
+        }
+    }
+    map_mem_type(server, false);
+    if (paused) {
+        xc_domain_unpause(xc, domid);
     }
 }
 
 /*
  * Destroying a server wakes no vCPU that waits for it. So first no request comes any more, then
  * those that are there are answered, and only then the way to answer is given up. Tracked pages
- * come before all: Xen gives every one its type back, and would send their stores to a server that
- * is disabled, too. The calls to Xen fail when the domain is gone already, and nothing needs them
- * then.
+ * come before all: Xen would send their stores to a server that is disabled, too. The calls to Xen
+ * fail when the domain is gone already, and nothing needs them then.
  */
 void ioreq_server_close(struct ioreq_server *server)
 {
@@ -503,7 +557,7 @@ void ioreq_server_close(struct ioreq_server *server)
     domid = (domid_t)config->domain.domid;
 
     if (server->tracking) {
-        map_mem_type(server, false);
+        end_tracking(server);
     }
     if (server->stage >= STAGE_ENABLED) {
         xendevicemodel_set_ioreq_server_state(config->dmod, domid, server->id, 0);

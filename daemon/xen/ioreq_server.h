@@ -15,10 +15,12 @@
 
 struct event_base;
 struct ioreq_server;
+struct xc_interface_core;
 
 /* Handles and strings stay the caller's and outlive the server. */
 struct ioreq_server_config {
     struct event_base *base;
+    struct xc_interface_core *xc;
     xendevicemodel_handle *dmod;
     xenforeignmemory_handle *fmem;
     const char *state_dir;

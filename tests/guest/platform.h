@@ -42,6 +42,9 @@ void *page_va(uint64_t gfn);
  */
 void page_store(const struct page *p, uint32_t offset, uint64_t value, unsigned size);
 
+/* The same value into all of a page, by one instruction that repeats itself where there is one. */
+void page_fill(const struct page *p, uint64_t value);
+
 /*
  * The vGPU's 16 MiB GTTMMADR BAR; @off is an offset within it. Each call is exactly one access of
  * that width.

@@ -238,6 +238,14 @@ void page_store(const struct page *p, uint32_t offset, uint64_t value, unsigned 
     }
 }
 
+void page_fill(const struct page *p, uint64_t value)
+{
+    void *at = page_va(p->gfn);
+    uint64_t n = PAGE_SIZE / sizeof(value);
+
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(n) : "a"(value) : "memory");
+}
+
 void page_free(struct page *p)
 {
     *(void **)p->va = free_pages;

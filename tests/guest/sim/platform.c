@@ -32,8 +32,8 @@ int page_alloc(struct page *p)
     }
     p->gfn = used ? guest.free[--guest.free_count] : guest.next_gfn++;
     p->va = page_va(p->gfn);
-    for (uint32_t offset = 0; p->va && used && offset < PAGE_SIZE; offset += 8) {
-        page_store(p, offset, 0, 8);
+    if (p->va && used) {
+        page_fill(p, 0);
     }
     return p->va ? 0 : -1;
 }
@@ -51,6 +51,13 @@ void page_store(const struct page *p, uint32_t offset, uint64_t value, unsigned 
     guest_may_turn();
     host_sim_guest_store(guest.run->world->host, guest.run->domid, p->gfn * PAGE_SIZE + offset,
                          value, size);
+}
+
+void page_fill(const struct page *p, uint64_t value)
+{
+    for (uint32_t offset = 0; offset < PAGE_SIZE; offset += sizeof(value)) {
+        page_store(p, offset, value, sizeof(value));
+    }
 }
 
 int balloon_out(uint64_t gfn)
