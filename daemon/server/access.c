@@ -24,7 +24,6 @@ static uint64_t guest_mmio_read(void *arg, unsigned range, uint64_t offset, unsi
                                   : vgpu_aperture_read(guest->vgpu, offset, size);
 }
 
-/* It may have been a submission: the GPU starts on it now, not at the end of the guest's turn. */
 static void guest_mmio_write(void *arg, unsigned range, uint64_t offset, uint64_t value,
                              unsigned size)
 {
@@ -35,7 +34,6 @@ static void guest_mmio_write(void *arg, unsigned range, uint64_t offset, uint64_
     } else {
         vgpu_aperture_write(guest->vgpu, offset, value, size);
     }
-    server_kick(guest->server);
 }
 
 static void guest_tracked_write(void *arg, uint64_t gpa, uint64_t value, unsigned size)
@@ -198,8 +196,7 @@ static void guest_end_of_turn(void *arg)
 {
     struct server_guest *guest = arg;
 
-    server_settle_later(guest->server);
-    server_kick(guest->server);
+    server_after_requests(guest->server);
 }
 
 /* The host is in the middle of its own work now: the guest is detached in the next turn. */

@@ -95,7 +95,8 @@ static bool work(struct server *server)
 /*
  * A guest with one vCPU makes one request a turn, so the end of a turn says nothing: committing
  * there would mean a hypercall for each entry it writes. What no access makes due is committed
- * when the guest has made no request for this long.
+ * when no guest has made a request for this long. Guests that never pause are committed by their
+ * own accesses, or when their batch is full.
  */
 #define SETTLE_MS 50u
 
@@ -110,12 +111,6 @@ static void settle_guests(struct server *server)
         vgpu_settle(server->guests[i]->vgpu);
     }
     turns->settle_at_ms = 0;
-}
-
-/* Guests that never pause are committed by their own accesses, or when their batch is full. */
-void server_settle_later(struct server *server)
-{
-    server->turns.settle_at_ms = now_ms() + SETTLE_MS;
 }
 
 static unsigned defer_ms(const struct server *server)
@@ -201,13 +196,10 @@ static uint64_t next_date(const struct server *server)
     return earlier(poll, earlier(turns->settle_at_ms, turns->expire_at_ms));
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void take_turn(struct server *server)
 {
-    struct server *server = arg;
     uint64_t at, now;
 
-    (void)fd;
-    (void)what;
     if (server_turn(server)) {
         arm(server, 0);
         return;
@@ -219,9 +211,25 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    take_turn(arg);
+}
+
 void server_kick(struct server *server)
 {
     arm(server, 0);
+}
+
+/* At once, and not by the timer: that would be a look at all descriptors for each request. */
+void server_after_requests(struct server *server)
+{
+    server->turns.settle_at_ms = now_ms() + SETTLE_MS;
+    if (server->turns.timer) {
+        take_turn(server);
+    }
 }
 
 int server_turns_init(struct server *server)

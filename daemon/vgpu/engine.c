@@ -50,7 +50,6 @@ void engine_run(struct vgpu *vgpu, struct vgpu_engine *engine)
     if (lists ? execlist_next(vgpu, engine) : ring_next(vgpu, engine)) {
         workload_start(vgpu, engine);
     }
-    execlist_signal(vgpu, engine);
 }
 
 /* --- what the GPU has done --------------------------------------------------------------- */
@@ -81,12 +80,9 @@ static void report_error(struct vgpu *vgpu, struct vgpu_engine *engine, const ch
     }
 }
 
-void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine)
+static void look(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
     struct gpu_engine_state state;
-    if (vgpu->failed || engine->state != ENGINE_BUSY) {
-        return;
-    }
     gtt_engine_state(vgpu->gtt, engine->id, &state);
     report_interrupts(vgpu, engine, &state);
     if (state.done != engine->done) {
@@ -97,6 +93,18 @@ void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine)
     } else if (state.error) {
         report_error(vgpu, engine, state.reason);
     }
+}
+
+/*
+ * What a list has begun with is told here, too, not at its submission: most work is done by now, and
+ * beginning and end are one interrupt, which spares the guest's driver half of its accesses.
+ */
+void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    if (!vgpu->failed && engine->state == ENGINE_BUSY) {
+        look(vgpu, engine);
+    }
+    execlist_signal(vgpu, engine);
 }
 
 /* --- registers --------------------------------------------------------------------------- */

@@ -144,7 +144,6 @@ static void submit(struct vgpu *vgpu, struct vgpu_engine *engine, const struct e
         list->pending = *slot;
     }
     engine_run(vgpu, engine);
-    execlist_signal(vgpu, engine);
 }
 
 /* Four stores make a submission: the second context's upper and lower half, then the first's. */

@@ -37,7 +37,7 @@ static uint32_t pending(struct vgpu *vgpu)
 }
 
 /* The guest is told when there begins to be something to tell. */
-static void update(struct vgpu *vgpu)
+void irq_deliver(struct vgpu *vgpu)
 {
     bool raise = *vgpu_reg(vgpu, MASTER_IRQ) & MASTER_IRQ_ENABLE && pending(vgpu);
     if (raise && !vgpu->irq_raised && !vgpu->failed) {
@@ -60,7 +60,6 @@ void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_
     }
     vgpu->irq_again[info->irq_bank] |= *iir & bit;
     *iir |= bit;
-    update(vgpu);
 }
 
 void irq_write_iir(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
@@ -69,7 +68,7 @@ void irq_write_iir(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uin
     uint32_t again = vgpu->irq_again[bank] & old & ~now;
     vgpu->irq_again[bank] &= ~again;
     *vgpu_reg(vgpu, at->offset) |= again;
-    update(vgpu);
+    irq_deliver(vgpu);
 }
 
 void irq_write_ier(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
@@ -77,7 +76,7 @@ void irq_write_ier(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uin
     (void)at;
     (void)old;
     (void)now;
-    update(vgpu);
+    irq_deliver(vgpu);
 }
 
 uint32_t irq_read_master(struct vgpu *vgpu, const struct reg_at *at)
@@ -90,7 +89,7 @@ void irq_write_master(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, 
     (void)at;
     (void)old;
     (void)now;
-    update(vgpu);
+    irq_deliver(vgpu);
 }
 
 void irq_reset(struct vgpu *vgpu)

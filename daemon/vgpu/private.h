@@ -196,7 +196,9 @@ enum engine_event {
     EVENT_NOTIFY = 4,
     EVENT_CONTEXT_SWITCH = 8,
 };
+/* It is noted; the guest hears of all that came together by one irq_deliver(). */
 void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_event event);
+void irq_deliver(struct vgpu *vgpu);
 void irq_reset(struct vgpu *vgpu);
 reg_read_fn irq_read_master;
 reg_write_fn irq_write_master, irq_write_iir, irq_write_ier;

@@ -126,6 +126,7 @@ void vgpu_check(struct vgpu *vgpu)
     for (int e = 0; e < GPU_ENGINES; e++) {
         engine_check(vgpu, &vgpu->engine[e]);
     }
+    irq_deliver(vgpu);
 }
 
 void vgpu_settle(struct vgpu *vgpu)

@@ -12,6 +12,7 @@ static void test_events_of_the_gpu(void **state)
 
     set_tail(f, IMAGE_A, 16);
     submit_list(f, GPU_BCS, A, 0);
+    vgpu_check(f->vgpu);
     took_interrupt(f, 0);
     f->gtt->state[GPU_BCS].user_interrupts += 3;
     vgpu_check(f->vgpu);
@@ -35,6 +36,7 @@ static void test_engine_error(void **state)
     set_tail(f, IMAGE_A, 16);
     submit_list(f, GPU_BCS, A, 0);
     expect_entry(f, &read, IDLE_TO_ACTIVE, 0);
+    vgpu_check(f->vgpu);
     took_interrupt(f, 0);
     f->gtt->state[GPU_BCS].error = true;
     f->gtt->state[GPU_BCS].idle = true;

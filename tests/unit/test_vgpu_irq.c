@@ -17,6 +17,7 @@ static const struct {
 static void raise_event(struct fake *f, enum gpu_engine engine, enum engine_event event)
 {
     irq_event(f->vgpu, &f->vgpu->engine[engine], event);
+    irq_deliver(f->vgpu);
 }
 
 static void test_event_to_interrupt(void **state)
@@ -78,6 +79,20 @@ static void test_interrupt_edges(void **state)
     assert_int_equal(stats_of(f).interrupts, 2);
 }
 
+/* What came together is one interrupt. */
+static void test_delivered_together(void **state)
+{
+    struct fake *f = *state;
+    enable_interrupts(f);
+    irq_event(f->vgpu, &f->vgpu->engine[GPU_RCS], EVENT_USER);
+    irq_event(f->vgpu, &f->vgpu->engine[GPU_VECS], EVENT_CONTEXT_SWITCH);
+    assert_int_equal(f->interrupts, 0);
+    irq_deliver(f->vgpu);
+    irq_deliver(f->vgpu);
+    assert_int_equal(f->interrupts, 1);
+    assert_int_equal(rd(f, MASTER_IRQ), MASTER_IRQ_ENABLE | 0x41);
+}
+
 static void test_interrupt_by_enabling(void **state)
 {
     struct fake *f = *state;
@@ -120,7 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_event_to_interrupt),    TEST(test_interrupt_edges),
         TEST(test_interrupt_by_enabling), TEST(test_two_deep),
-        TEST(test_no_interrupt_callback),
+        TEST(test_no_interrupt_callback), TEST(test_delivered_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
