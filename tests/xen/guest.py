@@ -54,6 +54,7 @@ def _build_tools(tools_root: Path):
     archive, search = Cpio(), library_folders(tools_root)
     for tool in TOOLS:
         add_program(archive, tools_root / BENCHMARKS / tool, f"{BENCHMARKS}/{tool}", search)
+    archive.file("opt/i915/media.wsim", (HERE.parent / "i915/media.wsim").read_bytes())
     return archive.finish()
 
 
