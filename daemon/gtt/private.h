@@ -78,9 +78,7 @@ struct spt {
     uint64_t *copy;                 /* out of sync: what the shadow was made from */
     uint32_t table;                 /* of the GPU */
     uint32_t refs;
-    uint32_t links;       /* for verify: what refs should be */
     uint32_t loose_links; /* entries that point to it of tables out of sync */
-    uint32_t loose_found; /* for verify: what loose_links should be */
     uint8_t kind;
     uint8_t flags;    /* SPT_SPLIT: of all its entries */
     uint8_t writes;   /* stores trapped since the last sync */

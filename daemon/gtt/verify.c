@@ -11,6 +11,13 @@
 
 #include "private.h"
 
+/* What points to a table, as found: all entries, and those in tables out of sync. */
+struct pointers {
+    const struct spt *spt;
+    uint32_t all;
+    uint32_t loose;
+};
+
 struct findings {
     const struct gtt *gtt;
     unsigned count;
@@ -20,6 +27,7 @@ struct findings {
     uint64_t *frame; /* every use of a frame, by an entry or as a table */
     size_t frames;
     size_t frames_max;
+    struct pointers *pointers; /* of each table, in the order of their addresses */
     uint32_t present;
     uint32_t scratch;
     uint32_t tables;
@@ -70,6 +78,20 @@ static void check_ggtt(struct findings *f)
 
 /* --- page tables --------------------------------------------------------------------------- */
 
+static int compare_pointers(const void *a, const void *b)
+{
+    const struct pointers *x = a;
+    const struct pointers *y = b;
+    return (x->spt > y->spt) - (x->spt < y->spt);
+}
+
+/* NULL: it is a table of somebody else's. */
+static struct pointers *pointers_to(const struct findings *f, const struct spt *spt)
+{
+    const struct pointers key = {.spt = spt};
+    return bsearch(&key, f->pointers, f->tables, sizeof(key), compare_pointers);
+}
+
 /* An entry that is not waiting to be looked at says what the guest's says. */
 static void check_against_guest(struct findings *f, const struct spt *spt, uint32_t i, bool scratch)
 {
@@ -94,13 +116,14 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
         return;
     }
     if (level > 1) {
-        struct spt *child = spt_of_entry(gtt, pte);
-        if (!child || spt_level(child->kind) != level - 1) {
+        const struct spt *child = spt_of_entry(gtt, pte);
+        struct pointers *to = child ? pointers_to(f, child) : NULL;
+        if (!to || spt_level(child->kind) != level - 1) {
             find(f, "table 0x%" PRIx64 " entry %u: points to no table of level %u", spt->gfn.v, i,
                  level - 1);
         } else {
-            child->links++;
-            child->loose_found += !spt->tracked;
+            to->all++;
+            to->loose += !spt->tracked;
         }
         return;
     }
@@ -111,9 +134,16 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
     }
 }
 
-static void check_table(struct findings *f, struct spt *spt)
+static void add_table(struct findings *f, const struct spt *spt)
 {
+    if (f->tables < f->gtt->stats.spt_tables) {
+        f->pointers[f->tables] = (struct pointers){.spt = spt};
+    }
     f->tables++;
+}
+
+static void check_table(struct findings *f, const struct spt *spt)
+{
     if (spt->kind != SPT_SPLIT) {
         use_frame(f, spt->page.v);
     }
@@ -122,48 +152,49 @@ static void check_table(struct findings *f, struct spt *spt)
     }
 }
 
-static void check_links(struct findings *f, struct spt *spt)
+static void check_pointers(struct findings *f, const struct spt *spt)
 {
-    if (spt->links != spt->refs) {
-        find(f, "table 0x%" PRIx64 ": %u entries point to it, %u are counted", spt->gfn.v,
-             spt->links, spt->refs);
+    const struct pointers *to = pointers_to(f, spt);
+    if (to->all != spt->refs) {
+        find(f, "table 0x%" PRIx64 ": %u entries point to it, %u are counted", spt->gfn.v, to->all,
+             spt->refs);
     }
-    if (spt->loose_found != spt->loose_links) {
+    if (to->loose != spt->loose_links) {
         find(f, "table 0x%" PRIx64 ": %u tables out of sync lead to it, %u are counted", spt->gfn.v,
-             spt->loose_found, spt->loose_links);
+             to->loose, spt->loose_links);
     }
 }
 
-static void forget_links(struct findings *f, struct spt *spt)
-{
-    (void)f;
-    spt->links = 0;
-    spt->loose_found = 0;
-}
-
-static void for_each_table(struct findings *f, void (*fn)(struct findings *f, struct spt *spt))
+static void for_each_table(struct findings *f,
+                           void (*fn)(struct findings *f, const struct spt *spt))
 {
     for (uint32_t b = 0; b < f->gtt->hash_size; b++) {
-        for (struct spt *spt = f->gtt->by_table[b]; spt; spt = spt->next_table) {
+        for (const struct spt *spt = f->gtt->by_table[b]; spt; spt = spt->next_table) {
             fn(f, spt);
         }
     }
 }
 
+/* Everything behind a wrong number of tables would be wrong, too. */
 static void check_tables(struct findings *f)
 {
     const struct mm *mm;
-    for_each_table(f, forget_links);
+    for_each_table(f, add_table);
+    if (f->tables != f->gtt->stats.spt_tables) {
+        return;
+    }
+    qsort(f->pointers, f->tables, sizeof(*f->pointers), compare_pointers);
     for_each_table(f, check_table);
     TAILQ_FOREACH(mm, &f->gtt->mms, links)
     {
         for (unsigned i = 0; i < 4; i++) {
-            if (mm->spt[i]) {
-                mm->spt[i]->links++;
+            struct pointers *to = mm->spt[i] ? pointers_to(f, mm->spt[i]) : NULL;
+            if (to) {
+                to->all++;
             }
         }
     }
-    for_each_table(f, check_links);
+    for_each_table(f, check_pointers);
 }
 
 /* --- the sums ------------------------------------------------------------------------------ */
@@ -208,9 +239,10 @@ unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
     struct findings f = {.gtt = gtt, .error = error, .error_size = error_size};
     f.frames_max = (size_t)stats->present + stats->spt_tables;
     f.frame = malloc((f.frames_max + 1) * sizeof(*f.frame));
-    if (!f.frame) {
+    f.pointers = malloc(((size_t)stats->spt_tables + 1) * sizeof(*f.pointers));
+    if (!f.frame || !f.pointers) {
         find(&f, "no memory to check the users of %zu frames", f.frames_max);
-        return f.count;
+        goto out;
     }
     check_ggtt(&f);
     check_tables(&f);
@@ -221,6 +253,8 @@ unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
     } else {
         check_users(&f);
     }
+out:
     free(f.frame);
+    free(f.pointers);
     return f.count;
 }
