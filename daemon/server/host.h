@@ -28,7 +28,7 @@ struct host_guest_ops {
     /* A store into a tracked page, at a guest physical address: not done yet, the callee does it */
     void (*tracked_write)(void *arg, uint64_t gpa, uint64_t value, unsigned size);
     void (*layout_changed)(void *arg);
-    /* Requests are answered: the host's last act in its turn, as the guest may be detached by it. */
+    /* Requests are answered. The host's last act in its turn: the guest may be detached by it. */
     void (*end_of_turn)(void *arg);
     /* The domain is gone or going. Detach, now or later; nothing else is called any more. */
     void (*died)(void *arg);
