@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Run each fuzzer for some time, from the corpus beside this file. What breaks one is kept."""
+"""Run each fuzzer for some time, from the corpus beside this file; as many at once as there are CPUs.
+
+What breaks one is kept.
+"""
 
 import argparse
 import os
@@ -9,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -105,13 +109,16 @@ def main():
     # What fuzzers write is on a tmpfs where there is one, and gone afterwards.
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="xengt-fuzz-", dir=shm) as tmp:
-        for number, program in enumerate(programs, 1):
-            name = program.name.removeprefix("fuzz_")
-            corpus = Path(tmp) / name
-            shutil.copytree(HERE / "corpus" / name, corpus)
-            status, output = run_fuzzer(program, args, corpus, tmp)
-            report(args, number, name, status, output)
-            failed += status != 0
+        def run(program):
+            corpus = Path(tmp) / program.name
+            shutil.copytree(HERE / "corpus" / program.name.removeprefix("fuzz_"), corpus)
+            return run_fuzzer(program, args, corpus, tmp)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for number, (status, output) in enumerate(pool.map(run, programs), 1):
+                name = programs[number - 1].name.removeprefix("fuzz_")
+                report(args, number, name, status, output)
+                failed += status != 0
     return 1 if failed else 0
 
 
