@@ -39,8 +39,7 @@ def _mend(program: Path, copy: Path):
     if len(places) != 1:
         return False
     start = places[0]
-    replace(copy, code[:start] + NOTHING + code[start + STORE:])
-    copy.chmod(0o755)
+    replace(copy, code[:start] + NOTHING + code[start + STORE:], 0o755)
     return True
 
 

@@ -140,10 +140,11 @@ def _build_base(root: Path):
     return archive.finish()
 
 
-def replace(path: Path, content):
+def replace(path: Path, content, mode=0o644):
     """Write a file, whole or not at all."""
     temporary = path.with_name(path.name + ".new")
     temporary.write_bytes(content)
+    temporary.chmod(mode)
     temporary.replace(path)
 
 
