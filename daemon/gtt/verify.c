@@ -85,7 +85,7 @@ static int compare_pointers(const void *a, const void *b)
     return (x->spt > y->spt) - (x->spt < y->spt);
 }
 
-/* NULL: it is a table of somebody else's. */
+/* NULL: it is none, or a table of somebody else's. */
 static struct pointers *pointers_to(const struct findings *f, const struct spt *spt)
 {
     const struct pointers key = {.spt = spt};
@@ -116,9 +116,8 @@ static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
         return;
     }
     if (level > 1) {
-        const struct spt *child = spt_of_entry(gtt, pte);
-        struct pointers *to = child ? pointers_to(f, child) : NULL;
-        if (!to || spt_level(child->kind) != level - 1) {
+        struct pointers *to = pointers_to(f, spt_of_entry(gtt, pte));
+        if (!to || spt_level(to->spt->kind) != level - 1) {
             find(f, "table 0x%" PRIx64 " entry %u: points to no table of level %u", spt->gfn.v, i,
                  level - 1);
         } else {
@@ -188,7 +187,7 @@ static void check_tables(struct findings *f)
     TAILQ_FOREACH(mm, &f->gtt->mms, links)
     {
         for (unsigned i = 0; i < 4; i++) {
-            struct pointers *to = mm->spt[i] ? pointers_to(f, mm->spt[i]) : NULL;
+            struct pointers *to = pointers_to(f, mm->spt[i]);
             if (to) {
                 to->all++;
             }

@@ -88,8 +88,10 @@ __attribute__((format(printf, 4, 5))) int server_error(char *error, size_t size,
 int server_turns_init(struct server *server);
 void server_turns_fini(struct server *server);
 
-/* A turn, now: a guest's requests are answered, and it may have recorded something that nothing
- * makes due. Guests that died are gone when this returns. */
+/*
+ * A turn, now: a guest's requests are answered, and it may have recorded something that nothing
+ * makes due. Guests that died are gone when this returns.
+ */
 void server_after_requests(struct server *server);
 
 /* There is something to do: a turn follows soon. */

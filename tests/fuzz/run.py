@@ -32,15 +32,20 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def name_of(program):
+    """What the target, its corpus and its findings are called."""
+    return program.name.removeprefix("fuzz_")
+
+
 def fuzzers(builddir, only):
     """The programs that were built."""
     found = [path for path in sorted((builddir / "tests/fuzz").glob("fuzz_*")) if path.is_file()]
-    return [path for path in found if only in (None, path.name.removeprefix("fuzz_"))]
+    return [path for path in found if only in (None, name_of(path))]
 
 
 def run_fuzzer(program, args, corpus, tmp):
     """Returns (exit status, output). corpus is a copy: what is learned does not change the tree."""
-    name = program.name.removeprefix("fuzz_")
+    name = name_of(program)
     artefacts = args.builddir / "artefacts"
     artefacts.mkdir(exist_ok=True)
     command = [str(program), f"-max_total_time={args.seconds}", f"-max_len={INPUT_MAX}",
@@ -110,14 +115,14 @@ def main():
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="xengt-fuzz-", dir=shm) as tmp:
         def run(program):
-            corpus = Path(tmp) / program.name
-            shutil.copytree(HERE / "corpus" / program.name.removeprefix("fuzz_"), corpus)
+            corpus = Path(tmp) / name_of(program)
+            shutil.copytree(HERE / "corpus" / name_of(program), corpus)
             return run_fuzzer(program, args, corpus, tmp)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for number, (status, output) in enumerate(pool.map(run, programs), 1):
-                name = programs[number - 1].name.removeprefix("fuzz_")
-                report(args, number, name, status, output)
+            results = zip(programs, pool.map(run, programs))
+            for number, (program, (status, output)) in enumerate(results, 1):
+                report(args, number, name_of(program), status, output)
                 failed += status != 0
     return 1 if failed else 0
 
