@@ -13,14 +13,14 @@
 #include <xengt/xengt.h>
 
 #include "control/control.h"
-#include "gpu/dma.h"
+#include "gpu/dma/dma.h"
 #include "gpu/gpu.h"
+#include "guests/guests.h"
+#include "guests/windows.h"
+#include "host/host.h"
 #include "log.h"
 #include "notify.h"
 #include "options.h"
-#include "server/host.h"
-#include "server/server.h"
-#include "server/windows.h"
 
 /* 4 GiB of GPU addresses: what GTTMMADR has room for. */
 #define GTT_ENTRIES (1u << 20)
@@ -35,7 +35,7 @@ struct daemon {
     struct xengt *xengt;
     struct gpu *gpu;
     struct host *host;
-    struct server *server;
+    struct guests *guests;
     struct control *control;
     char error[256]; /* why it could not be made */
 };
@@ -46,7 +46,7 @@ static int out_of_memory(struct daemon *d)
     return -ENOMEM;
 }
 
-/* --- the parts ---------------------------------------------------------------------------- */
+/* --- the parts --------------------------------------------------------------------------- */
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
@@ -89,12 +89,12 @@ static int open_sim(struct daemon *d)
         const struct options_sim_domain *domain = &d->options.sim_domains[i];
         const struct xengt_sim_domain config = {.name = domain->name, .pages = domain->pages};
         uint32_t domid;
-        int rc = xengt_sim_domain_create(d->sim, &config, &domid);
+        int ret = xengt_sim_domain_create(d->sim, &config, &domid);
 
-        if (rc) {
+        if (ret) {
             snprintf(d->error, sizeof(d->error), "sim-domain '%s': %s", domain->name,
-                     strerror(-rc));
-            return rc;
+                     strerror(-ret));
+            return ret;
         }
     }
     return 0;
@@ -156,18 +156,18 @@ static int open_gpu(struct daemon *d)
 {
     const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager = !!d->sim};
     struct dma_port *port;
-    int rc = open_dma(d, &port);
+    int ret = open_dma(d, &port);
 
-    if (!rc) {
-        rc = gpu_soft_open(port, &options, &d->gpu);
+    if (!ret) {
+        ret = gpu_soft_open(port, &options, &d->gpu);
     }
-    if (rc && !d->error[0]) {
-        snprintf(d->error, sizeof(d->error), "the GPU cannot be opened: %s", strerror(-rc));
+    if (ret && !d->error[0]) {
+        snprintf(d->error, sizeof(d->error), "the GPU cannot be opened: %s", strerror(-ret));
     }
-    if (!rc && d->sim) {
+    if (!ret && d->sim) {
         xengt_sim_on_unmap(d->sim, gpu_holds, d->gpu);
     }
-    return rc;
+    return ret;
 }
 
 static int open_host(struct daemon *d)
@@ -187,7 +187,7 @@ static int open_host(struct daemon *d)
 
 static int open_server(struct daemon *d)
 {
-    const struct server_config config = {
+    const struct guests_config config = {
         .base = d->base,
         .xengt = d->xengt,
         .gpu = d->gpu,
@@ -208,9 +208,9 @@ static int open_server(struct daemon *d)
         .log = log_line,
         .log_arg = &d->log,
     };
-    int rc = server_create(&config, &d->server);
+    int ret = guests_create(&config, &d->guests);
 
-    if (rc == -ENOENT) {
+    if (ret == -ENOENT) {
         struct vgpu_types types;
         char names[128];
 
@@ -218,37 +218,37 @@ static int open_server(struct daemon *d)
         types_names(&types, names, sizeof(names));
         snprintf(d->error, sizeof(d->error), "type: there is no '%s', only %s", d->options.type,
                  names);
-    } else if (rc == -ENOSPC) {
+    } else if (ret == -ENOSPC) {
         const struct windows_gpu gpu = windows_of_gpu(GTT_ENTRIES);
 
         snprintf(d->error, sizeof(d->error),
                  "type %s does not fit the GPU, which has %u MiB mappable and %u MiB besides",
                  d->options.type, gpu.aperture / GTT_ENTRIES_PER_MIB,
                  (gpu.gtt_entries - gpu.aperture) / GTT_ENTRIES_PER_MIB);
-    } else if (rc) {
+    } else if (ret) {
         out_of_memory(d);
     }
-    return rc;
+    return ret;
 }
 
 static int open_control(struct daemon *d)
 {
     const struct control_config config = {
         .base = d->base,
-        .server = d->server,
+        .guests = d->guests,
         .path = d->options.socket,
     };
 
     return control_open(&config, &d->control, d->error, sizeof(d->error));
 }
 
-/* --- together ----------------------------------------------------------------------------- */
+/* --- together ---------------------------------------------------------------------------- */
 
 /* Nobody asks any more, then every guest is detached, and then nothing needs the rest. */
 static void close_all(struct daemon *d)
 {
     control_close(d->control);
-    server_destroy(d->server);
+    guests_destroy(d->guests);
     if (d->host) {
         d->host->ops->close(d->host);
     }
@@ -279,10 +279,10 @@ static int open_all(struct daemon *d)
     };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        int rc = parts[i](d);
+        int ret = parts[i](d);
 
-        if (rc) {
-            return rc;
+        if (ret) {
+            return ret;
         }
     }
     return 0;

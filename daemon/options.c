@@ -21,7 +21,7 @@
 #define DEFAULT_MAPPABLE_MIB   16u
 #define DEFAULT_UNMAPPABLE_MIB 64u
 
-/* --- values ------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------ */
 
 /* Takes the value, or answers false: it makes no sense. */
 typedef bool set_fn(struct options *options, const char *value);
@@ -165,7 +165,7 @@ static bool set_gtt_mode(struct options *options, const char *value)
     if (!word(value, words, &i)) {
         return false;
     }
-    options->gtt_mode = (enum server_gtt_mode)i;
+    options->gtt_mode = (enum guests_gtt_mode)i;
     return true;
 }
 
@@ -223,7 +223,7 @@ static bool set_sim_domain(struct options *options, const char *value)
     return true;
 }
 
-/* --- the options -------------------------------------------------------------------------- */
+/* --- the options ------------------------------------------------------------------------- */
 
 static const struct spec {
     const char *name;
@@ -295,7 +295,7 @@ static void print_help(void)
     printf("  %-28s %s\n", "--help", "print this and exit");
 }
 
-/* --- the file ----------------------------------------------------------------------------- */
+/* --- the file ---------------------------------------------------------------------------- */
 
 static bool apply_scalar(struct options *options, const struct spec *spec,
                          struct json_object *value, char *error, size_t error_size)
@@ -347,7 +347,7 @@ static bool read_file(struct options *options, char *error, size_t error_size)
     return ok;
 }
 
-/* --- the command line --------------------------------------------------------------------- */
+/* --- the command line -------------------------------------------------------------------- */
 
 enum { OPT_HELP = SPECS, OPT_VERSION, OPT_FOREGROUND, OPTS };
 

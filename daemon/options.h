@@ -9,7 +9,7 @@
 
 #include <xengt/xengt.h>
 
-#include "server/server.h"
+#include "guests/guests.h"
 
 #define OPTIONS_SIM_DOMAINS_MAX 16u
 
@@ -37,7 +37,7 @@ struct options {
     uint32_t mappable_mib; /* of a custom one */
     uint32_t unmappable_mib;
     bool lazy_ggtt;
-    enum server_gtt_mode gtt_mode;
+    enum guests_gtt_mode gtt_mode;
     uint32_t track_after;
     uint32_t defer_pages;
     uint32_t defer_ms;

@@ -3,8 +3,8 @@
  * From BFN to slot on back ends that do not choose the BFN: a hash. The BFNs themselves are in the
  * journal. A page that is mapped by several slots has one BFN, and all of them are found by it.
  */
-#ifndef XENGT_BFNS_H
-#define XENGT_BFNS_H
+#ifndef XENGT_LIB_BFNS_H
+#define XENGT_LIB_BFNS_H
 
 #include "slots.h"
 

@@ -6,7 +6,7 @@
 
 #include <xengt/grant.h>
 
-#include "private.h"
+#include "handle.h"
 
 static int first_error(const int *err, size_t n)
 {
@@ -33,7 +33,7 @@ int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, b
     return ret;
 }
 
-/* --- mapping ------------------------------------------------------------------------------ */
+/* --- mapping ----------------------------------------------------------------------------- */
 
 struct map_call {
     struct xengt *xg;
@@ -123,7 +123,7 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
     return map_all(&call, err, n);
 }
 
-/* --- unmapping ---------------------------------------------------------------------------- */
+/* --- unmapping --------------------------------------------------------------------------- */
 
 struct unmap_call {
     struct xengt *xg;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "private.h"
+#include "handle.h"
 
 /*
  * What a predecessor's journal makes of a slot. Without a journal that can be read all slots of a
@@ -165,7 +165,7 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
     return 0;
 }
 
-/* --- taking over -------------------------------------------------------------------------- */
+/* --- taking over ------------------------------------------------------------------------- */
 
 /* Only a journal without any doubt about it can be gone on with, and in the same place. */
 static bool can_adopt(struct xengt *xg, const struct slots_found *found)

@@ -78,7 +78,7 @@ void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state)
         record_make(slots_domid(slots, s), slots_gfn(slots, s).v, state, slots_offered(slots, s)));
 }
 
-/* --- what is held ------------------------------------------------------------------------- */
+/* --- what is held ------------------------------------------------------------------------ */
 
 /* The slot is part of it: an entry that strayed to another place is not believed either. */
 static uint64_t held_check(uint32_t s, uint64_t bfn, uint32_t handle, uint32_t ref)
@@ -112,7 +112,7 @@ bool held_sound(const struct slots *slots, uint32_t s)
     return h->bfn == 0 || h->bfn == (bfn | held_check(s, bfn, h->handle, h->ref));
 }
 
-/* --- the file ----------------------------------------------------------------------------- */
+/* --- the file ---------------------------------------------------------------------------- */
 
 static size_t page_up(size_t size)
 {

@@ -17,8 +17,8 @@
  *   area  the back end's own: above all the arguments of its hypercalls, so that what Xen answers
  *         is in the journal before the process can be killed
  */
-#ifndef XENGT_SLOTS_H
-#define XENGT_SLOTS_H
+#ifndef XENGT_LIB_SLOTS_H
+#define XENGT_LIB_SLOTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

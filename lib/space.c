@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "handle.h"
 
 /* First-in first-out, linked through the slots; also left from the middle. */
 struct queue {
@@ -42,7 +42,7 @@ struct xengt_space {
 
 #define HASH_MIN 1024u
 
-/* --- the queue of deferred mappings ------------------------------------------------------- */
+/* --- the queue of deferred mappings ------------------------------------------------------ */
 
 static void queue_push(struct slot *slot, struct queue *q, uint32_t s)
 {
@@ -77,7 +77,7 @@ static struct queue *queue_of(struct xengt_space *space, uint32_t s)
     return space->xg->slots.slot[s].old ? &space->old : &space->young;
 }
 
-/* --- the hash ----------------------------------------------------------------------------- */
+/* --- the hash ---------------------------------------------------------------------------- */
 
 static uint32_t hash_bucket(const struct xengt_space *space, struct xengt_gfn gfn)
 {
@@ -146,7 +146,7 @@ static void hash_grow(struct xengt_space *space)
     free(old);
 }
 
-/* --- unmapping ---------------------------------------------------------------------------- */
+/* --- unmapping --------------------------------------------------------------------------- */
 
 /* Unmaps up to max mappings from the head of a queue, in batches. */
 static void unmap_from(struct xengt_space *space, struct queue *q, uint32_t max)
@@ -214,7 +214,7 @@ static void defer(struct xengt_space *space, uint32_t s)
     }
 }
 
-/* --- using -------------------------------------------------------------------------------- */
+/* --- using ------------------------------------------------------------------------------- */
 
 /* Counts a user of a mapping that exists or is on its way. */
 static int use(struct xengt_space *space, uint32_t s)
@@ -462,7 +462,7 @@ void xengt_space_invalidate(struct xengt_space *space)
     }
 }
 
-/* --- life --------------------------------------------------------------------------------- */
+/* --- life -------------------------------------------------------------------------------- */
 
 int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_options *options,
                      struct xengt_space **out)

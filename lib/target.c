@@ -3,7 +3,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "private.h"
+#include "handle.h"
 
 struct target *target_find(struct xengt *xg, uint32_t domid)
 {

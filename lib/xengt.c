@@ -12,7 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "private.h"
+#include "handle.h"
 
 int handle_fail(struct xengt *xg, int error, const char *format, ...)
 {

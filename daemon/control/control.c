@@ -16,8 +16,8 @@
 #include <event2/listener.h>
 #include <json-c/json.h>
 
-#include "control/commands.h"
 #include "control/listen.h"
+#include "control/verbs.h"
 
 /* Answers a client has not read; with more than this its next command waits. */
 #define UNREAD_MAX (1u << 20)
@@ -35,7 +35,7 @@ struct control {
     struct client clients[CONTROL_CLIENTS_MAX];
 };
 
-/* --- one client --------------------------------------------------------------------------- */
+/* --- one client -------------------------------------------------------------------------- */
 
 static void drop_client(struct client *client)
 {
@@ -73,7 +73,7 @@ static void serve_line(struct client *client, const char *line, size_t len)
 {
     bool garbage;
     struct json_object *answer =
-        control_command(client->control->config.server, line, len, &garbage);
+        control_command(client->control->config.guests, line, len, &garbage);
 
     send_answer(client, answer);
     if (garbage) {
@@ -144,7 +144,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     }
 }
 
-/* --- all of them -------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------- */
 
 static struct client *free_place(struct control *control)
 {

@@ -11,7 +11,7 @@
 
 struct control;
 struct event_base;
-struct server;
+struct guests;
 
 #define CONTROL_CLIENTS_MAX 16u
 #define CONTROL_LINE_MAX    (64u << 10) /* bytes of a command, the newline included */
@@ -20,7 +20,7 @@ struct server;
 /* All of it stays the caller's and outlives the control socket. */
 struct control_config {
     struct event_base *base;
-    struct server *server;
+    struct guests *guests;
     const char *path; /* of the socket; its folder is made if absent */
     unsigned idle_s;  /* 0: CONTROL_IDLE_S */
 };

@@ -31,7 +31,7 @@ static json *window(const struct gpu_range *range)
     return object;
 }
 
-static const char *state_of(const struct server_vgpu_info *info)
+static const char *state_of(const struct guest_info *info)
 {
     if (info->failsafe) {
         return "failsafe";
@@ -39,7 +39,7 @@ static const char *state_of(const struct server_vgpu_info *info)
     return info->paused ? "paused" : "running";
 }
 
-json *document_guest(const struct server_vgpu_info *info)
+json *document_guest(const struct guest_info *info)
 {
     json *object = json_object_new_object();
 
@@ -57,7 +57,7 @@ json *document_guest(const struct server_vgpu_info *info)
     return object;
 }
 
-static json *access_counters(const struct server_vgpu_info *info)
+static json *access_counters(const struct guest_info *info)
 {
     json *object = json_object_new_object();
 
@@ -159,7 +159,7 @@ json *document_gpu(const struct gpu_stats *stats)
     return object;
 }
 
-json *document_guest_stats(const struct server_vgpu_info *info)
+json *document_guest_stats(const struct guest_info *info)
 {
     json *object = document_guest(info);
 
@@ -172,7 +172,7 @@ json *document_guest_stats(const struct server_vgpu_info *info)
     return object;
 }
 
-json *document_type(const struct server_type_info *info)
+json *document_type(const struct guests_type_info *info)
 {
     json *object = json_object_new_object();
 
@@ -186,7 +186,7 @@ json *document_type(const struct server_type_info *info)
     return object;
 }
 
-json *document_mapping(const struct server_mapping *mapping)
+json *document_mapping(const struct guests_mapping *mapping)
 {
     json *object = json_object_new_object();
 
@@ -196,9 +196,9 @@ json *document_mapping(const struct server_mapping *mapping)
     return object;
 }
 
-json *document_backend(struct server *server)
+json *document_backend(struct guests *guests)
 {
-    const struct xengt_caps *caps = xengt_get_caps(server_xengt(server));
+    const struct xengt_caps *caps = xengt_get_caps(guests_xengt(guests));
     json *object = json_object_new_object();
 
     put_text(object, "name", caps->backend_name);
@@ -210,12 +210,12 @@ json *document_backend(struct server *server)
     return object;
 }
 
-json *document_library(struct server *server)
+json *document_library(struct guests *guests)
 {
     json *object = json_object_new_object();
     struct xengt_stats stats;
 
-    xengt_get_stats(server_xengt(server), &stats);
+    xengt_get_stats(guests_xengt(guests), &stats);
     put_number(object, "mapped_pages", stats.mapped);
     put_number(object, "deferred_pages", stats.deferred);
     put_number(object, "leaked_pages", stats.leaked);

@@ -53,7 +53,7 @@ static int remove_stale(const struct sockaddr_un *address, char *error, size_t e
 {
     const char *path = address->sun_path;
     struct stat st;
-    int fd, rc;
+    int fd, ret;
 
     if (lstat(path, &st)) {
         return errno == ENOENT ? 0 : fail(error, error_size, -errno, path, NULL);
@@ -65,13 +65,13 @@ static int remove_stale(const struct sockaddr_un *address, char *error, size_t e
     if (fd < 0) {
         return fail(error, error_size, fd, path, NULL);
     }
-    rc = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+    ret = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
     close(fd);
-    if (rc == 0 || rc == -EAGAIN) {
+    if (ret == 0 || ret == -EAGAIN) {
         return fail(error, error_size, -EADDRINUSE, path, "xengtd is already running");
     }
-    if (rc != -ECONNREFUSED) {
-        return fail(error, error_size, rc, path, NULL);
+    if (ret != -ECONNREFUSED) {
+        return fail(error, error_size, ret, path, NULL);
     }
     return unlink(path) ? fail(error, error_size, -errno, path, NULL) : 0;
 }
@@ -80,39 +80,39 @@ static int remove_stale(const struct sockaddr_un *address, char *error, size_t e
 static int bind_private(int fd, const struct sockaddr_un *address)
 {
     mode_t mask = umask(0177);
-    int rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+    int ret = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
 
     umask(mask);
-    return rc;
+    return ret;
 }
 
 int control_listen(const char *path, char *error, size_t error_size)
 {
     struct sockaddr_un address;
-    int fd, rc;
+    int fd, ret;
 
-    rc = address_of(path, &address);
-    if (!rc) {
-        rc = make_folder(path);
+    ret = address_of(path, &address);
+    if (!ret) {
+        ret = make_folder(path);
     }
-    if (rc) {
-        return fail(error, error_size, rc, path, NULL);
+    if (ret) {
+        return fail(error, error_size, ret, path, NULL);
     }
-    rc = remove_stale(&address, error, error_size);
-    if (rc) {
-        return rc;
+    ret = remove_stale(&address, error, error_size);
+    if (ret) {
+        return ret;
     }
     fd = new_socket();
     if (fd < 0) {
         return fail(error, error_size, fd, path, NULL);
     }
-    rc = bind_private(fd, &address);
-    if (!rc && listen(fd, SOMAXCONN)) {
-        rc = -errno;
+    ret = bind_private(fd, &address);
+    if (!ret && listen(fd, SOMAXCONN)) {
+        ret = -errno;
     }
-    if (rc) {
+    if (ret) {
         close(fd);
-        return fail(error, error_size, rc, path, NULL);
+        return fail(error, error_size, ret, path, NULL);
     }
     return fd;
 }

@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
-/* --- the two kinds of tables --------------------------------------------------------------- */
+/* --- the two kinds of tables ------------------------------------------------------------- */
 
 uint64_t gtt_scratch_entry(const struct gtt *gtt, unsigned level)
 {
@@ -22,7 +22,7 @@ uint64_t gtt_scratch_entry(const struct gtt *gtt, unsigned level)
                       : gpu_pte_of_table(gtt->scratch_table[level - 1]);
 }
 
-/* --- the steps ----------------------------------------------------------------------------- */
+/* --- the steps --------------------------------------------------------------------------- */
 
 static void map_new_frames(struct gtt *gtt)
 {
@@ -195,7 +195,7 @@ void gtt_run_batch(struct gtt *gtt)
     b->pages = 0;
 }
 
-/* --- when ---------------------------------------------------------------------------------- */
+/* --- when -------------------------------------------------------------------------------- */
 
 void gtt_commit_ggtt(struct gtt *gtt)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "format.h"
+#include "gtt/format.h"
 
 /* 40 bits of address: 39:32 in bits 11:4. Cacheability in 2:1. */
 #define IVB_ENTRY                                                                \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gtt.h"
+#include "gtt/gtt.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
 #define ENTRY_SIZE 8u
 

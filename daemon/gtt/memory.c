@@ -5,7 +5,7 @@
 
 #include <xengt/map.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
 /* The page that a committed entry points to. */
 static int view_page(struct gtt *gtt, uint64_t address, uint8_t **page)

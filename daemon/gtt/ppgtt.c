@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
 /* As many as are remembered; and of those that the guest never announced. */
 #define MMS_MAX         4096u
@@ -189,7 +189,7 @@ int gtt_ppgtt_destroy(struct gtt *gtt, const struct gtt_root *root)
     return 0;
 }
 
-/* --- submission ---------------------------------------------------------------------------- */
+/* --- submission -------------------------------------------------------------------------- */
 
 /* A guest physical address of 0 is no table, as on hardware, where it has no present bit. */
 static int shadow_roots(struct gtt *gtt, struct mm *mm)

@@ -5,12 +5,12 @@
 
 #include <xengt/map.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
 #define HASH_FIRST 64u
 #define HASH_LOAD  2u /* tables for each bucket, at most */
 
-/* --- finding ------------------------------------------------------------------------------- */
+/* --- finding ----------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const struct gtt *gtt, uint64_t key)
 {
@@ -114,7 +114,7 @@ void spt_queue(struct gtt *gtt, struct spt *spt)
     }
 }
 
-/* --- making -------------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------------ */
 
 /* The scratch tables: each level's points to the one below in all its entries. */
 static int make_scratch_tables(struct gtt *gtt)
@@ -218,7 +218,7 @@ struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flag
     return spt;
 }
 
-/* --- giving up ----------------------------------------------------------------------------- */
+/* --- giving up --------------------------------------------------------------------------- */
 
 /* Lets go of what the table's entries led to; the table itself is gone. */
 static void release_entries(struct gtt *gtt, const struct spt *spt, const uint64_t *entry)

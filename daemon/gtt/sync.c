@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
-/* --- the global GTT ------------------------------------------------------------------------ */
+/* --- the global GTT ---------------------------------------------------------------------- */
 
 void gtt_mark_pending(struct gtt *gtt, uint32_t entry)
 {
@@ -107,7 +107,7 @@ void gtt_sync_ggtt(struct gtt *gtt)
     }
 }
 
-/* --- entries of page tables ---------------------------------------------------------------- */
+/* --- entries of page tables -------------------------------------------------------------- */
 
 /* The value that the shadow is made from: read once, from the copy where there is one. */
 static uint64_t guest_entry(const struct spt *spt, uint32_t index)
@@ -260,7 +260,7 @@ static void change_table(struct gtt *gtt, struct spt *spt)
     spt_put(gtt, spt);
 }
 
-/* --- comparing ----------------------------------------------------------------------------- */
+/* --- comparing --------------------------------------------------------------------------- */
 
 /* Copies 64 entries, each read once; a bit for each that was another. */
 static uint64_t take_over(uint64_t *copy, const volatile uint64_t *guest)

@@ -5,7 +5,7 @@
 
 #include <xengt/map.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
 /* Trapped stores between two syncs after which a page table goes out of sync. */
 #define LOOSE_WRITES 2u
@@ -13,7 +13,7 @@
 /* It is waited 64 times as long, at most, before a table that is written again is tracked again. */
 #define PATIENCE_MAX 6u
 
-/* --- the tracker --------------------------------------------------------------------------- */
+/* --- the tracker ------------------------------------------------------------------------- */
 
 static int track(struct gtt *gtt, const struct xengt_gfn *gfn, size_t n, bool on)
 {
@@ -177,7 +177,7 @@ void spt_loosen(struct gtt *gtt, struct spt *spt, bool must)
     untrack_later(gtt, spt->gfn);
 }
 
-/* --- beginning and end --------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------- */
 
 /*
  * A new shadow is all scratch, which is what a table of zeroes means: compared with a copy of
@@ -209,7 +209,7 @@ void spt_end(struct gtt *gtt, struct spt *spt)
     free_copy(gtt, spt);
 }
 
-/* --- the guest's stores -------------------------------------------------------------------- */
+/* --- the guest's stores ------------------------------------------------------------------ */
 
 /* As the guest's CPU would: an aligned store of its size is one store. */
 static void store(uint8_t *to, uint64_t value, unsigned size)

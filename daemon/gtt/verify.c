@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "private.h"
+#include "gtt/state.h"
 
 /* What points to a table, as found: all entries, and those in tables out of sync. */
 struct pointers {
@@ -51,7 +51,7 @@ static void use_frame(struct findings *f, uint64_t frame)
     f->frames++;
 }
 
-/* --- the global GTT ------------------------------------------------------------------------ */
+/* --- the global GTT ---------------------------------------------------------------------- */
 
 static void check_ggtt(struct findings *f)
 {
@@ -76,7 +76,7 @@ static void check_ggtt(struct findings *f)
     }
 }
 
-/* --- page tables --------------------------------------------------------------------------- */
+/* --- page tables ------------------------------------------------------------------------- */
 
 static int compare_pointers(const void *a, const void *b)
 {
@@ -196,7 +196,7 @@ static void check_tables(struct findings *f)
     for_each_table(f, check_pointers);
 }
 
-/* --- the sums ------------------------------------------------------------------------------ */
+/* --- the sums ---------------------------------------------------------------------------- */
 
 static int compare_frames(const void *a, const void *b)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* BAR2: the CPU's way to what the global GTT maps. */
-#include "private.h"
+#include "vgpu/device.h"
 
 static bool well_formed(uint64_t offset, unsigned size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Accesses to GTTMMADR, taken apart into 32-bit registers and entries of the GGTT. */
-#include "private.h"
+#include "vgpu/device.h"
 
 /* An access of 1, 2, 4 or 8 bytes that is aligned to its size: others cross registers. */
 static bool well_formed(uint64_t offset, unsigned size)

@@ -4,12 +4,12 @@
  * I/O BAR, no INTx, and a class that is not VGA, because firmware and drivers take a VGA device of
  * Intel's for one that is passed through.
  */
-#include "pci.h"
+#include "vgpu/pci.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#include "vgpu.h"
+#include "vgpu/vgpu.h"
 
 #define PCI_COMMAND        0x04u
 #define PCI_COMMAND_MEMORY 0x02u

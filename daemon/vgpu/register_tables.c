@@ -3,7 +3,7 @@
  * The registers of a Broadwell GPU that a driver cares about. What stands here without flags and
  * handlers is storage: the driver writes it, and nothing in this GPU depends on it.
  */
-#include "private.h"
+#include "vgpu/device.h"
 
 /* Columns: offset, count, flags, reset, fixed bits, read, write */
 /* clang-format off */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reads and stores of registers, as the tables say. */
-#include "registers.h"
+#include "vgpu/registers.h"
 
 #include <syslog.h>
 
-#include "private.h"
+#include "vgpu/device.h"
 
 /* --- finding ----------------------------------------------------------------------------- */
 

@@ -127,7 +127,7 @@
 #define MASTER_IRQ_ENABLE     (1u << 31)
 #define FENCES_MAX            32u
 
-/* --- PVINFO: the para-virtual page of GVT-g (Linux, drivers/gpu/drm/i915/i915_pvinfo.h) -- */
+/* --- PVINFO: the para-virtual page of GVT-g (Linux, drivers/gpu/drm/i915/i915_pvinfo.h) --- */
 
 #define PVINFO_BASE 0x78000u
 #define PVINFO_SIZE 0x1000u

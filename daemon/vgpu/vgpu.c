@@ -8,7 +8,7 @@
 
 #include <xengt/types.h>
 
-#include "private.h"
+#include "vgpu/device.h"
 
 /* A guest can provoke lines at will, and there is no use in many. */
 #define LINES_MAX 200u

@@ -26,7 +26,7 @@ struct xengt_sim;
 struct xengt_sim *xengt_sim_new(void); /* NULL: no memory */
 void xengt_sim_free(struct xengt_sim *sim);
 
-/* --- domains ------------------------------------------------------------------------------ */
+/* --- domains ----------------------------------------------------------------------------- */
 
 struct xengt_sim_domain {
     const char *name;
@@ -76,7 +76,7 @@ int xengt_sim_offer(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
 typedef void xengt_sim_invalidate_fn(void *arg, uint32_t domid);
 void xengt_sim_on_invalidate(struct xengt_sim *sim, xengt_sim_invalidate_fn *fn, void *arg);
 
-/* --- the device ---------------------------------------------------------------------------- */
+/* --- the device -------------------------------------------------------------------------- */
 
 /*
  * DMA by the device, through the IOMMU. An access may not cross a page. -EFAULT: the IOMMU
@@ -95,7 +95,7 @@ int xengt_sim_own_frame(struct xengt_sim *sim, struct xengt_bfn *bfn, void **pag
 typedef bool xengt_sim_holds_fn(void *arg, struct xengt_bfn bfn);
 void xengt_sim_on_unmap(struct xengt_sim *sim, xengt_sim_holds_fn *fn, void *arg);
 
-/* --- what it saw --------------------------------------------------------------------------- */
+/* --- what it saw ------------------------------------------------------------------------- */
 
 struct xengt_sim_stats {
     uint64_t hypercalls;

@@ -9,8 +9,8 @@
  * back end keeps it, with whatever the unmap will need, in the held entry of the slot: it has
  * them in hv->journal, which is the predecessor's while that is being recovered from.
  */
-#ifndef XENGT_HV_H
-#define XENGT_HV_H
+#ifndef XENGT_LIB_HV_HV_H
+#define XENGT_LIB_HV_HV_H
 
 #include <errno.h>
 

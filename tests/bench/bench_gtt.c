@@ -21,7 +21,7 @@
 #include <valgrind/callgrind.h>
 #include <xengt/space.h>
 
-#include "gtt/private.h"
+#include "gtt/state.h"
 #include "gtt_rig.h"
 #include "measure.h"
 
@@ -43,7 +43,7 @@ static void fill_tables(const struct rig *rig, unsigned guest, uint32_t pages)
     }
 }
 
-/* --- changes ------------------------------------------------------------------------------- */
+/* --- changes ----------------------------------------------------------------------------- */
 
 struct changes {
     struct rig *rig;
@@ -193,7 +193,7 @@ static void bench_instructions(unsigned guests, uint32_t pages)
     changes_close(&c);
 }
 
-/* --- nothing changed ----------------------------------------------------------------------- */
+/* --- nothing changed --------------------------------------------------------------------- */
 
 /* Not just declared to do so: the compiler may not leave it out. */
 static int (*volatile compare)(const void *, const void *, size_t) = memcmp;
@@ -255,7 +255,7 @@ static void bench_unchanged(void)
     rig_close(rig);
 }
 
-/* --- clearing ------------------------------------------------------------------------------ */
+/* --- clearing ---------------------------------------------------------------------------- */
 
 #define WINDOW (UINT32_C(1) << 18) /* entries */
 
@@ -344,7 +344,7 @@ static void bench_clears(void)
     bench_clear(CLEAR_LAZY, WINDOW, 0, "clear.full.lazy_vs_memset");
 }
 
-/* --- memory -------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------ */
 
 #define MEMORY_TABLES 3072u /* neither the best nor the worst for what doubles */
 

@@ -40,12 +40,12 @@ static void count(struct play *play, struct counts *counts)
 {
     struct xengt_sim_stats sim;
     struct gpu_stats gpu;
-    struct server_vgpu_info info;
+    struct guest_info info;
     char error[256];
 
     xengt_sim_get_stats(play->world.sim, &sim);
     play->world.gpu->ops->get_stats(play->world.gpu, &gpu);
-    if (server_info(play->world.server, "guest", &info, error, sizeof(error))) {
+    if (guests_info(play->world.guests, "guest", &info, error, sizeof(error))) {
         return;
     }
     *counts = (struct counts){
@@ -57,7 +57,7 @@ static void count(struct play *play, struct counts *counts)
         .ptes = info.gtt.ptes,
         .trapped = info.gtt.table_writes,
     };
-    if (server_verify(play->world.server, "guest", error, sizeof(error))) {
+    if (guests_verify(play->world.guests, "guest", error, sizeof(error))) {
         fprintf(stderr, "bench-media: %s\n", error);
         play->broken++;
     }
@@ -90,7 +90,7 @@ static void report(const char *mode, const struct play *play)
            (double)(b->trapped - a->trapped) / n);
 }
 
-static int play(const char *mode, enum server_gtt_mode gtt_mode, const char *command_line)
+static int play(const char *mode, enum guests_gtt_mode gtt_mode, const char *command_line)
 {
     struct play play = {.frames = 0};
     const struct world_options options = {
@@ -127,9 +127,9 @@ int main(int argc, char **argv)
 
     snprintf(command_line, sizeof(command_line), "media %s", argc > 1 ? argv[1] : "");
     setvbuf(stdout, NULL, _IOLBF, 0);
-    return play("trap-each", SERVER_GTT_TRAP_EACH, command_line) ||
-                   play("trap", SERVER_GTT_TRAP, command_line) ||
-                   play("sync", SERVER_GTT_SYNC, command_line)
+    return play("trap-each", GUESTS_GTT_TRAP_EACH, command_line) ||
+                   play("trap", GUESTS_GTT_TRAP, command_line) ||
+                   play("sync", GUESTS_GTT_SYNC, command_line)
                ? EXIT_FAILURE
                : EXIT_SUCCESS;
 }

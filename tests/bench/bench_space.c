@@ -24,8 +24,8 @@
 #include <xengt/space.h>
 #include <xengt/target.h>
 
+#include "handle.h"
 #include "measure.h"
-#include "private.h"
 
 #define CHUNK 256u /* gfns a call, as a device model's commit would */
 
@@ -71,7 +71,7 @@ void __wrap_free(void *p)
     }
 }
 
-/* --- a back end that does nothing --------------------------------------------------------- */
+/* --- a back end that does nothing -------------------------------------------------------- */
 
 static int bare_domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "private.h"
+#include "handle.h"
 
 /* Where a guest's tables are. Gfn 0 is none. */
 enum {
@@ -20,7 +20,7 @@ enum {
 
 #define WINDOW_MIN UINT32_C(64)
 
-/* --- the back end that says yes ------------------------------------------------------------ */
+/* --- the back end that says yes ---------------------------------------------------------- */
 
 struct yes {
     struct hv hv;

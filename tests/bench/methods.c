@@ -11,7 +11,7 @@
 
 #include "bench_lib.h"
 
-/* --- libxengt ----------------------------------------------------------------------------- */
+/* --- libxengt ---------------------------------------------------------------------------- */
 
 struct own {
     struct bench *b;
@@ -87,7 +87,7 @@ static int offered_map(void *state, size_t i, size_t n)
 const struct method method_offered = {"xengt-offered", offered_open, offered_map,
                                       xengt_method_unmap, xengt_method_close};
 
-/* --- libxenforeignmemory ------------------------------------------------------------------ */
+/* --- libxenforeignmemory ----------------------------------------------------------------- */
 
 struct foreign {
     struct bench *b;
@@ -135,7 +135,7 @@ static int foreign_unmap(void *state, size_t i, size_t n)
 const struct method method_foreign = {"foreignmemory", foreign_open, foreign_map, foreign_unmap,
                                       free};
 
-/* --- libxengnttab ------------------------------------------------------------------------- */
+/* --- libxengnttab ------------------------------------------------------------------------ */
 
 struct gnttab {
     struct bench *b;

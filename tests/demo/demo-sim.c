@@ -26,7 +26,7 @@ struct demo {
     struct xengt_bfn bfn;   /* and where the GPU finds it */
 };
 
-/* --- telling ------------------------------------------------------------------------------- */
+/* --- telling ----------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
@@ -55,7 +55,7 @@ static void heading(const char *text)
     printf("\n%s\n", text);
 }
 
-/* --- the guest and its blit ---------------------------------------------------------------- */
+/* --- the guest and its blit -------------------------------------------------------------- */
 
 static void on_blit_line(void *arg, const char *line)
 {
@@ -65,9 +65,9 @@ static void on_blit_line(void *arg, const char *line)
 
 static void show_list(struct demo *demo)
 {
-    struct server_vgpu_info info;
+    struct guest_info info;
     say("%-10s %5s  %4s  %-8s  %s", "NAME", "DOMID", "VGPU", "STATE", "MAPPED PAGES");
-    for (unsigned i = 0; server_list(demo->world.server, i, &info); i++) {
+    for (unsigned i = 0; guests_list(demo->world.guests, i, &info); i++) {
         const char *state = info.failsafe ? "failsafe" : info.paused ? "paused" : "running";
         say("%-10s %5u  %4u  %-8s  %12u", info.name, info.domid, info.id, state, info.space.mapped);
     }
@@ -76,7 +76,7 @@ static void show_list(struct demo *demo)
 static void tell_blit(struct demo *demo)
 {
     struct world *world = &demo->world;
-    struct server_vgpu_info info;
+    struct guest_info info;
     struct gpu_stats gpu;
     char error[256];
     uint32_t domid;
@@ -95,7 +95,7 @@ static void tell_blit(struct demo *demo)
     check(demo, !reason, "20 pages copied by the GPU, compared byte for byte by the guest%s%s",
           reason ? ": " : "", reason ? reason : "");
     show_list(demo);
-    if (server_info(world->server, "guest", &info, error, sizeof(error))) {
+    if (guests_info(world->guests, "guest", &info, error, sizeof(error))) {
         check(demo, false, "%s", error);
         return;
     }
@@ -106,14 +106,14 @@ static void tell_blit(struct demo *demo)
         gpu.invalidates);
     check(demo, info.space.map_calls * 10 <= info.space.mapped,
           "hypercalls are made for batches, not for pages");
-    int violations = server_verify(world->server, "guest", error, sizeof(error));
+    int violations = guests_verify(world->guests, "guest", error, sizeof(error));
     check(demo, violations == 0, "every GPU entry is a mapping of this guest, or scratch%s%s",
           *error ? ": " : "", error);
 }
 
-/* --- the race ------------------------------------------------------------------------------ */
+/* --- the race ---------------------------------------------------------------------------- */
 
-static void find_bfn(void *arg, const struct server_mapping *m)
+static void find_bfn(void *arg, const struct guests_mapping *m)
 {
     struct demo *demo = arg;
     if (m->index == demo->entry) {
@@ -140,14 +140,14 @@ static void on_race_line(void *arg, const char *line)
     if (sscanf(line, "gave gfn %llx away, GTT entry %u", &demo->gfn, &demo->entry) != 2) {
         return;
     }
-    server_mappings(world->server, "racer", find_bfn, demo, error, sizeof(error));
+    guests_mappings(world->guests, "racer", find_bfn, demo, error, sizeof(error));
     check(demo, demo->bfn.v != 0,
           "gfn 0x%llx is not the guest's any more; Xen keeps BFN 0x%" PRIx64 " for the GPU",
           demo->gfn, demo->bfn.v);
     int ret = world_stranger(world, "stranger", STRANGER_PAGES, PATTERN, &demo->stranger);
     check(demo, !ret, "a stranger is started and fills its %u pages", STRANGER_PAGES);
     say("the vGPU is resumed: the DMA runs");
-    server_pause(world->server, "racer", false, error, sizeof(error));
+    guests_pause(world->guests, "racer", false, error, sizeof(error));
 }
 
 static void tell_race(struct demo *demo)
@@ -161,7 +161,7 @@ static void tell_race(struct demo *demo)
         check(demo, false, "a domain is created and gets a vGPU");
         return;
     }
-    server_pause(world->server, "racer", true, error, sizeof(error));
+    guests_pause(world->guests, "racer", true, error, sizeof(error));
     say("the vGPU is paused, so that the DMA has to wait");
     const struct guest_run run = {.world = world,
                                   .domid = domid,
@@ -175,7 +175,7 @@ static void tell_race(struct demo *demo)
     check_stranger(demo, "after the DMA");
 }
 
-/* --- after the unmap ----------------------------------------------------------------------- */
+/* --- after the unmap --------------------------------------------------------------------- */
 
 static void tell_fault(struct demo *demo)
 {
@@ -185,7 +185,7 @@ static void tell_fault(struct demo *demo)
     char error[256] = "";
 
     heading("After the unmap: the same DMA once more");
-    int ret = server_detach(world->server, "racer", error, sizeof(error));
+    int ret = guests_detach(world->guests, "racer", error, sizeof(error));
     check(demo, !ret, "the vGPU is detached, its pages are unmapped%s%s", *error ? ": " : "",
           error);
     memset(page, 0xa5, sizeof(page));
@@ -200,7 +200,7 @@ static void tell_fault(struct demo *demo)
           after.violations, *violation ? ": " : "", violation);
 }
 
-/* --- for contrast --------------------------------------------------------------------------- */
+/* --- for contrast ------------------------------------------------------------------------ */
 
 /*
  * What a device would do to whom with an address that was looked up: the same steps with nobody

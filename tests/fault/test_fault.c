@@ -79,7 +79,7 @@ static bool scenario(struct world *world, uint64_t fail_hypercall)
                             .command_line = "blit+repoint+badgfn+halves pages=20"};
     guest_run(&run);
     fail_at = 0; /* the proof needs memory of its own */
-    int violations = server_verify(world->server, "guest", error, sizeof(error));
+    int violations = guests_verify(world->guests, "guest", error, sizeof(error));
     if (violations > 0) {
         fail_msg("verify: %s", error);
     }

@@ -113,7 +113,7 @@ static void world_close(struct world *w)
     victim_remove_dir(w->dir);
 }
 
-/* --- the use ------------------------------------------------------------------------------- */
+/* --- the use ----------------------------------------------------------------------------- */
 
 static void fill(struct xengt_gfn *gfn, uint64_t first)
 {
@@ -198,7 +198,7 @@ static void use(struct world *w, struct xengt *xg)
     use_space(w, xg, w->domid[1]);
 }
 
-/* --- what fails ---------------------------------------------------------------------------- */
+/* --- what fails -------------------------------------------------------------------------- */
 
 static void close_and_follow(struct world *w, struct xengt *xg)
 {
@@ -266,7 +266,7 @@ static void each_hypercall_may_fail(void **state)
     print_message("# %llu hypercalls, each refused once\n", (unsigned long long)n);
 }
 
-/* --- killing ------------------------------------------------------------------------------- */
+/* --- killing ----------------------------------------------------------------------------- */
 
 /* Lives until the nth instant; 0: to the end. Returns how many there were. */
 static uint64_t live(struct world *w, uint64_t nth)

@@ -12,7 +12,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "private.h"
+#include "handle.h"
 
 #define JOURNAL_MAX   (1u << 16)
 #define EFLAGS_TRAP   0x100
@@ -52,7 +52,7 @@ void victim_remove_dir(const char *dir)
     rmdir(dir);
 }
 
-/* --- dying -------------------------------------------------------------------------------- */
+/* --- dying ------------------------------------------------------------------------------- */
 
 static void die(void)
 {
@@ -118,7 +118,7 @@ static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t 
     }
 }
 
-/* --- watching stores: each one faults, and is then done as a single step ------------------ */
+/* --- watching stores: each one faults, and is then done as a single step ----------------- */
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
@@ -165,7 +165,7 @@ static void unwatch(void)
     }
 }
 
-/* --- life --------------------------------------------------------------------------------- */
+/* --- life -------------------------------------------------------------------------------- */
 
 int victim_open(struct xengt **out, const struct xengt_options *options, uint64_t nth, bool stores)
 {

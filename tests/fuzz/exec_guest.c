@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "gpu/dma.h"
+#include "gpu/dma/dma.h"
 
 #define BYSTANDER_FIRST 128u /* of the GTT */
 #define OTHERS_PAGES    4u

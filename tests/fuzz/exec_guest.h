@@ -13,7 +13,7 @@
 #include <xengt/xengt.h>
 
 #include "input.h"
-#include "vgpu/private.h"
+#include "vgpu/device.h"
 
 #define PAGE        4096u
 #define PAGES       56u /* of the guest: frames 0 to 55 */
@@ -121,7 +121,7 @@ uint64_t exec_descriptor(unsigned c, unsigned levels);
 void exec_publish(struct exec_guest *g, unsigned c);
 void exec_write_port(struct exec_guest *g, enum gpu_engine e, uint64_t first, uint64_t second);
 
-/* So many turns of the server's, until the GPU has nothing more to do. */
+/* So many turns of the guests's, until the GPU has nothing more to do. */
 bool exec_run(struct exec_guest *g, unsigned turns);
 
 /* --- from bytes -------------------------------------------------------------------------- */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lines of the control protocol, to a server with two domains: each gets one answer of one line. */
+/* Lines of the control protocol, to a guests with two domains: each gets one answer of one line. */
 #include <json-c/json.h>
 
-#include "control/commands.h"
 #include "control/control.h"
+#include "control/verbs.h"
 #include "input.h"
 #include "sim/world.h"
 
@@ -38,7 +38,7 @@ static void check_answer(struct json_object *answer)
 }
 
 /* The line is a string of its own, as the socket's buffer gives it. */
-static bool serve_line(struct server *server, const uint8_t *data, size_t len)
+static bool serve_line(struct guests *guests, const uint8_t *data, size_t len)
 {
     char *line = malloc(len + 1);
     bool garbage = false;
@@ -47,7 +47,7 @@ static bool serve_line(struct server *server, const uint8_t *data, size_t len)
     }
     memcpy(line, data, len);
     line[len] = '\0';
-    struct json_object *answer = control_command(server, line, len, &garbage);
+    struct json_object *answer = control_command(guests, line, len, &garbage);
     REQUIRE(answer, "no answer");
     check_answer(answer);
     json_object_put(answer);
@@ -55,15 +55,15 @@ static bool serve_line(struct server *server, const uint8_t *data, size_t len)
     return !garbage;
 }
 
-static void serve_lines(struct server *server, const uint8_t *data, size_t size)
+static void serve_lines(struct guests *guests, const uint8_t *data, size_t size)
 {
     for (unsigned i = 0; i < LINES_MAX && size; i++) {
         const uint8_t *end = memchr(data, '\n', size);
         size_t len = end ? (size_t)(end - data) : size;
-        if (len >= CONTROL_LINE_MAX || !serve_line(server, data, len)) {
+        if (len >= CONTROL_LINE_MAX || !serve_line(guests, data, len)) {
             return;
         }
-        server_turn(server);
+        guests_turn(guests);
         data += len + (end != NULL);
         size -= len + (end != NULL);
     }
@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (!xengt_sim_domain_create(world.sim, &web, &domid) &&
         !xengt_sim_domain_create(world.sim, &pv, &domid)) {
-        serve_lines(world.server, data, size);
+        serve_lines(world.guests, data, size);
     }
     world_close(&world);
     return 0;

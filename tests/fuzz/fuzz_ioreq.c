@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 
+#include "host/xen/ioreq_decode.h"
 #include "input.h"
-#include "xen/ioreq_decode.h"
 
 #define BASE         UINT64_C(0xe0000000)
 #define SIZE         UINT64_C(0x1000000)

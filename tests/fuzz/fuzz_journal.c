@@ -45,7 +45,7 @@ static void make_dir(void)
     atexit(remove_dir);
 }
 
-/* --- using it ------------------------------------------------------------------------------ */
+/* --- using it ---------------------------------------------------------------------------- */
 
 static void operate(struct input *in, struct slots *slots)
 {
@@ -94,7 +94,7 @@ static void read_kind(struct input *in, struct slots_kind *kind)
     };
 }
 
-/* --- what is in the file ------------------------------------------------------------------- */
+/* --- what is in the file ----------------------------------------------------------------- */
 
 static void write_raw(struct input *in)
 {
@@ -141,7 +141,7 @@ static bool damage(struct input *in, bool *touched)
     return left != HEADER || memcmp(before, after, HEADER) != 0;
 }
 
-/* --- what is found ------------------------------------------------------------------------- */
+/* --- what is found ----------------------------------------------------------------------- */
 
 /* Reads all there is; the sanitizer sees whether it may. Returns whether all records are sound. */
 static bool look(const struct slots *slots)

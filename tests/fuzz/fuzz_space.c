@@ -55,7 +55,7 @@ static void remove_dir(void)
     victim_remove_dir(dir);
 }
 
-/* --- the guests ---------------------------------------------------------------------------- */
+/* --- the guests -------------------------------------------------------------------------- */
 
 static void stamp(struct world *w, struct guest *g, uint64_t gfn)
 {
@@ -106,7 +106,7 @@ static bool is_held(void *arg, struct xengt_bfn bfn)
     return false;
 }
 
-/* --- operations ---------------------------------------------------------------------------- */
+/* --- operations -------------------------------------------------------------------------- */
 
 static unsigned read_gfns(struct world *w, struct xengt_gfn *gfn)
 {
@@ -365,7 +365,7 @@ static void step(struct world *w)
     }
 }
 
-/* --- what must be true after each ---------------------------------------------------------- */
+/* --- what must be true after each -------------------------------------------------------- */
 
 static void check(struct world *w)
 {

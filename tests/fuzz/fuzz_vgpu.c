@@ -41,7 +41,7 @@ struct fuzz {
 
 static const char *const names[GUESTS] = {"a", "b"};
 
-/* --- a guest's accesses -------------------------------------------------------------------- */
+/* --- a guest's accesses ------------------------------------------------------------------ */
 
 static uint64_t mmio_read(struct fuzz *f, const struct guest *g, uint32_t offset, unsigned size)
 {
@@ -171,7 +171,7 @@ static void write_memory(struct fuzz *f, struct input *in, const struct guest *g
     }
 }
 
-/* --- coming and going ---------------------------------------------------------------------- */
+/* --- coming and going -------------------------------------------------------------------- */
 
 static void learn_windows(struct fuzz *f, struct guest *g)
 {
@@ -183,7 +183,7 @@ static void attach(struct fuzz *f, unsigned i)
 {
     struct guest *g = &f->guest[i];
     char error[256] = "";
-    if (g->domid && !server_attach(f->world.server, names[i], NULL, NULL, error, sizeof(error))) {
+    if (g->domid && !guests_attach(f->world.guests, names[i], NULL, NULL, error, sizeof(error))) {
         REQUIRE(!g->attached, "attached twice");
         g->attached = true;
         learn_windows(f, g);
@@ -204,7 +204,7 @@ static void detach(struct fuzz *f, unsigned i)
     struct guest *g = &f->guest[i];
     char error[256];
     if (g->attached) {
-        REQUIRE(!server_detach(f->world.server, names[i], error, sizeof(error)), "%s", error);
+        REQUIRE(!guests_detach(f->world.guests, names[i], error, sizeof(error)), "%s", error);
         g->attached = false;
     }
 }
@@ -212,7 +212,7 @@ static void detach(struct fuzz *f, unsigned i)
 static void turn(struct fuzz *f)
 {
     if (f->turns++ < TURNS_MAX) {
-        server_turn(f->world.server);
+        guests_turn(f->world.guests);
     }
 }
 
@@ -223,20 +223,20 @@ static void destroy(struct fuzz *f, unsigned i)
     if (g->domid) {
         xengt_sim_domain_destroy(f->world.sim, g->domid);
         host_sim_notice_deaths(f->world.host);
-        server_turn(f->world.server);
+        guests_turn(f->world.guests);
         *g = (struct guest){0};
     }
 }
 
-/* --- what must hold ------------------------------------------------------------------------ */
+/* --- what must hold ---------------------------------------------------------------------- */
 
 static void check_rules(struct fuzz *f)
 {
-    struct server_vgpu_info info;
+    struct guest_info info;
     struct xengt_sim_stats stats;
     char error[256];
-    for (unsigned i = 0; server_list(f->world.server, i, &info); i++) {
-        int violations = server_verify(f->world.server, info.name, error, sizeof(error));
+    for (unsigned i = 0; guests_list(f->world.guests, i, &info); i++) {
+        int violations = guests_verify(f->world.guests, info.name, error, sizeof(error));
         REQUIRE(violations == 0, "guest %s: %d violations: %s", info.name, violations, error);
     }
     xengt_sim_get_stats(f->world.sim, &stats);
@@ -253,7 +253,7 @@ static void check_bystanders(struct fuzz *f)
 static void check_end(struct fuzz *f)
 {
     struct xengt_sim_stats stats;
-    struct server_vgpu_info info;
+    struct guest_info info;
     uint32_t domids[GUESTS + 1] = {f->bystander};
     for (unsigned i = 0; i < GUESTS; i++) {
         domids[i + 1] = f->guest[i].domid;
@@ -261,8 +261,8 @@ static void check_end(struct fuzz *f)
     }
     xengt_sim_domain_destroy(f->world.sim, f->bystander);
     host_sim_notice_deaths(f->world.host);
-    server_turn(f->world.server);
-    REQUIRE(!server_list(f->world.server, 0, &info), "guest %s keeps its vGPU", info.name);
+    guests_turn(f->world.guests);
+    REQUIRE(!guests_list(f->world.guests, 0, &info), "guest %s keeps its vGPU", info.name);
     for (unsigned i = 0; i < GUESTS + 1; i++) {
         REQUIRE(!xengt_sim_domain_exists(f->world.sim, domids[i]), "domain %u lingers", domids[i]);
     }
@@ -270,7 +270,7 @@ static void check_end(struct fuzz *f)
     REQUIRE(!stats.mapped, "%llu pages stay mapped", (unsigned long long)stats.mapped);
 }
 
-/* --- the world ----------------------------------------------------------------------------- */
+/* --- the world --------------------------------------------------------------------------- */
 
 static bool open_world(struct fuzz *f, uint8_t flags)
 {
@@ -290,7 +290,7 @@ static bool open_world(struct fuzz *f, uint8_t flags)
     world_stranger(&f->world, "stranger", 8, PATTERN, &f->stranger);
     world_stranger(&f->world, "bystander", 8, PATTERN, &f->bystander);
     bystander.domid = f->bystander;
-    REQUIRE(!server_attach(f->world.server, "bystander", NULL, NULL, error, sizeof(error)), "%s",
+    REQUIRE(!guests_attach(f->world.guests, "bystander", NULL, NULL, error, sizeof(error)), "%s",
             error);
     learn_windows(f, &bystander);
     for (uint32_t i = 0; i < 8; i++) {
@@ -344,7 +344,7 @@ static void operate(struct fuzz *f, struct input *in)
         xengt_sim_balloon_in(f->world.sim, g->domid, (struct xengt_gfn){input_u8(in) % PAGES});
         break;
     case 12:
-        server_pause(f->world.server, names[i], op & 0x40, error, sizeof(error));
+        guests_pause(f->world.guests, names[i], op & 0x40, error, sizeof(error));
         break;
     case 13:
         mmio_write(f, g, FLUSH, 0, 4);

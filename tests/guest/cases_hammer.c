@@ -96,7 +96,7 @@ static void store_entry(uint32_t i, uint32_t source)
     h.expected[i] = source;
 }
 
-/* --- hammer ---------------------------------------------------------------------------------- */
+/* --- hammer ------------------------------------------------------------------------------ */
 
 static const char *hammer(uint32_t rounds, uint32_t stores)
 {
@@ -144,7 +144,7 @@ const char *case_hammer(void)
     return error;
 }
 
-/* --- halves ---------------------------------------------------------------------------------- */
+/* --- halves ------------------------------------------------------------------------------ */
 
 static void store_halves(const struct page *table, uint32_t i, uint64_t entry, bool high_first)
 {

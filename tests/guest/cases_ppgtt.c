@@ -38,7 +38,7 @@ static const char *copy_and_check(struct work *w, uint64_t dst_va, const uint32_
     return error;
 }
 
-/* --- tables over many MiB -------------------------------------------------------------------- */
+/* --- tables over many MiB ---------------------------------------------------------------- */
 
 /* In two stretches, so that tables of every level are more than one. */
 static int map_both(const uint32_t *src, const uint32_t *dst, uint32_t n)
@@ -127,7 +127,7 @@ const char *case_tables(void)
     return NULL;
 }
 
-/* --- re-pointing ----------------------------------------------------------------------------- */
+/* --- re-pointing ------------------------------------------------------------------------- */
 
 #define REPOINT_PAGES 40u
 
@@ -199,7 +199,7 @@ const char *case_pprepoint(void)
     return error;
 }
 
-/* --- sharing --------------------------------------------------------------------------------- */
+/* --- sharing ----------------------------------------------------------------------------- */
 
 #define SHARE_PAGES 24u
 
@@ -276,7 +276,7 @@ const char *case_ppshare(void)
     return error;
 }
 
-/* --- pages that were tables ------------------------------------------------------------------ */
+/* --- pages that were tables -------------------------------------------------------------- */
 
 #define RECYCLE_PAGES 16u
 #define QUIET_RUNS    12u /* more than it takes until a table that is left alone is trapped */

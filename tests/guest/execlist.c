@@ -84,7 +84,7 @@ const char *execlist_init(void)
     return NULL;
 }
 
-/* --- contexts -------------------------------------------------------------------------------- */
+/* --- contexts ---------------------------------------------------------------------------- */
 
 static void set_register(struct context *context, uint32_t at, uint32_t offset, uint32_t value)
 {
@@ -166,7 +166,7 @@ void context_start_batch(struct context *context, uint64_t va)
     context_emit(context, 0);
 }
 
-/* --- lists ----------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------- */
 
 static void finish_commands(struct context *context)
 {

@@ -34,7 +34,7 @@ uint32_t ppgtt_index(uint64_t va, uint32_t level)
     return va >> (PAGE_SHIFT + 9 * (level - 1)) & (PPGTT_ENTRIES - 1);
 }
 
-/* --- tables ---------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------ */
 
 static struct table *take(void)
 {
@@ -136,7 +136,7 @@ struct table *ppgtt_table(struct ppgtt *p, uint64_t va, uint32_t level)
     return t;
 }
 
-/* --- mapping --------------------------------------------------------------------------------- */
+/* --- mapping ----------------------------------------------------------------------------- */
 
 /* The leaf table of va, and what leads to it, made where it is missing. */
 static struct table *make_leaf(struct ppgtt *p, uint64_t va)

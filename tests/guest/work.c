@@ -54,7 +54,7 @@ void work_end(struct work *work)
     }
 }
 
-/* --- commands -------------------------------------------------------------------------------- */
+/* --- commands ---------------------------------------------------------------------------- */
 
 void work_emit(struct work *work, uint32_t dword)
 {
@@ -117,7 +117,7 @@ void work_store(struct work *work, uint64_t dst, uint32_t value)
     work_emit(work, value);
 }
 
-/* --- running --------------------------------------------------------------------------------- */
+/* --- running ----------------------------------------------------------------------------- */
 
 static void start(struct work *work)
 {
@@ -144,7 +144,7 @@ const char *work_run_two(struct work *first, struct work *second)
     return execlist_run(&first->context, &second->context, EXECLIST_TIMEOUT_US);
 }
 
-/* --- contents -------------------------------------------------------------------------------- */
+/* --- contents ---------------------------------------------------------------------------- */
 
 static uint32_t word_of(uint32_t salt, uint32_t page, uint32_t word)
 {

@@ -43,7 +43,7 @@ const char *work_run_two(struct work *first, struct work *second); /* in one lis
 /* The first bytes of each row that work_copy_columns() takes. */
 #define WORK_COLUMN_BYTES 64u
 
-/* --- contents -------------------------------------------------------------------------------- */
+/* --- contents ---------------------------------------------------------------------------- */
 
 /* Different in each word of each page of each salt. */
 void content_fill(uint64_t gfn, uint32_t salt, uint32_t page);

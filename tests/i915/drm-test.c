@@ -68,7 +68,7 @@ static const char *run(int fd, uint32_t context, uint64_t engine, struct batch *
     return error;
 }
 
-/* --- cases -------------------------------------------------------------------------------- */
+/* --- cases ------------------------------------------------------------------------------- */
 
 static const char *test_identity(const struct test *test)
 {
@@ -365,7 +365,7 @@ static const char *test_load(const struct test *test)
     return error;
 }
 
-/* --- all ---------------------------------------------------------------------------------- */
+/* --- all --------------------------------------------------------------------------------- */
 
 static const struct test_case {
     const char *name;

@@ -22,9 +22,9 @@
 
 #define USED_MAX 8u
 
-static void must(int rc, const char *what)
+static void must(int ret, const char *what)
 {
-    if (rc) {
+    if (ret) {
         printf("Bail out! %s: %s\n", what, strerror(errno));
         exit(1);
     }
@@ -33,12 +33,12 @@ static void must(int rc, const char *what)
 /* Signals, and i915 itself, ask for another try. */
 static int again(int fd, unsigned long request, void *arg)
 {
-    int rc;
+    int ret;
 
     do {
-        rc = ioctl(fd, request, arg);
-    } while (rc && (errno == EINTR || errno == EAGAIN));
-    return rc;
+        ret = ioctl(fd, request, arg);
+    } while (ret && (errno == EINTR || errno == EAGAIN));
+    return ret;
 }
 
 int drm_open(void)
@@ -112,7 +112,7 @@ int bo_wait(int fd, const struct bo *bo, unsigned seconds)
     return again(fd, DRM_IOCTL_I915_GEM_WAIT, &wait) ? -errno : 0;
 }
 
-/* --- commands ----------------------------------------------------------------------------- */
+/* --- commands ---------------------------------------------------------------------------- */
 
 void emit(struct batch *batch, uint32_t dword)
 {
@@ -187,7 +187,7 @@ void emit_loop(struct batch *batch, const struct bo *self)
     emit(batch, 0);
 }
 
-/* --- submission --------------------------------------------------------------------------- */
+/* --- submission -------------------------------------------------------------------------- */
 
 static struct drm_i915_gem_exec_object2 object_of(const struct bo *bo)
 {

@@ -57,7 +57,7 @@ static uint64_t random_table_address(struct world *w)
     return world_random(w, WORLD_TABLES) * PAGE + place(w) * 8u;
 }
 
-/* --- operations ---------------------------------------------------------------------------- */
+/* --- operations -------------------------------------------------------------------------- */
 
 static void op_store(struct world_guest *g)
 {
@@ -376,7 +376,7 @@ void world_step(struct world *w)
     }
 }
 
-/* --- the configurations -------------------------------------------------------------------- */
+/* --- the configurations ------------------------------------------------------------------ */
 
 const struct world_config world_configs[] = {
     {.name = "as it is"},

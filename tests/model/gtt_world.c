@@ -44,7 +44,7 @@ __attribute__((format(printf, 2, 3))) static bool wrong(struct world *w, const c
     return false;
 }
 
-/* --- pages --------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------- */
 
 static uint64_t stamp_of(const struct world_guest *g, uint64_t gfn, uint64_t serial)
 {
@@ -68,7 +68,7 @@ static void stamp(struct world_guest *g, uint64_t gfn)
     world_page(g, gfn)[WORLD_STAMP] = stamp_of(g, gfn, ++g->world->serial);
 }
 
-/* --- the callbacks ------------------------------------------------------------------------- */
+/* --- the callbacks ----------------------------------------------------------------------- */
 
 static bool gpu_holds(void *arg, struct xengt_bfn bfn)
 {
@@ -132,7 +132,7 @@ static int track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on)
     return fails ? -EAGAIN : 0;
 }
 
-/* --- making -------------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------------ */
 
 static int open_guest(struct world_guest *g)
 {
@@ -248,7 +248,7 @@ int world_replace(struct world_guest *g)
     return open_guest(g);
 }
 
-/* --- what is tracked ------------------------------------------------------------------------ */
+/* --- what is tracked --------------------------------------------------------------------- */
 
 /* Does a table that is tracked, and so is what the guest last made it, lead to the page? */
 static bool is_led_to(struct world_guest *g, uint64_t gfn)
@@ -286,7 +286,7 @@ static bool check_tracked(struct world_guest *g)
     return true;
 }
 
-/* --- what a guest does --------------------------------------------------------------------- */
+/* --- what a guest does ------------------------------------------------------------------- */
 
 void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned size)
 {
@@ -399,7 +399,7 @@ void world_reset(struct world_guest *g)
     xengt_space_flush(g->space);
 }
 
-/* --- the oracle ---------------------------------------------------------------------------- */
+/* --- the oracle -------------------------------------------------------------------------- */
 
 /* One walk: which of the GPU's tables stands for which page, seen as which kind of table. */
 struct walk {

@@ -15,7 +15,7 @@
 #include "gtt_world.h"
 
 #define OPERATIONS 12000u
-/* --- the runs ------------------------------------------------------------------------------ */
+/* --- the runs ---------------------------------------------------------------------------- */
 
 static unsigned long setting(const char *name, unsigned long otherwise)
 {

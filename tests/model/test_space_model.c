@@ -100,7 +100,7 @@ static void be_born(struct model *m, unsigned i)
     assert_int_equal(xengt_space_open(m->xg, g->domid, &options, &g->space), 0);
 }
 
-/* --- operations --------------------------------------------------------------------------- */
+/* --- operations -------------------------------------------------------------------------- */
 
 static void check_get(struct model *m, unsigned guest, uint64_t gfn, struct xengt_bfn bfn, int err)
 {

@@ -7,7 +7,7 @@
 #define TESTS_SUPPORT_TABLE_GPU_H
 
 #include "gpu/gpu.h"
-#include "gpu/tables.h"
+#include "gpu/soft/pages.h"
 
 struct table_gpu_client {
     struct gpu_client base;

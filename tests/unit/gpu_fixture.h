@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "gpu/dma.h"
+#include "gpu/dma/dma.h"
 #include "gpu/gpu.h"
 
 #define PAGE        4096u
@@ -75,7 +75,7 @@
 #define LRM          0x14800002u
 #define GGTT_ADDRESS (1u << 22)
 
-/* --- the port ------------------------------------------------------------------------------- */
+/* --- the port ---------------------------------------------------------------------------- */
 
 struct fake_port {
     struct dma_port base;
@@ -168,7 +168,7 @@ static inline struct fake_port *fake_open(void)
     return fake;
 }
 
-/* --- the fixture ---------------------------------------------------------------------------- */
+/* --- the fixture ------------------------------------------------------------------------- */
 
 struct fixture {
     struct fake_port *port;
@@ -283,7 +283,7 @@ static inline void emit_all(struct fixture *fx, const uint32_t *dw, size_t n)
 #define EMIT(fx, ...)      emit_all(fx, DWORDS(__VA_ARGS__), COUNT(__VA_ARGS__))
 #define PUT(fx, addr, ...) put_all(fx, addr, DWORDS(__VA_ARGS__), COUNT(__VA_ARGS__))
 
-/* --- the PPGTT ------------------------------------------------------------------------------ */
+/* --- the PPGTT --------------------------------------------------------------------------- */
 
 static inline uint32_t new_table(struct fixture *fx, unsigned level)
 {
@@ -379,7 +379,7 @@ static inline int set_up_ppgtt(void **state)
     return ret;
 }
 
-/* --- executing ------------------------------------------------------------------------------ */
+/* --- executing --------------------------------------------------------------------------- */
 
 /* A's workload: what was emitted, and what the batch pages hold now. */
 static inline int submit_to(struct fixture *fx, enum gpu_engine engine)

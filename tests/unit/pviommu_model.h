@@ -7,7 +7,7 @@
 #ifndef PVIOMMU_MODEL_H
 #define PVIOMMU_MODEL_H
 
-#include "hv/pviommu.h"
+#include "hv/xen/pviommu.h"
 
 #define MODEL_DOMAINS 4u
 #define MODEL_PAGES   64u                 /* of each domain */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The control socket against clients of all kinds; the server behind it is a fake. */
+/* The control socket against clients of all kinds; the guests behind it is a fake. */
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -16,11 +16,11 @@
 
 #include "cmocka_all.h"
 #include "control/control.h"
-#include "server/server.h"
+#include "guests/guests.h"
 
-/* --- a server with one guest, "web" (5), that can be attached and detached ----------------- */
+/* --- a guests with one guest, "web" (5), that can be attached and detached --------------- */
 
-struct server {
+struct guests {
     bool attached;
     bool paused;
     const struct vgpu_type *type;
@@ -37,100 +37,100 @@ static int not_there(const char *domain, char *error, size_t error_size)
     return -ENOENT;
 }
 
-static bool is_web(const struct server *server, const char *domain)
+static bool is_web(const struct guests *guests, const char *domain)
 {
-    return server->attached && !strcmp(domain, "web");
+    return guests->attached && !strcmp(domain, "web");
 }
 
-static void fill(const struct server *server, struct server_vgpu_info *info)
+static void fill(const struct guests *guests, struct guest_info *info)
 {
-    *info = (struct server_vgpu_info){
-        .domid = 5, .id = 1, .name = "web", .paused = server->paused, .type = server->type};
+    *info = (struct guest_info){
+        .domid = 5, .id = 1, .name = "web", .paused = guests->paused, .type = guests->type};
 }
 
-int server_attach(struct server *server, const char *domain, const char *type,
-                  struct server_vgpu_info *info, char *error, size_t error_size)
+int guests_attach(struct guests *guests, const char *domain, const char *type,
+                  struct guest_info *info, char *error, size_t error_size)
 {
     if (strcmp(domain, "web") != 0) {
         snprintf(error, error_size, "domain '%s': no such domain", domain);
         return -ENOENT;
     }
-    server->attached = true;
-    server->type = type && !strcmp(type, "large") ? &types[1] : &types[0];
-    fill(server, info);
+    guests->attached = true;
+    guests->type = type && !strcmp(type, "large") ? &types[1] : &types[0];
+    fill(guests, info);
     return 0;
 }
 
-int server_detach(struct server *server, const char *domain, char *error, size_t error_size)
+int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size)
 {
-    if (!is_web(server, domain))
+    if (!is_web(guests, domain))
         return not_there(domain, error, error_size);
-    server->attached = false;
+    guests->attached = false;
     return 0;
 }
 
-int server_pause(struct server *server, const char *domain, bool paused, char *error,
+int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
                  size_t error_size)
 {
-    if (!is_web(server, domain))
+    if (!is_web(guests, domain))
         return not_there(domain, error, error_size);
-    server->paused = paused;
+    guests->paused = paused;
     return 0;
 }
 
-int server_info(struct server *server, const char *domain, struct server_vgpu_info *info,
-                char *error, size_t error_size)
+int guests_info(struct guests *guests, const char *domain, struct guest_info *info, char *error,
+                size_t error_size)
 {
-    if (!is_web(server, domain))
+    if (!is_web(guests, domain))
         return not_there(domain, error, error_size);
-    fill(server, info);
+    fill(guests, info);
     return 0;
 }
 
-int server_verify(struct server *server, const char *domain, char *error, size_t error_size)
+int guests_verify(struct guests *guests, const char *domain, char *error, size_t error_size)
 {
-    if (!is_web(server, domain))
+    if (!is_web(guests, domain))
         return not_there(domain, error, error_size);
     snprintf(error, error_size, "entry 7 is another's");
     return 2;
 }
 
-bool server_list(struct server *server, unsigned i, struct server_vgpu_info *info)
+bool guests_list(struct guests *guests, unsigned i, struct guest_info *info)
 {
-    if (i || !server->attached)
+    if (i || !guests->attached)
         return false;
-    fill(server, info);
+    fill(guests, info);
     return true;
 }
 
-bool server_type(struct server *server, unsigned i, struct server_type_info *info)
+bool guests_type(struct guests *guests, unsigned i, struct guests_type_info *info)
 {
-    (void)server;
+    (void)guests;
     if (i >= sizeof(types) / sizeof(types[0]))
         return false;
-    *info = (struct server_type_info){&types[i], .available = 3 + i, .preset = i == 0};
+    *info = (struct guests_type_info){&types[i], .available = 3 + i, .preset = i == 0};
     return true;
 }
 
 /* Many: more than a socket's buffer holds. */
 #define MAPPINGS 30000u
 
-int server_mappings(struct server *server, const char *domain,
-                    void (*fn)(void *arg, const struct server_mapping *m), void *arg, char *error,
+int guests_mappings(struct guests *guests, const char *domain,
+                    void (*fn)(void *arg, const struct guests_mapping *m), void *arg, char *error,
                     size_t error_size)
 {
-    struct server_mapping m = {.gfn = 0x1234, .bfn = 0x100000};
+    struct guests_mapping m = {.gfn = 0x1234, .bfn = 0x100000};
 
-    if (!is_web(server, domain))
+    if (!is_web(guests, domain))
         return not_there(domain, error, error_size);
     for (m.index = 0; m.index < MAPPINGS; m.index++)
         fn(arg, &m);
     return 0;
 }
 
-struct xengt *server_xengt(struct server *server)
+struct xengt *guests_xengt(struct guests *guests)
 {
-    (void)server;
+    (void)guests;
     return NULL;
 }
 
@@ -140,12 +140,12 @@ static void fake_gpu_stats(const struct gpu *gpu, struct gpu_stats *stats)
     *stats = (struct gpu_stats){.commands = 42};
 }
 
-struct gpu *server_gpu(struct server *server)
+struct gpu *guests_gpu(struct guests *guests)
 {
     static const struct gpu_ops ops = {.get_stats = fake_gpu_stats};
     static struct gpu gpu = {.ops = &ops};
 
-    (void)server;
+    (void)guests;
     return &gpu;
 }
 
@@ -163,19 +163,19 @@ void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
     *stats = (struct xengt_stats){.mapped = 3};
 }
 
-/* --- the fixture --------------------------------------------------------------------------- */
+/* --- the fixture ------------------------------------------------------------------------- */
 
 struct fixture {
     char dir[32];
     char path[64];
     struct event_base *base;
-    struct server server;
+    struct guests guests;
     struct control *control;
 };
 
 static struct control_config config_of(struct fixture *f)
 {
-    return (struct control_config){.base = f->base, .server = &f->server, .path = f->path};
+    return (struct control_config){.base = f->base, .guests = &f->guests, .path = f->path};
 }
 
 static int setup(void **state)
@@ -321,7 +321,7 @@ static void assert_closed(struct fixture *f, int fd)
 #define ATTACH "{\"command\":\"attach\",\"domain\":\"web\"}\n"
 #define LIST   "{\"command\":\"list\"}\n"
 
-/* --- commands ------------------------------------------------------------------------------ */
+/* --- commands ---------------------------------------------------------------------------- */
 
 static void test_commands(void **state)
 {
@@ -423,7 +423,7 @@ static void test_bad_requests_keep_the_connection(void **state)
     close(fd);
 }
 
-/* --- clients that mean no good -------------------------------------------------------------- */
+/* --- clients that mean no good ----------------------------------------------------------- */
 
 static void test_garbage(void **state)
 {
@@ -602,7 +602,7 @@ static void test_idle_client(void **state)
     assert_closed(f, fd);
 }
 
-/* --- the socket ---------------------------------------------------------------------------- */
+/* --- the socket -------------------------------------------------------------------------- */
 
 static void test_socket_is_private(void **state)
 {

@@ -19,14 +19,14 @@
 
 #include <xengt/sim.h>
 
-#include "gpu/dma.h"
+#include "gpu/dma/dma.h"
 
 #define PAGE               4096u
 #define FRAMES             4u
 #define FRAME_BASE         UINT64_C(0x200000000) /* beyond the RAM of any machine that runs tests */
 #define BUS(frame, offset) ((FRAME_BASE + (frame)) * PAGE + (offset))
 
-/* --- dispatch ------------------------------------------------------------------------------- */
+/* --- dispatch ---------------------------------------------------------------------------- */
 
 struct recorder {
     struct dma_port base;
@@ -119,7 +119,7 @@ static void test_copy_through_memory(void **state)
     assert_int_equal(r.writes, 1);
 }
 
-/* --- cpu ------------------------------------------------------------------------------------ */
+/* --- cpu --------------------------------------------------------------------------------- */
 
 static int view(void *arg, uint64_t frame, void **page)
 {
@@ -157,7 +157,7 @@ static void test_cpu(void **state)
     dma_close(port);
 }
 
-/* --- sim ------------------------------------------------------------------------------------ */
+/* --- sim --------------------------------------------------------------------------------- */
 
 static void test_sim(void **state)
 {
@@ -180,7 +180,7 @@ static void test_sim(void **state)
     xengt_sim_free(sim);
 }
 
-/* --- edu ------------------------------------------------------------------------------------ */
+/* --- edu --------------------------------------------------------------------------------- */
 
 /*
  * The device: a thread that watches the registers. The bus addresses it understands are those of

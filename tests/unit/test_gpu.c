@@ -6,7 +6,7 @@
 
 #include "gpu_fixture.h"
 
-/* --- MI commands ---------------------------------------------------------------------------- */
+/* --- MI commands ------------------------------------------------------------------------- */
 
 static void test_one_dword_commands(void **state)
 {
@@ -128,7 +128,7 @@ static void test_endless_batch(void **state)
     assert_int_equal(state_of(fx, fx->a).done, 0);
 }
 
-/* --- what is refused ------------------------------------------------------------------------ */
+/* --- what is refused --------------------------------------------------------------------- */
 
 static void test_unknown_commands(void **state)
 {

@@ -6,7 +6,7 @@
 
 #include "gpu_blits.h"
 
-/* --- blits ---------------------------------------------------------------------------------- */
+/* --- blits ------------------------------------------------------------------------------- */
 
 /* One side of a blit as a test wants it: where the first pixel lies in the data, in bytes. */
 struct surface {
@@ -205,7 +205,7 @@ static void test_page_blit_takes_one_transfer_per_page(void **state)
     assert_int_equal(fx->port->writes, 16);
 }
 
-/* --- old forms ------------------------------------------------------------------------------ */
+/* --- old forms --------------------------------------------------------------------------- */
 
 static void test_old_forms(void **state)
 {
@@ -232,7 +232,7 @@ static void test_old_forms(void **state)
     }
 }
 
-/* --- steps ---------------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------------- */
 
 static void emit_mixture(struct fixture *fx)
 {

@@ -6,7 +6,7 @@
 
 #include "gpu_fixture.h"
 
-/* --- workloads ------------------------------------------------------------------------------ */
+/* --- workloads --------------------------------------------------------------------------- */
 
 /* One after the other; MI_BATCH_BUFFER_END ends one, and those not to be run are not. */
 static void test_buffers(void **state)
@@ -79,7 +79,7 @@ static void test_engine_state(void **state)
     expect_done(fx);
 }
 
-/* --- translations --------------------------------------------------------------------------- */
+/* --- translations ------------------------------------------------------------------------ */
 
 static void store(struct fixture *fx, uint32_t value)
 {
@@ -144,7 +144,7 @@ static void test_holds(void **state)
     assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + 254));
 }
 
-/* --- clients -------------------------------------------------------------------------------- */
+/* --- clients ----------------------------------------------------------------------------- */
 
 static void test_clients_take_turns(void **state)
 {
@@ -167,7 +167,7 @@ static void test_clients_take_turns(void **state)
     assert_int_equal(state_of(fx, fx->a).acthd, A_RING + 400);
 }
 
-/* --- weights -------------------------------------------------------------------------------- */
+/* --- weights ----------------------------------------------------------------------------- */
 
 #define LIGHT 2u
 #define HEAVY 16u
@@ -304,7 +304,7 @@ static void test_turn_of_a_client_that_left(void **state)
     assert_int_equal(commands_of(fx->b), 10);
 }
 
-/* --- what one does to the others ------------------------------------------------------------ */
+/* --- what one does to the others --------------------------------------------------------- */
 
 /* Whoever hangs loses nothing of the others' time but his turns. */
 static void test_a_hang_is_its_clients_own(void **state)

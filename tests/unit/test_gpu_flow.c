@@ -12,7 +12,7 @@
 #define SEMAPHORE    0x0e408002u /* in the GGTT, polling */
 #define COND_END     0x1b600002u /* in the GGTT, compare */
 
-/* --- predicates ----------------------------------------------------------------------------- */
+/* --- predicates -------------------------------------------------------------------------- */
 
 #define PREDICATE(load, combine, compare) \
     (0x06000000u | (uint32_t)(load) << 6 | (uint32_t)(combine) << 3 | (compare))
@@ -118,7 +118,7 @@ static void test_conditional_end(void **state)
     }
 }
 
-/* --- semaphores ----------------------------------------------------------------------------- */
+/* --- semaphores -------------------------------------------------------------------------- */
 
 static void test_semaphore_compares(void **state)
 {

@@ -7,7 +7,7 @@
 
 #include "gpu_fixture.h"
 
-#include "gpu/regs.h"
+#include "gpu/soft/regs.h"
 
 #define BCS_GPR(n)       (0x22600u + 8 * (n))
 #define RCS_GPR(n)       (0x2600u + 8 * (n))
@@ -30,7 +30,7 @@ static inline uint64_t get64(struct fixture *fx, uint32_t addr)
     return (uint64_t)get(fx, addr + 4) << 32 | get(fx, addr);
 }
 
-/* --- flushes -------------------------------------------------------------------------------- */
+/* --- flushes ----------------------------------------------------------------------------- */
 
 static void test_flush_dw(void **state)
 {
@@ -91,7 +91,7 @@ static void test_status_page(void **state)
     assert_int_equal(get64(fx, A_STATUS + 0x18), 0x400000003);
 }
 
-/* --- registers ------------------------------------------------------------------------------ */
+/* --- registers --------------------------------------------------------------------------- */
 
 static void test_registers(void **state)
 {
@@ -180,7 +180,7 @@ static void test_timestamp_goes_on(void **state)
     assert_true(last < UINT64_C(1) << 36);
 }
 
-/* --- memory to memory ----------------------------------------------------------------------- */
+/* --- memory to memory -------------------------------------------------------------------- */
 
 static void test_copy_mem_mem(void **state)
 {
@@ -262,7 +262,7 @@ static void test_bad_atomics(void **state)
     expect_failure(fx, "length of 4 dwords");
 }
 
-/* --- what is skipped ------------------------------------------------------------------------ */
+/* --- what is skipped --------------------------------------------------------------------- */
 
 /* Each header is followed by dwords that no engine knows. */
 static void test_skipped_commands(void **state)

@@ -20,7 +20,7 @@ static void start(struct fixture *fx)
     EMIT(fx, PP_JUMP(PP_BATCH));
 }
 
-/* --- batches -------------------------------------------------------------------------------- */
+/* --- batches ----------------------------------------------------------------------------- */
 
 static void test_batches(void **state)
 {
@@ -147,7 +147,7 @@ static void test_spaces_are_apart(void **state)
     assert_int_equal(pp_get(fx, PP_DATA + 5 * PAGE), 109);
 }
 
-/* --- memory operands ------------------------------------------------------------------------ */
+/* --- memory operands --------------------------------------------------------------------- */
 
 static void test_operands(void **state)
 {
@@ -210,7 +210,7 @@ static void test_no_ppgtt(void **state)
     assert_int_equal(pp_get(fx, PP_DATA), 1);
 }
 
-/* --- privilege ------------------------------------------------------------------------------ */
+/* --- privilege --------------------------------------------------------------------------- */
 
 static void expect_denied(struct fixture *fx, const uint32_t *dw, size_t n)
 {
@@ -297,7 +297,7 @@ static void test_users_registers(void **state)
     }
 }
 
-/* --- what is fetched, and when -------------------------------------------------------------- */
+/* --- what is fetched, and when ----------------------------------------------------------- */
 
 static void test_endless_batch(void **state)
 {
@@ -368,7 +368,7 @@ static void test_dma_fault(void **state)
     expect_failure(fx, "batch 0x123456000000: DMA at address 0x123456000000: Bad address");
 }
 
-/* --- garbage -------------------------------------------------------------------------------- */
+/* --- garbage ----------------------------------------------------------------------------- */
 
 static uint32_t random_dword(struct fixture *fx)
 {

@@ -3,7 +3,7 @@
 
 #include "gpu_blits.h"
 
-/* --- tiles ---------------------------------------------------------------------------------- */
+/* --- tiles ------------------------------------------------------------------------------- */
 
 /* A surface of both kinds: first is the page it starts in, width in tiles or in bytes. */
 struct tiled {

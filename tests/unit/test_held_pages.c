@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "xen/held_pages.h"
+#include "host/xen/held_pages.h"
 
 static uint64_t next(struct held_pages *held)
 {

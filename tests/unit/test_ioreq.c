@@ -10,8 +10,8 @@
 
 #include "cmocka_all.h"
 
-#include "xen/ioreq_decode.h"
-#include "xen/ioreq_record.h"
+#include "host/xen/ioreq_decode.h"
+#include "host/xen/ioreq_record.h"
 
 #define BASE     UINT64_C(0xe0000000)
 #define SIZE     UINT64_C(0x10000)
@@ -168,7 +168,7 @@ static struct ioreq copy_req(uint64_t addr, uint32_t size, int dir)
     };
 }
 
-/* --- the slot ----------------------------------------------------------------------------- */
+/* --- the slot ---------------------------------------------------------------------------- */
 
 static void test_slot_take_and_answer(void **state)
 {
@@ -227,7 +227,7 @@ static void test_slot_adopt(void **state)
     assert_int_equal(slot.state, STATE_IOREQ_NONE);
 }
 
-/* --- single accesses ---------------------------------------------------------------------- */
+/* --- single accesses --------------------------------------------------------------------- */
 
 static void test_read_each_size(void **state)
 {
@@ -344,7 +344,7 @@ static void test_invalidate(void **state)
     assert_int_equal(f->stats.odd, 0);
 }
 
-/* --- ranges and RAM ----------------------------------------------------------------------- */
+/* --- ranges and RAM ---------------------------------------------------------------------- */
 
 static void test_two_ranges(void **state)
 {
@@ -428,7 +428,7 @@ static void test_tracked_write_odd(void **state)
     ioreq_perform(&f->device, &req);
 }
 
-/* --- PCI ---------------------------------------------------------------------------------- */
+/* --- PCI --------------------------------------------------------------------------------- */
 
 static struct ioreq port_req(uint64_t port, uint32_t size, int dir, uint64_t data)
 {
@@ -513,7 +513,7 @@ static void test_config_odd(void **state)
     assert_int_equal(f->config_accesses, 0);
 }
 
-/* --- repetitions -------------------------------------------------------------------------- */
+/* --- repetitions ------------------------------------------------------------------------- */
 
 static void test_rep_stos(void **state)
 {
@@ -631,7 +631,7 @@ static void test_wraps(void **state)
     assert_odd(f, &req);
 }
 
-/* --- the notes ---------------------------------------------------------------------------- */
+/* --- the notes --------------------------------------------------------------------------- */
 
 struct seen {
     unsigned n;

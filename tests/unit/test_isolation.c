@@ -5,7 +5,7 @@
  * first made on memory of her own, where it has to succeed: it is refused for where it goes, not
  * for what it is.
  */
-#include "server_fixture.h"
+#include "guests_fixture.h"
 
 #define PAGE   4096u
 #define PAGES  1024u
@@ -48,11 +48,11 @@ enum {
 
 struct pair {
     struct fixture *f;
-    struct server_vgpu_info alice, bob;
+    struct guest_info alice, bob;
     uint8_t *bob_before; /* PAGES of them */
 };
 
-/* --- guests --------------------------------------------------------------------------------- */
+/* --- guests ------------------------------------------------------------------------------ */
 
 static uint32_t *ram(const struct pair *p, uint32_t domid, uint32_t gfn)
 {
@@ -68,25 +68,24 @@ static void fill(const struct pair *p, uint32_t domid, uint32_t gfn, uint32_t va
     }
 }
 
-static void wr(const struct pair *p, const struct server_vgpu_info *guest, uint32_t reg,
-               uint32_t value)
+static void wr(const struct pair *p, const struct guest_info *guest, uint32_t reg, uint32_t value)
 {
     reg_write(p->f, guest->domid, reg, value);
 }
 
-static uint32_t low(const struct server_vgpu_info *guest, uint32_t entry)
+static uint32_t low(const struct guest_info *guest, uint32_t entry)
 {
     return (guest->mappable.first + entry) * PAGE;
 }
 
-static void set_entry(const struct pair *p, const struct server_vgpu_info *guest, uint32_t index,
+static void set_entry(const struct pair *p, const struct guest_info *guest, uint32_t index,
                       uint64_t pte)
 {
     host_sim_mmio_write(p->f->host, guest->domid, MMIO_BASE + VGPU_GTT_OFFSET + 8 * (uint64_t)index,
                         pte, 8);
 }
 
-static void map_pages(const struct pair *p, const struct server_vgpu_info *guest)
+static void map_pages(const struct pair *p, const struct guest_info *guest)
 {
     for (uint32_t i = 0; i < MAPPED; i++) {
         set_entry(p, guest, guest->mappable.first + i, GFN(i) << 12 | PTE_FLAGS);
@@ -98,13 +97,13 @@ static void map_pages(const struct pair *p, const struct server_vgpu_info *guest
 /* The daemon's turns; a guest that never ends does not keep the test. */
 static void run(const struct pair *p)
 {
-    for (unsigned i = 0; i < 200 && server_turn(p->f->server); i++) {
+    for (unsigned i = 0; i < 200 && guests_turn(p->f->guests); i++) {
         ;
     }
 }
 
-static void submit_ring(const struct pair *p, const struct server_vgpu_info *guest,
-                        const uint32_t *dw, size_t n)
+static void submit_ring(const struct pair *p, const struct guest_info *guest, const uint32_t *dw,
+                        size_t n)
 {
     fill(p, guest->domid, GFN(RING), 0);
     memcpy(ram(p, guest->domid, GFN(RING)), dw, n * sizeof(*dw));
@@ -123,17 +122,17 @@ static void refresh_both(struct pair *p)
     refresh(p->f, "bob", &p->bob);
 }
 
-static bool is_well(const struct server_vgpu_info *guest)
+static bool is_well(const struct guest_info *guest)
 {
     return !guest->failsafe && !guest->vgpu.engine_errors && !guest->vgpu.refusals;
 }
 
-/* --- the two of them ------------------------------------------------------------------------ */
+/* --- the two of them --------------------------------------------------------------------- */
 
 /* A new vGPU and memory that holds no secret. */
 static void fresh_alice(struct pair *p)
 {
-    server_detach(p->f->server, "alice", p->f->error, sizeof(p->f->error));
+    guests_detach(p->f->guests, "alice", p->f->error, sizeof(p->f->error));
     attach(p->f, "alice", &p->alice);
     for (uint32_t gfn = 0; gfn < PAGES; gfn++) {
         fill(p, p->alice.domid, gfn, MARK);
@@ -149,7 +148,7 @@ static void remember_bob(struct pair *p)
 }
 
 /* One table of each level from `root` on, and three pages. The entries with index 1 are free. */
-static void make_ppgtt(const struct pair *p, const struct server_vgpu_info *guest)
+static void make_ppgtt(const struct pair *p, const struct guest_info *guest)
 {
     uint64_t *table;
 
@@ -202,8 +201,8 @@ static void check_bob(struct pair *p, const char *what)
     if (!is_well(&p->bob)) {
         fail_msg("%s: bob's vGPU is not well: %s", what, p->bob.failsafe ? p->bob.failsafe : "-");
     }
-    assert_int_equal(server_verify(p->f->server, "bob", p->f->error, sizeof(p->f->error)), 0);
-    assert_int_equal(server_verify(p->f->server, "alice", p->f->error, sizeof(p->f->error)), 0);
+    assert_int_equal(guests_verify(p->f->guests, "bob", p->f->error, sizeof(p->f->error)), 0);
+    assert_int_equal(guests_verify(p->f->guests, "alice", p->f->error, sizeof(p->f->error)), 0);
 }
 
 /* Bob's next work is done, whatever alice is doing. */
@@ -223,7 +222,7 @@ static void end(struct pair *p)
     free(p->bob_before);
 }
 
-/* --- commands in the global GTT ------------------------------------------------------------- */
+/* --- commands in the global GTT ---------------------------------------------------------- */
 
 /* Stand for the address to reach, the one to bring it to, and the word there. */
 #define TARGET 0x7a7a7a70u
@@ -321,7 +320,7 @@ static void test_commands(void **state)
     end(&p);
 }
 
-/* --- what the vGPU itself reads and writes for a guest -------------------------------------- */
+/* --- what the vGPU itself reads and writes for a guest ----------------------------------- */
 
 static void put_image(uint32_t *image, uint32_t ring, uint32_t tail, uint64_t pml4)
 {
@@ -348,7 +347,7 @@ static void put_image(uint32_t *image, uint32_t ring, uint32_t tail, uint64_t pm
 static void submit_context(const struct pair *p, uint32_t image, uint32_t ring, uint32_t tail,
                            uint64_t pml4)
 {
-    const struct server_vgpu_info *alice = &p->alice;
+    const struct guest_info *alice = &p->alice;
 
     put_image(ram(p, alice->domid, GFN(IMAGE + 1)), ring, tail, pml4);
     reg_read(p->f, alice->domid, MMIO_BASE, PVINFO);
@@ -402,7 +401,7 @@ static void test_rings_and_contexts(void **state)
     end(&p);
 }
 
-/* --- the global GTT itself ------------------------------------------------------------------ */
+/* --- the global GTT itself --------------------------------------------------------------- */
 
 static uint64_t bfn_of_bob(const struct pair *p, uint32_t entry)
 {
@@ -484,7 +483,7 @@ static void test_aperture(void **state)
     end(&p);
 }
 
-/* --- page tables ---------------------------------------------------------------------------- */
+/* --- page tables ------------------------------------------------------------------------- */
 
 #define BATCH_VA UINT64_C(0)
 #define USER_VA  UINT64_C(0x2000)
@@ -579,7 +578,7 @@ static void test_page_tables(void **state)
     end(&p);
 }
 
-/* --- time ----------------------------------------------------------------------------------- */
+/* --- time -------------------------------------------------------------------------------- */
 
 /* She runs for ever, on all that she has; he is served, and so is whoever takes her vGPU away. */
 static void test_hang(void **state)
@@ -603,9 +602,9 @@ static void test_hang(void **state)
         assert_int_equal(p.bob.gpu.submissions, i + 1);
     }
     check_bob(&p, "a hang");
-    assert_true(server_turn(p.f->server));
-    assert_int_equal(server_detach(p.f->server, "alice", p.f->error, sizeof(p.f->error)), 0);
-    assert_false(server_turn(p.f->server));
+    assert_true(guests_turn(p.f->guests));
+    assert_int_equal(guests_detach(p.f->guests, "alice", p.f->error, sizeof(p.f->error)), 0);
+    assert_false(guests_turn(p.f->guests));
     end(&p);
 }
 

@@ -7,7 +7,7 @@
 
 #include "space_fixture.h"
 
-/* --- targets ------------------------------------------------------------------------------- */
+/* --- targets ----------------------------------------------------------------------------- */
 
 static void only_targets_are_mapped(void **state)
 {
@@ -117,7 +117,7 @@ static void a_target_in_use_stays(void **state)
     assert_int_equal(xengt_target_list(f->xg, list, 4), 0);
 }
 
-/* --- plain maps ---------------------------------------------------------------------------- */
+/* --- plain maps -------------------------------------------------------------------------- */
 
 static void a_mapped_page_is_the_guests(void **state)
 {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cmocka_all.h"
-#include "private.h"
+#include "handle.h"
 #include "pviommu_model.h"
 
 #include <xengt/sim.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Attaching vGPUs of types: what a guest gets, and what its administrator is told who gets none. */
-#include "server_fixture.h"
+#include "guests_fixture.h"
 
 #define PVINFO_MAPPABLE (0x78000u + 0x40) /* base and size of both windows */
 #define PVINFO_FENCES   (0x78000u + 0x50)
@@ -18,27 +18,28 @@ static int setup_large(void **state)
 }
 
 static void new_guest_of(struct fixture *f, const char *domain, const char *type,
-                         struct server_vgpu_info *info)
+                         struct guest_info *info)
 {
     new_domain(f, domain);
     attach_type(f, domain, type, info);
 }
 
-static void assert_refused(struct fixture *f, const char *domain, const char *type, int rc,
+static void assert_refused(struct fixture *f, const char *domain, const char *type, int ret,
                            const char *text)
 {
-    struct server_vgpu_info info;
+    struct guest_info info;
 
-    assert_int_equal(server_attach(f->server, domain, type, &info, f->error, sizeof(f->error)), rc);
+    assert_int_equal(guests_attach(f->guests, domain, type, &info, f->error, sizeof(f->error)),
+                     ret);
     assert_string_equal(f->error, text);
-    assert_int_equal(server_info(f->server, domain, &info, f->error, sizeof(f->error)), -ENOENT);
+    assert_int_equal(guests_info(f->guests, domain, &info, f->error, sizeof(f->error)), -ENOENT);
 }
 
 static unsigned available(struct fixture *f, const char *name)
 {
-    struct server_type_info info;
+    struct guests_type_info info;
 
-    for (unsigned i = 0; server_type(f->server, i, &info); i++) {
+    for (unsigned i = 0; guests_type(f->guests, i, &info); i++) {
         if (!strcmp(info.type->name, name)) {
             return info.available;
         }
@@ -51,7 +52,7 @@ static unsigned available(struct fixture *f, const char *name)
 static void test_guest_sees_its_type(void **state)
 {
     struct fixture *f = *state;
-    struct server_vgpu_info first, second;
+    struct guest_info first, second;
     uint32_t regs[4];
 
     new_guest_of(f, "first", "GVTg_V4_8", &first);
@@ -75,13 +76,13 @@ static void test_guest_sees_its_type(void **state)
 static void test_default(void **state)
 {
     struct fixture *f = *state;
-    struct server_type_info type;
-    struct server_vgpu_info info;
+    struct guests_type_info type;
+    struct guest_info info;
     unsigned presets = 0;
 
     new_guest_of(f, "web", NULL, &info);
     assert_string_equal(info.type->name, "custom");
-    for (unsigned i = 0; server_type(f->server, i, &type); i++) {
+    for (unsigned i = 0; guests_type(f->guests, i, &type); i++) {
         presets += type.preset;
         assert_true(!type.preset || type.type == info.type);
     }
@@ -106,7 +107,7 @@ static void test_unknown_type(void **state)
 static void test_no_room(void **state)
 {
     struct fixture *f = *state;
-    struct server_vgpu_info info;
+    struct guest_info info;
     uint32_t domid;
 
     new_guest_of(f, "a", "GVTg_V4_2", &info);
@@ -120,8 +121,8 @@ static void test_no_room(void **state)
                    "one piece), 2048 MiB unmappable (1536 free in one piece); detach a guest "
                    "first");
     assert_int_equal(xengt_target_list(f->xg, &domid, 1), 2);
-    assert_int_equal(server_detach(f->server, "a", f->error, sizeof(f->error)), 0);
-    assert_int_equal(server_attach(f->server, "b", "GVTg_V4_4", &info, f->error, sizeof(f->error)),
+    assert_int_equal(guests_detach(f->guests, "a", f->error, sizeof(f->error)), 0);
+    assert_int_equal(guests_attach(f->guests, "b", "GVTg_V4_4", &info, f->error, sizeof(f->error)),
                      0);
     assert_int_equal(info.mappable.first, 0);
 }
@@ -130,7 +131,7 @@ static void test_no_room(void **state)
 static void test_no_fences(void **state)
 {
     struct fixture *f = *state;
-    struct server_vgpu_info info;
+    struct guest_info info;
     char name[16];
 
     for (unsigned i = 0; i < 15; i++) {
@@ -144,10 +145,10 @@ static void test_no_fences(void **state)
         "is room for custom");
     assert_int_equal(available(f, "GVTg_V4_8"), 0);
     assert_int_equal(available(f, "custom"), 1);
-    assert_int_equal(server_detach(f->server, "vm7", f->error, sizeof(f->error)), 0);
+    assert_int_equal(guests_detach(f->guests, "vm7", f->error, sizeof(f->error)), 0);
     assert_int_equal(available(f, "GVTg_V4_8"), 1);
     assert_int_equal(
-        server_attach(f->server, "more", "GVTg_V4_8", &info, f->error, sizeof(f->error)), 0);
+        guests_attach(f->guests, "more", "GVTg_V4_8", &info, f->error, sizeof(f->error)), 0);
     assert_int_equal(info.id, 8); /* the number of the one that went */
 }
 
@@ -155,14 +156,14 @@ static void test_no_fences(void **state)
 static void test_next_owner_finds_scratch(void **state)
 {
     struct fixture *f = *state;
-    struct server_vgpu_info first, second;
+    struct guest_info first, second;
 
     new_guest_of(f, "first", "GVTg_V4_4", &first);
     guest_maps(f, &first, 16, 8);
-    assert_int_equal(server_detach(f->server, "first", f->error, sizeof(f->error)), 0);
+    assert_int_equal(guests_detach(f->guests, "first", f->error, sizeof(f->error)), 0);
     new_guest_of(f, "second", "GVTg_V4_8", &second);
     assert_int_equal(second.mappable.first, first.mappable.first);
-    assert_int_equal(server_verify(f->server, "second", f->error, sizeof(f->error)), 0);
+    assert_int_equal(guests_verify(f->guests, "second", f->error, sizeof(f->error)), 0);
     for (uint32_t i = 0; i < 8; i++) {
         assert_int_equal(gpu_read_pte(f->gpu, GPU_GGTT, second.mappable.first + i),
                          f->gpu->scratch_pte);
@@ -170,7 +171,7 @@ static void test_next_owner_finds_scratch(void **state)
 }
 
 /* A batch in the second page that goes to its own start. */
-static void hang(struct fixture *f, const struct server_vgpu_info *info)
+static void hang(struct fixture *f, const struct guest_info *info)
 {
     uint32_t batch = (info->mappable.first + 1) << 12;
     const uint32_t start[] = {0x18800001, batch, 0, 0};
@@ -185,7 +186,7 @@ static void hang(struct fixture *f, const struct server_vgpu_info *info)
 
 static uint64_t commands_of(struct fixture *f, const char *domain)
 {
-    struct server_vgpu_info info;
+    struct guest_info info;
 
     refresh(f, domain, &info);
     assert_null(info.failsafe);
@@ -196,7 +197,7 @@ static uint64_t commands_of(struct fixture *f, const char *domain)
 static void test_weights_reach_the_gpu(void **state)
 {
     struct fixture *f = *state;
-    struct server_vgpu_info heavy, light;
+    struct guest_info heavy, light;
     uint64_t before[2];
 
     new_guest_of(f, "heavy", "GVTg_V4_2", &heavy);
@@ -210,27 +211,27 @@ static void test_weights_reach_the_gpu(void **state)
     assert_in_range(commands_of(f, "light") - before[1], 198, 202);
 }
 
-/* Of a server: a default type that is none, or that the GPU is too small for. */
+/* Of a guests: a default type that is none, or that the GPU is too small for. */
 static void test_bad_defaults(void **state)
 {
     struct fixture *f = *state;
-    struct server_config config = {
+    struct guests_config config = {
         .xengt = f->xg,
         .gpu = f->gpu,
         .host = f->host,
         .mmio_base = MMIO_BASE,
         .type = "GVTg_V4_16",
     };
-    struct server *server;
+    struct guests *guests;
 
-    assert_int_equal(server_create(&config, &server), -ENOENT);
-    assert_null(server);
+    assert_int_equal(guests_create(&config, &guests), -ENOENT);
+    assert_null(guests);
     config.type = "GVTg_V4_8"; /* of 256 MiB */
-    assert_int_equal(server_create(&config, &server), -ENOSPC);
+    assert_int_equal(guests_create(&config, &guests), -ENOSPC);
     config.type = NULL;
     config.mappable_pages = GTT_ENTRIES / 8 + 1;
-    assert_int_equal(server_create(&config, &server), -ENOSPC);
-    assert_null(server);
+    assert_int_equal(guests_create(&config, &guests), -ENOSPC);
+    assert_null(guests);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_large, teardown)

@@ -13,8 +13,8 @@
 #include <xengt/xengt.h>
 
 #include "cmocka_all.h"
-#include "gpu/dma.h"
-#include "vgpu/private.h"
+#include "gpu/dma/dma.h"
+#include "vgpu/device.h"
 
 #define PAGE        4096u
 #define PAGES       128u
@@ -353,7 +353,7 @@ static void submit(struct fixture *f, enum gpu_engine e)
     wr(f, port, GGTT(IMAGE(e)) | 0x139);
 }
 
-/* As the server does; false: it does not come to an end. */
+/* As the guests does; false: it does not come to an end. */
 static bool run(struct fixture *f)
 {
     for (unsigned i = 0; i < 200; i++) {

@@ -6,7 +6,7 @@
 
 #include "cmocka_all.h"
 
-#include "hv/window.h"
+#include "hv/xen/window.h"
 
 /* A PVH dom0 with 1 GiB of 3: the rest is "Unusable memory". */
 static const char dom0_map[] = "00000000-00000fff : Reserved\n"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cmocka_all.h"
-#include "server/windows.h"
+#include "guests/windows.h"
 
 #define MAX 16u
 #define MIB GTT_ENTRIES_PER_MIB
@@ -60,13 +60,13 @@ static void check_last(const struct shared *s, const struct vgpu_type *type)
 static int place(struct shared *s, const char *name)
 {
     const struct vgpu_type *type = type_of(s, name);
-    int rc = windows_place(&s->gpu, s->taken, s->n, type, &s->taken[s->n]);
+    int ret = windows_place(&s->gpu, s->taken, s->n, type, &s->taken[s->n]);
 
-    if (!rc) {
+    if (!ret) {
         s->n++;
         check_last(s, type);
     }
-    return rc;
+    return ret;
 }
 
 static void take_away(struct shared *s, unsigned i)
@@ -83,7 +83,7 @@ static unsigned available(const struct shared *s, const char *name)
     return windows_available(&s->gpu, taken, s->n, type_of(s, name), MAX);
 }
 
-/* --- types ---------------------------------------------------------------------------------- */
+/* --- types ------------------------------------------------------------------------------- */
 
 /* GVT-g's numbers: drivers and administrators know them. */
 static void test_types(void **state)
@@ -143,7 +143,7 @@ static void test_names_keep_their_promise(void **state)
     }
 }
 
-/* --- places --------------------------------------------------------------------------------- */
+/* --- places ------------------------------------------------------------------------------ */
 
 static void test_mixed(void **state)
 {

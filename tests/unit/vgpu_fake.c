@@ -326,7 +326,7 @@ void submit_list(struct fake *f, enum gpu_engine engine, uint64_t first, uint64_
     wr(f, port, (uint32_t)first);
 }
 
-/* --- the blitter with its contexts --- */
+/* --- the blitter with its contexts ------------------------------------------------------- */
 
 int blitter_setup(void **state)
 {

@@ -7,7 +7,7 @@
 #define TESTS_VGPU_FAKE_H
 
 #include "cmocka_all.h"
-#include "vgpu/private.h"
+#include "vgpu/device.h"
 
 #define LOW_FIRST  16u /* the windows, in pages */
 #define LOW_COUNT  64u

@@ -28,7 +28,7 @@ static uint64_t next_fresh_gfn;
 static void *free_pages; /* a list linked through the pages' first words */
 static uint32_t tsc_khz;
 
-/* --- Xen ------------------------------------------------------------------------------------- */
+/* --- Xen --------------------------------------------------------------------------------- */
 
 static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
@@ -90,7 +90,7 @@ void halt_case(void)
     }
 }
 
-/* --- time ------------------------------------------------------------------------------------ */
+/* --- time -------------------------------------------------------------------------------- */
 
 #define NAP_NS 20000000u
 
@@ -183,7 +183,7 @@ int balloon_in(uint64_t gfn)
     return one_page_op(XENMEM_populate_physmap, gfn);
 }
 
-/* --- memory ---------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------ */
 
 static void memory_init(const struct hvm_start_info *info)
 {
@@ -277,7 +277,7 @@ void *memcpy(void *to, const void *from, size_t size)
     return to;
 }
 
-/* --- the GPU's registers --------------------------------------------------------------------- */
+/* --- the GPU's registers ----------------------------------------------------------------- */
 
 uint32_t mmio_read32(uint32_t off)
 {

@@ -12,7 +12,7 @@
 
 static char command_line[COMMAND_LINE_MAX];
 
-/* --- console --------------------------------------------------------------------------------- */
+/* --- console ----------------------------------------------------------------------------- */
 
 static void put_char(char c)
 {
@@ -98,7 +98,7 @@ void step(const char *fmt, ...)
     }
 }
 
-/* --- command line ---------------------------------------------------------------------------- */
+/* --- command line ------------------------------------------------------------------------ */
 
 /* Keeps a copy, words separated by NULs: Xen's own may lie in pages that are handed out later. */
 void command_line_init(const char *from)

@@ -19,9 +19,9 @@ static struct {
 /* The guest has one domain, and it is the one that is attached. */
 static uint64_t *page_of(struct xengt_gfn gfn)
 {
-    struct server_vgpu_info info;
+    struct guest_info info;
 
-    return server_list(late.world->server, 0, &info)
+    return guests_list(late.world->guests, 0, &info)
                ? xengt_sim_guest_page(late.world->sim, info.domid, gfn)
                : NULL;
 }

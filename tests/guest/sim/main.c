@@ -88,7 +88,7 @@ static void prove(struct check *check, const char *name, const char *when)
 {
     char error[256] = "";
     char what[300];
-    int violations = server_verify(check->world->server, name, error, sizeof(error));
+    int violations = guests_verify(check->world->guests, name, error, sizeof(error));
 
     snprintf(what, sizeof(what), "verify at '%s'", when);
     expect(check, violations == 0, what, error);
@@ -98,23 +98,23 @@ static void prove(struct check *check, const char *name, const char *when)
 static void on_line(void *arg, const char *line)
 {
     struct check *check = arg;
-    struct server_vgpu_info info;
+    struct guest_info info;
     char error[256];
 
     if (strncmp(line, "step ", 5) != 0) {
         return;
     }
-    for (unsigned i = 0; server_list(check->world->server, i, &info); i++) {
+    for (unsigned i = 0; guests_list(check->world->guests, i, &info); i++) {
         prove(check, info.name, line);
     }
     if (check->scenario && check->scenario->detach && !check->detached) {
         check->detached = true;
-        server_detach(check->world->server, "guest", error, sizeof(error));
+        guests_detach(check->world->guests, "guest", error, sizeof(error));
     }
 }
 
 static void check_counters(struct check *check, const struct scenario *s,
-                           const struct server_vgpu_info *info)
+                           const struct guest_info *info)
 {
     expect(check, !info->failsafe == !s->failsafe, "failsafe",
            info->failsafe ? info->failsafe : "was expected");
@@ -133,13 +133,13 @@ static void check_counters(struct check *check, const struct scenario *s,
 static void check_running(struct check *check, struct world *world, const struct scenario *s)
 {
     char error[256] = "";
-    struct server_vgpu_info info;
+    struct guest_info info;
 
     if (s->detach) {
         return;
     }
     prove(check, "guest", "the end");
-    if (server_info(world->server, "guest", &info, error, sizeof(error))) {
+    if (guests_info(world->guests, "guest", &info, error, sizeof(error))) {
         expect(check, false, "the guest has lost its vGPU", error);
         return;
     }
@@ -198,7 +198,7 @@ static void run_scenario(const struct scenario *s, struct check *check)
     world_close(&world);
 }
 
-/* --- the race ------------------------------------------------------------------------------ */
+/* --- the race ---------------------------------------------------------------------------- */
 
 #define PATTERN UINT64_C(0x5354524e47455221)
 
@@ -215,7 +215,7 @@ static void on_race_line(void *arg, const char *line)
 
     if (strstr(line, "blit is waiting")) {
         world_stranger(race->world, "stranger", 1024, PATTERN, &race->stranger);
-        server_pause(race->world->server, "guest", false, error, sizeof(error));
+        guests_pause(race->world->guests, "guest", false, error, sizeof(error));
     }
 }
 
@@ -232,7 +232,7 @@ static void run_race(struct check *check)
         return;
     }
     world_guest(&world, "guest", 256, &domid);
-    server_pause(world.server, "guest", true, error, sizeof(error));
+    guests_pause(world.guests, "guest", true, error, sizeof(error));
     const struct guest_run run = {.world = &world,
                                   .domid = domid,
                                   .pages = 256,
@@ -250,7 +250,7 @@ static void run_race(struct check *check)
     world_close(&world);
 }
 
-/* --- guests at once ------------------------------------------------------------------------ */
+/* --- guests at once ---------------------------------------------------------------------- */
 
 static void run_together(struct check *check)
 {
@@ -293,7 +293,7 @@ static void run_together(struct check *check)
     world_close(&world);
 }
 
-/* --- all of it ----------------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------------- */
 
 static double now(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The guest is a call: it runs on the daemon's own stack, its accesses become calls into the
- * server, and the daemon gets its turns in relax(). The platform.h interface has no handle, so
+ * guests, and the daemon gets its turns in relax(). The platform.h interface has no handle, so
  * the guest that runs is the one piece of state here that no argument carries (turns.c).
  */
 #include "platform.h"
@@ -15,7 +15,7 @@
 
 #define guest (*guest_now())
 
-/* --- memory -------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------ */
 
 void *page_va(uint64_t gfn)
 {
@@ -75,7 +75,7 @@ uint64_t ram_pages(void)
     return guest.run->pages;
 }
 
-/* --- registers ----------------------------------------------------------------------------- */
+/* --- registers --------------------------------------------------------------------------- */
 
 static uint64_t mmio_read(uint32_t off, unsigned size)
 {
@@ -117,7 +117,7 @@ void mmio_write64(uint32_t off, uint64_t v)
     mmio_write(off, v, 8);
 }
 
-/* --- text ---------------------------------------------------------------------------------- */
+/* --- text -------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 0))) static void put_line(const char *start, const char *fmt,
                                                            va_list ap)
@@ -173,7 +173,7 @@ unsigned long arg_num(const char *key, unsigned long dflt)
     return value ? strtoul(value, NULL, 0) : dflt;
 }
 
-/* --- time ---------------------------------------------------------------------------------- */
+/* --- time -------------------------------------------------------------------------------- */
 
 /* The guest's clock: a turn of the daemon is a tenth of a millisecond, however long it took. */
 #define TURN_US 100u
@@ -182,7 +182,7 @@ void relax(void)
 {
     guest.now_us += TURN_US;
     host_sim_notice_deaths(guest.run->world->host);
-    server_turn(guest.run->world->server);
+    guests_turn(guest.run->world->guests);
     guest_turn();
 }
 

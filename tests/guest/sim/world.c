@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gpu/dma.h"
+#include "gpu/dma/dma.h"
 
 static bool gpu_holds(void *arg, struct xengt_bfn bfn)
 {
@@ -45,7 +45,7 @@ int world_open(struct world *world, const struct world_options *options)
         ret = host_sim_open(world->sim, &world->host);
     }
     if (!ret) {
-        const struct server_config config = {
+        const struct guests_config config = {
             .xengt = world->xengt,
             .gpu = world->gpu,
             .host = world->host,
@@ -56,7 +56,7 @@ int world_open(struct world *world, const struct world_options *options)
             .gtt_mode = options->gtt_mode,
             .track_after = options->track_after,
         };
-        ret = server_create(&config, &world->server);
+        ret = guests_create(&config, &world->guests);
     }
     if (ret) {
         if (!options->mute) {
@@ -69,7 +69,7 @@ int world_open(struct world *world, const struct world_options *options)
 
 void world_close(struct world *world)
 {
-    server_destroy(world->server);
+    guests_destroy(world->guests);
     if (world->host) {
         world->host->ops->close(world->host);
     }
@@ -89,7 +89,7 @@ int world_guest(struct world *world, const char *name, uint32_t pages, uint32_t 
         return ret;
     }
     char error[256];
-    ret = server_attach(world->server, name, NULL, NULL, error, sizeof(error));
+    ret = guests_attach(world->guests, name, NULL, NULL, error, sizeof(error));
     if (ret && !world->mute) {
         fprintf(stderr, "world: %s\n", error);
     }
@@ -98,7 +98,7 @@ int world_guest(struct world *world, const char *name, uint32_t pages, uint32_t 
 
 void world_run(struct world *world)
 {
-    while (server_turn(world->server)) {
+    while (guests_turn(world->guests)) {
     }
 }
 

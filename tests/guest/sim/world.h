@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A whole host in the process: the simulator's Xen, libxengt above it, the software GPU behind
- * the simulated IOMMU, and the daemon's server. What tests, the demonstration and the fuzzers
+ * the simulated IOMMU, and the daemon's guests. What tests, the demonstration and the fuzzers
  * put their guests into.
  */
 #ifndef TESTS_GUEST_SIM_WORLD_H
@@ -10,7 +10,7 @@
 #include <xengt/sim.h>
 #include <xengt/space.h>
 
-#include "server/server.h"
+#include "guests/guests.h"
 
 #define WORLD_MMIO_BASE 0xe0000000u
 
@@ -19,7 +19,7 @@ struct world {
     struct xengt *xengt;
     struct gpu *gpu;
     struct host *host;
-    struct server *server;
+    struct guests *guests;
     bool mute;
 };
 
@@ -27,7 +27,7 @@ struct world_options {
     struct xengt_space_options space;
     uint32_t mappable_pages;
     uint32_t unmappable_pages;
-    enum server_gtt_mode gtt_mode;
+    enum guests_gtt_mode gtt_mode;
     uint32_t track_after;
     uint32_t window_pages; /* of the library; 0: its own choice */
     bool mute;             /* nobody hears what guests say, or why there is no world */

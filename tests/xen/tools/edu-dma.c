@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu/dma.h"
+#include "gpu/dma/dma.h"
 
 #define PAGE 4096u
 

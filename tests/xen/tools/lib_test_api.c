@@ -178,7 +178,7 @@ static void test_dma(struct test *t)
     xenforeignmemory_close(memory);
 }
 
-/* --- spaces ------------------------------------------------------------------------------- */
+/* --- spaces ------------------------------------------------------------------------------ */
 
 static int get1(struct xengt_space *space, uint64_t gfn, struct xengt_bfn *bfn)
 {

@@ -21,7 +21,7 @@
 #define FAR_PAGES 512u /* a window of its own, in a piece that has no page table yet */
 #define NO_DOMAIN 0x7000u
 
-/* --- what Xen says of a frame, which the library relies on --------------------------------- */
+/* --- what Xen says of a frame, which the library relies on ------------------------------- */
 
 union args {
     struct gnttab_query_size size;
@@ -87,7 +87,7 @@ static void test_frames(struct test *t)
     xencall_close(call);
 }
 
-/* --- memory for page tables ---------------------------------------------------------------- */
+/* --- memory for page tables -------------------------------------------------------------- */
 
 static void keep_advice(void *arg, int level, const char *line)
 {
@@ -147,7 +147,7 @@ void test_host(struct test *t)
     EXPECT(xengt_target_remove(t->xg, t->domid), 0);
 }
 
-/* --- other domains ------------------------------------------------------------------------- */
+/* --- other domains ----------------------------------------------------------------------- */
 
 void test_rights(struct test *t, uint32_t nested, uint32_t driver)
 {
@@ -161,7 +161,7 @@ void test_rights(struct test *t, uint32_t nested, uint32_t driver)
     EXPECT(xengt_target_add(t->xg, driver), 0);
 }
 
-/* --- a predecessor's mappings -------------------------------------------------------------- */
+/* --- a predecessor's mappings ------------------------------------------------------------ */
 
 static int compare(const void *a, const void *b)
 {

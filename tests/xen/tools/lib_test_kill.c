@@ -40,7 +40,7 @@ struct kill {
     unsigned failed;
 };
 
-/* --- what Xen says ------------------------------------------------------------------------ */
+/* --- what Xen says ----------------------------------------------------------------------- */
 
 /* A slot that is empty cannot be emptied. Returns how many were not. */
 static unsigned occupied_slots(struct kill *k, uint64_t base)
@@ -96,7 +96,7 @@ static unsigned left_in_xen(struct kill *k, uint64_t window_base)
     return left;
 }
 
-/* --- a life ------------------------------------------------------------------------------- */
+/* --- a life ------------------------------------------------------------------------------ */
 
 _Noreturn static void live(const struct kill *k, int out)
 {

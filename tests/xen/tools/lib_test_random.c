@@ -67,7 +67,7 @@ static void wrong(struct world *w, const struct live *l, const char *what)
            (unsigned long long)l->bfn.v, what);
 }
 
-/* --- the guests --------------------------------------------------------------------------- */
+/* --- the guests -------------------------------------------------------------------------- */
 
 /* Gives n pages of a guest their numbers. */
 static int stamp(struct world *w, struct guest *g, unsigned first, unsigned n)
@@ -119,7 +119,7 @@ static void balloon(struct world *w)
     w->ballooned++;
 }
 
-/* --- mapping and unmapping ---------------------------------------------------------------- */
+/* --- mapping and unmapping --------------------------------------------------------------- */
 
 static void check_view(struct world *w, const struct live *l)
 {
@@ -214,7 +214,7 @@ static void check_by_dma(struct world *w)
     w->wrong += xengt_unmap(w->t->xg, &to, NULL, 1) != 0;
 }
 
-/* --- death -------------------------------------------------------------------------------- */
+/* --- death ------------------------------------------------------------------------------- */
 
 /* What the command prints for a guest. */
 static unsigned long run(const struct world *w, const char *what, unsigned guest)

@@ -12,7 +12,7 @@
 #include <xengt/map.h>
 #include <xengt/target.h>
 
-#include "gpu/dma.h"
+#include "gpu/dma/dma.h"
 
 #define PAGE XENGT_PAGE_SIZE
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* MI commands that move values between memory, registers and the command itself. */
+
+#include <errno.h>
+
+#include "gpu/soft/mi.h"
+#include "gpu/soft/soft.h"
+
+#define SDI_QWORD (1u << 21)
+
+#define INDEX_MASK 0xff8u /* qwords of the status page */
+
+#define SRM_PREDICATED (1u << 21)
+
+#define COPY_FROM_GGTT (1u << 22)
+#define COPY_TO_GGTT   (1u << 21)
+
+static enum mem_space space_of(const uint32_t *dw)
+{
+    return dw[0] & MI_GGTT ? MEM_GGTT : MEM_PPGTT;
+}
+
+/* As many dwords as there are; i915 writes page tables a thousand at a time. */
+int mi_store_data_imm(struct cs_engine *engine, const uint32_t *dw)
+{
+    uint32_t count = engine->length - 3;
+
+    if ((dw[0] & SDI_QWORD) && count % 2) {
+        return cs_fail(engine, -EINVAL, "half a qword");
+    }
+    return mem_write(engine, space_of(dw), cs_address(dw + 1, ~3u), dw + 3, count * 4);
+}
+
+int mi_store_data_index(struct cs_engine *engine, const uint32_t *dw)
+{
+    uint64_t address = engine->work->status_page + (dw[1] & (INDEX_MASK | 4));
+
+    return mem_write(engine, MEM_GGTT, address, dw + 2, (engine->length - 2) * 4);
+}
+
+int mi_load_register_imm(struct cs_engine *engine, const uint32_t *dw)
+{
+    if (engine->length % 2 == 0) {
+        return cs_fail(engine, -EINVAL, "a register without a value");
+    }
+    for (uint32_t i = 1; i < engine->length; i += 2) {
+        cs_reg_store(engine, dw[i], dw[i + 1]);
+    }
+    return CS_DONE;
+}
+
+int mi_load_register_mem(struct cs_engine *engine, const uint32_t *dw)
+{
+    uint32_t value = 0;
+    int ret = mem_read(engine, space_of(dw), cs_address(dw + 2, ~3u), &value, sizeof(value));
+
+    if (ret == 0) {
+        cs_reg_store(engine, dw[1], value);
+    }
+    return ret;
+}
+
+int mi_load_register_reg(struct cs_engine *engine, const uint32_t *dw)
+{
+    cs_reg_store(engine, dw[2], cs_reg_load(engine, dw[1]));
+    return CS_DONE;
+}
+
+int mi_store_register_mem(struct cs_engine *engine, const uint32_t *dw)
+{
+    uint32_t value = cs_reg_load(engine, dw[1]);
+
+    if ((dw[0] & SRM_PREDICATED) && !(cs_reg_get(engine, REG_PREDICATE_RESULT) & 1)) {
+        return CS_DONE;
+    }
+    return mem_write(engine, space_of(dw), cs_address(dw + 2, ~3u), &value, sizeof(value));
+}
+
+int mi_copy_mem_mem(struct cs_engine *engine, const uint32_t *dw)
+{
+    enum mem_space from = dw[0] & COPY_FROM_GGTT ? MEM_GGTT : MEM_PPGTT;
+    enum mem_space to = dw[0] & COPY_TO_GGTT ? MEM_GGTT : MEM_PPGTT;
+    uint32_t value = 0;
+    int ret = mem_read(engine, from, cs_address(dw + 3, ~3u), &value, sizeof(value));
+
+    return ret ? ret : mem_write(engine, to, cs_address(dw + 1, ~3u), &value, sizeof(value));
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Offsets: Intel's Broadwell PRM, vol. 2c; Linux' i915_reg.h and intel_engine_regs.h. */
+
+#include "gpu/soft/regs.h"
+
+#include <stddef.h>
+#include <time.h>
+
+#include "gpu/soft/soft.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#define TIMESTAMP_NS   80u
+#define TIMESTAMP_MASK ((UINT64_C(1) << 36) - 1)
+
+/* An engine's own registers lie within this of its base. */
+#define ENGINE_REGISTERS 0x800u
+
+static const uint32_t bases[GPU_ENGINES] = {
+    [GPU_RCS] = 0x2000,
+    [GPU_BCS] = 0x22000,
+    [GPU_VCS0] = 0x12000,
+    [GPU_VECS] = 0x1a000,
+};
+
+struct span {
+    uint32_t first, last;
+};
+
+/* What a batch without privilege may write. First those of every engine, from its base. */
+static const struct span open_to_all[] = {
+    {REG_PREDICATE_SRC0, REG_PREDICATE_RESULT_1},
+    {REG_GPR, REG_GPR + 8 * REG_GPRS - 4},
+};
+
+/* The blitter's, from its base. */
+static const struct span open_to_blits[] = {
+    {REG_BCS_SWCTRL, REG_BCS_SWCTRL},
+};
+
+/* The render engine's and its pipeline's, by their offsets. */
+static const struct span open_to_render[] = {
+    {0x20c0, 0x20c0}, /* INSTPM */
+    {0x2214, 0x2214}, /* MI_PREDICATE_RESULT_2 */
+    {0x2290, 0x2294}, /* GPGPU_THREADS_DISPATCHED */
+    {0x2300, 0x2357}, /* statistics */
+    {0x2420, 0x2443}, /* 3DPRIM_* */
+    {0x2500, 0x250b}, /* GPGPU_DISPATCHDIM* */
+    {0x5200, 0x521f}, /* SO_NUM_PRIMS_WRITTEN */
+    {0x5240, 0x525f}, /* SO_PRIM_STORAGE_NEEDED */
+    {0x5280, 0x528f}, /* SO_WRITE_OFFSET */
+    {0x7000, 0x700b}, /* CACHE_MODE_0, CACHE_MODE_1, GT_MODE */
+    {0x7034, 0x7034}, /* L3CNTLREG */
+};
+
+/* The high half of what is written to these says which bits of the low half are meant. */
+static const struct span masked_by_base[] = {
+    {0x09c, 0x09c},                   /* MI_MODE */
+    {0x0c0, 0x0c0},                   /* INSTPM */
+    {REG_BCS_SWCTRL, REG_BCS_SWCTRL}, /* of the blitter; elsewhere there is none */
+    {0x244, 0x244},                   /* CTX_CONTROL */
+    {0x29c, 0x29c},                   /* MODE */
+};
+
+static const struct span masked[] = {
+    {0x20e0, 0x20e4}, /* FF_SLICE_CS_CHICKEN1, 2 */
+    {0x7000, 0x7008}, /* CACHE_MODE_0, CACHE_MODE_1, GT_MODE */
+    {0x7010, 0x7018}, /* COMMON_SLICE_CHICKEN1, 2, 3 */
+    {0x7300, 0x7304}, /* HDC_CHICKEN0, 1 */
+    {0xe100, 0xe100}, /* HALF_SLICE_CHICKEN1 */
+    {0xe180, 0xe194}, /* HALF_SLICE_CHICKEN2 to 7 */
+    {0xe4f0, 0xe4f4}, /* ROW_CHICKEN, 2 */
+};
+
+static bool within(const struct span *spans, size_t n, uint32_t offset)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (offset >= spans[i].first && offset <= spans[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t from_base(const struct cs_engine *engine, uint32_t offset)
+{
+    return offset - bases[engine->id];
+}
+
+static bool is_open(const struct cs_engine *engine, uint32_t offset)
+{
+    uint32_t own = from_base(engine, offset);
+
+    return within(open_to_all, ARRAY_SIZE(open_to_all), own) ||
+           (engine->id == GPU_BCS && within(open_to_blits, ARRAY_SIZE(open_to_blits), own)) ||
+           (engine->id == GPU_RCS && within(open_to_render, ARRAY_SIZE(open_to_render), offset));
+}
+
+static bool is_masked(const struct cs_engine *engine, uint32_t offset)
+{
+    return within(masked, ARRAY_SIZE(masked), offset) ||
+           within(masked_by_base, ARRAY_SIZE(masked_by_base), from_base(engine, offset));
+}
+
+/* --- the clock --------------------------------------------------------------------------- */
+
+uint64_t gpu_timestamp(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) / TIMESTAMP_NS &
+           TIMESTAMP_MASK;
+}
+
+/* --- storage ----------------------------------------------------------------------------- */
+
+static uint32_t load_stored(const struct registers *regs, uint32_t offset)
+{
+    for (unsigned i = 0; i < regs->used; i++) {
+        if (regs->stored[i].offset == offset) {
+            return regs->stored[i].value;
+        }
+    }
+    return 0;
+}
+
+static void store(struct registers *regs, uint32_t offset, uint32_t value)
+{
+    unsigned i = 0;
+
+    while (i < regs->used && regs->stored[i].offset != offset) {
+        i++;
+    }
+    if (i == REG_STORED) {
+        return;
+    }
+    regs->stored[i].offset = offset;
+    regs->stored[i].value = value;
+    if (i == regs->used) {
+        regs->used++;
+    }
+}
+
+static bool is_gpr(uint32_t own)
+{
+    return own >= REG_GPR && own < REG_GPR + 8 * REG_GPRS;
+}
+
+/* --- access ------------------------------------------------------------------------------ */
+
+uint32_t cs_reg_get(const struct cs_engine *engine, uint32_t own)
+{
+    if (is_gpr(own)) {
+        return (uint32_t)(engine->regs.gpr[(own - REG_GPR) / 8] >> 8 * (own & 4));
+    }
+    switch (own) {
+    case REG_TIMESTAMP:
+    case REG_CTX_TIMESTAMP:
+        return (uint32_t)gpu_timestamp();
+    case REG_TIMESTAMP + 4:
+        return (uint32_t)(gpu_timestamp() >> 32);
+    default:
+        return load_stored(&engine->regs, bases[engine->id] + own);
+    }
+}
+
+uint64_t cs_reg_get64(const struct cs_engine *engine, uint32_t own)
+{
+    return (uint64_t)cs_reg_get(engine, own + 4) << 32 | cs_reg_get(engine, own);
+}
+
+void cs_reg_set(struct cs_engine *engine, uint32_t own, uint32_t value)
+{
+    if (is_gpr(own)) {
+        uint64_t *gpr = &engine->regs.gpr[(own - REG_GPR) / 8];
+        unsigned shift = 8 * (own & 4);
+
+        *gpr = (*gpr & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
+        return;
+    }
+    store(&engine->regs, bases[engine->id] + own, value);
+}
+
+uint32_t cs_reg_load(const struct cs_engine *engine, uint32_t offset)
+{
+    offset &= REG_OFFSET_MASK;
+    if (from_base(engine, offset) < ENGINE_REGISTERS) {
+        return cs_reg_get(engine, from_base(engine, offset));
+    }
+    return load_stored(&engine->regs, offset);
+}
+
+void cs_reg_store(struct cs_engine *engine, uint32_t offset, uint32_t value)
+{
+    offset &= REG_OFFSET_MASK;
+    if (!cs_privileged(engine) && !is_open(engine, offset)) {
+        cs_deny(engine);
+        return;
+    }
+    if (is_masked(engine, offset)) {
+        uint32_t mask = value >> 16;
+
+        value = (cs_reg_load(engine, offset) & ~mask) | (value & mask);
+    }
+    if (from_base(engine, offset) < ENGINE_REGISTERS) {
+        cs_reg_set(engine, from_base(engine, offset), value);
+    } else {
+        store(&engine->regs, offset, value);
+    }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guests: which guests have a vGPU, and the one GPU they share. Attaching puts a domain on
+ * the target list, opens its space, makes GTT and vGPU, and takes the guest's accesses;
+ * detaching undoes it in the reverse order, which is the order that is safe.
+ */
+#ifndef XENGT_GUESTS_GUESTS_H
+#define XENGT_GUESTS_GUESTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xengt/space.h>
+
+#include "gpu/gpu.h"
+#include "guests/types.h"
+#include "host/host.h"
+#include "vgpu/vgpu.h"
+
+struct guests;
+struct event_base;
+
+#define GUESTS_VGPUS_MAX 16u
+
+typedef void guests_log_fn(void *arg, int level, const char *line);
+
+/* How guests' stores into their page tables are noticed. All but the first are for comparison. */
+enum guests_gtt_mode {
+    GUESTS_GTT_SYNC,      /* compared at a submission, trapped while they are rare */
+    GUESTS_GTT_TRAP,      /* always trapped */
+    GUESTS_GTT_TRAP_EACH, /* and each entry is mapped, and its page unmapped, by itself */
+};
+
+/* All pointers stay the caller's and outlive the guests. */
+struct guests_config {
+    struct event_base *base; /* NULL: no event loop; the caller drives guests_turn() */
+    struct xengt *xengt;
+    struct gpu *gpu;
+    struct host *host;
+    uint64_t mmio_base; /* where guests find GTTMMADR, guest physical; the aperture is below */
+    bool lazy_ggtt;     /* the guest's GTT is RAM, compared at each commit, not trapped */
+    enum guests_gtt_mode gtt_mode;
+    uint32_t track_after;    /* as gtt_config's */
+    const char *type;        /* of vGPUs that are attached without one; NULL: custom */
+    uint32_t mappable_pages; /* of a custom one: the size of its windows */
+    uint32_t unmappable_pages;
+    struct xengt_space_options space;
+    guests_log_fn *log;
+    void *log_arg;
+};
+
+/* Everything there is to say about one attached guest. */
+struct guest_info {
+    uint32_t domid;
+    uint32_t id; /* of the vGPU */
+    char name[64];
+    const struct vgpu_type *type; /* the guests's */
+    bool paused;
+    const char *failsafe; /* NULL, or why; valid until the next call */
+    struct gpu_range mappable;
+    struct gpu_range unmappable;
+    struct host_guest_stats host;
+    struct vgpu_stats vgpu;
+    struct gtt_stats gtt;
+    struct gpu_stats gpu;
+    struct xengt_space_stats space;
+};
+
+/*
+ * -ENOENT: there is no such type to attach by default; -ENOSPC: not even one of it fits; -ENOMEM.
+ */
+int guests_create(const struct guests_config *config, struct guests **out);
+void guests_destroy(struct guests *guests); /* detaches every guest */
+
+/*
+ * domain is a name or a decimal domid in each of these. On failure error gets one line that
+ * names the domain and what is wrong with it.
+ */
+/* type: its name; NULL: the default. */
+int guests_attach(struct guests *guests, const char *domain, const char *type,
+                  struct guest_info *info, char *error, size_t error_size);
+int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size);
+int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
+                 size_t error_size);
+int guests_info(struct guests *guests, const char *domain, struct guest_info *info, char *error,
+                size_t error_size);
+
+/* 0 or more violations of the GTT's rules; negative: no such guest. */
+int guests_verify(struct guests *guests, const char *domain, char *error, size_t error_size);
+
+/* The attached guests in the order they came; false when there is no i-th. */
+bool guests_list(struct guests *guests, unsigned i, struct guest_info *info);
+
+/* A type, and how many more of it there is room for now. */
+struct guests_type_info {
+    const struct vgpu_type *type; /* the guests's */
+    unsigned available;
+    bool preset; /* it is the one to attach by default */
+};
+bool guests_type(struct guests *guests, unsigned i, struct guests_type_info *info);
+
+struct guests_mapping {
+    uint32_t index; /* GTT entry */
+    uint64_t gfn;
+    uint64_t bfn;
+};
+/* Calls fn for each mapped entry of a guest's GTT. */
+int guests_mappings(struct guests *guests, const char *domain,
+                    void (*fn)(void *arg, const struct guests_mapping *m), void *arg, char *error,
+                    size_t error_size);
+
+/*
+ * One turn: the GPU works for its budget, expired mappings are released, dead guests are
+ * detached. True: there is more to do. With an event base the guests calls this by itself.
+ */
+bool guests_turn(struct guests *guests);
+
+struct xengt *guests_xengt(struct guests *guests);
+struct gpu *guests_gpu(struct guests *guests);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which vGPUs there is room for: the place of a new one, or why there is none. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guests/guest.h"
+
+#define MIB(entries) ((entries) / GTT_ENTRIES_PER_MIB)
+
+static unsigned taken_windows(const struct guests *guests, struct windows *taken)
+{
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        taken[i] = guests->attached[i]->windows;
+    }
+    return guests->attached_n;
+}
+
+static unsigned available(const struct guests *guests, const struct vgpu_type *type)
+{
+    struct windows taken[GUESTS_VGPUS_MAX];
+    unsigned n = taken_windows(guests, taken);
+
+    return windows_available(&guests->gpu, taken, n, type, GUESTS_VGPUS_MAX);
+}
+
+bool guests_type(struct guests *guests, unsigned i, struct guests_type_info *info)
+{
+    if (i >= VGPU_TYPES) {
+        return false;
+    }
+    info->type = &guests->types.type[i];
+    info->available = available(guests, info->type);
+    info->preset = info->type == guests->preset;
+    return true;
+}
+
+/* --- refusals ---------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, const char *format,
+                                                      ...)
+{
+    size_t len = strlen(text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text + len, size - len, format, args);
+    va_end(args);
+}
+
+static void say_what_is_short(const struct guests *guests, const struct vgpu_type *type, char *text,
+                              size_t size)
+{
+    struct windows taken[GUESTS_VGPUS_MAX], left;
+    unsigned n = taken_windows(guests, taken);
+
+    windows_free(&guests->gpu, taken, n, &left);
+    if (left.mappable.count < type->mappable) {
+        add(text, size, ", %u MiB mappable (%u free in one piece)", MIB(type->mappable),
+            MIB(left.mappable.count));
+    }
+    if (left.unmappable.count < type->unmappable) {
+        add(text, size, ", %u MiB unmappable (%u free in one piece)", MIB(type->unmappable),
+            MIB(left.unmappable.count));
+    }
+    if (left.fences < type->fences) {
+        add(text, size, ", %u fences (%u free)", type->fences, left.fences);
+    }
+}
+
+static void say_what_fits(const struct guests *guests, char *text, size_t size)
+{
+    for (unsigned i = 0; i < VGPU_TYPES; i++) {
+        const struct vgpu_type *type = &guests->types.type[i];
+
+        if (available(guests, type)) {
+            add(text, size, "%s%s", *text ? ", " : "there is room for ", type->name);
+        }
+    }
+    if (!*text) {
+        add(text, size, "detach a guest first");
+    }
+}
+
+static int refuse(const struct guest *guest, const struct vgpu_type *type, char *error,
+                  size_t error_size)
+{
+    char missing[160] = "", remedy[96] = "";
+
+    say_what_is_short(guest->guests, type, missing, sizeof(missing));
+    say_what_fits(guest->guests, remedy, sizeof(remedy));
+    return guests_error(error, error_size, -ENOSPC,
+                        "domain '%s' (%u): no room for %s, which wants%s; %s", guest->name,
+                        guest->domid, type->name, missing + 1, remedy);
+}
+
+/* --- the place of a guest ---------------------------------------------------------------- */
+
+/* The lowest number no guest has. There is one while there are not as many guests as can be. */
+static unsigned free_slot(const struct guests *guests)
+{
+    uint32_t taken = 0;
+    unsigned slot = 0;
+
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        taken |= 1u << guests->attached[i]->slot;
+    }
+    while (taken & 1u << slot) {
+        slot++;
+    }
+    return slot;
+}
+
+int guests_place(struct guest *guest, const char *name, char *error, size_t error_size)
+{
+    const struct guests *guests = guest->guests;
+    const struct vgpu_type *type = name ? types_find(&guests->types, name) : guests->preset;
+    struct windows taken[GUESTS_VGPUS_MAX];
+    unsigned n = taken_windows(guests, taken);
+
+    if (!type) {
+        char names[96];
+
+        types_names(&guests->types, names, sizeof(names));
+        return guests_error(error, error_size, -EINVAL,
+                            "domain '%s' (%u): there is no type '%.32s', only %s", guest->name,
+                            guest->domid, name, names);
+    }
+    if (n == GUESTS_VGPUS_MAX) {
+        return guests_error(error, error_size, -ENOSPC,
+                            "domain '%s' (%u): all %u vGPUs are in use; detach a guest first",
+                            guest->name, guest->domid, GUESTS_VGPUS_MAX);
+    }
+    if (windows_place(&guests->gpu, taken, n, type, &guest->windows)) {
+        return refuse(guest, type, error, error_size);
+    }
+    guest->type = type;
+    guest->slot = free_slot(guests);
+    return 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an administrator asks about the attached guests. */
+#include <errno.h>
+#include <string.h>
+
+#include "guests/guest.h"
+#include "host/domain_arg.h"
+
+static struct guest *guest_by_domid(struct guests *guests, uint32_t domid)
+{
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        if (guests->attached[i]->domid == domid) {
+            return guests->attached[i];
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Looks among the attached guests first: the name of one that died is known nowhere else. The
+ * host is asked for names that changed since.
+ */
+struct guest *guests_find(struct guests *guests, const char *domain)
+{
+    struct host *host = guests->config.host;
+    char name[64];
+    uint32_t domid;
+
+    if (domain_arg_is_domid(domain, &domid)) {
+        return guest_by_domid(guests, domid);
+    }
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        if (!strcmp(guests->attached[i]->name, domain)) {
+            return guests->attached[i];
+        }
+    }
+    if (host->ops->find(host, domain, &domid, name, sizeof(name))) {
+        return NULL;
+    }
+    return guest_by_domid(guests, domid);
+}
+
+struct guest *guests_need(struct guests *guests, const char *domain, char *error, size_t error_size)
+{
+    struct guest *guest = guests_find(guests, domain);
+
+    if (!guest) {
+        guests_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
+    }
+    return guest;
+}
+
+void guest_fill_info(struct guest *guest, struct guest_info *info)
+{
+    const struct host_ops *host = guest->guests->config.host->ops;
+    const struct gtt *gtt = vgpu_gtt(guest->vgpu);
+
+    memset(info, 0, sizeof(*info));
+    info->domid = guest->domid;
+    info->id = guest->slot + 1;
+    memcpy(info->name, guest->name, sizeof(info->name));
+    info->paused = vgpu_paused(guest->vgpu);
+    info->failsafe = vgpu_failsafe(guest->vgpu);
+    info->type = guest->type;
+    info->mappable = guest->windows.mappable;
+    info->unmappable = guest->windows.unmappable;
+    host->guest_stats(guest->host, &info->host);
+    vgpu_get_stats(guest->vgpu, &info->vgpu);
+    gtt_get_stats(gtt, &info->gtt);
+    gtt_get_gpu_stats(gtt, &info->gpu);
+    xengt_space_get_stats(guest->space, &info->space);
+}
+
+int guests_info(struct guests *guests, const char *domain, struct guest_info *info, char *error,
+                size_t error_size)
+{
+    struct guest *guest = guests_need(guests, domain, error, error_size);
+
+    if (!guest) {
+        return -ENOENT;
+    }
+    guest_fill_info(guest, info);
+    return 0;
+}
+
+bool guests_list(struct guests *guests, unsigned i, struct guest_info *info)
+{
+    if (i >= guests->attached_n) {
+        return false;
+    }
+    guest_fill_info(guests->attached[i], info);
+    return true;
+}
+
+int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
+                 size_t error_size)
+{
+    struct guest *guest = guests_need(guests, domain, error, error_size);
+
+    if (!guest) {
+        return -ENOENT;
+    }
+    vgpu_pause(guest->vgpu, paused);
+    guests_kick(guests); /* a resumed vGPU may have work waiting */
+    return 0;
+}
+
+int guests_verify(struct guests *guests, const char *domain, char *error, size_t error_size)
+{
+    struct guest *guest = guests_need(guests, domain, error, error_size);
+
+    if (!guest) {
+        return -ENOENT;
+    }
+    if (error_size) {
+        error[0] = '\0';
+    }
+    return (int)gtt_verify(vgpu_gtt(guest->vgpu), error, error_size);
+}
+
+int guests_mappings(struct guests *guests, const char *domain,
+                    void (*fn)(void *arg, const struct guests_mapping *m), void *arg, char *error,
+                    size_t error_size)
+{
+    struct guest *guest = guests_need(guests, domain, error, error_size);
+    struct guests_mapping m = {0};
+    uint32_t index = 0;
+
+    if (!guest) {
+        return -ENOENT;
+    }
+    while (gtt_next_mapping(vgpu_gtt(guest->vgpu), &index, &m.gfn, &m.bfn)) {
+        m.index = index++;
+        fn(arg, &m);
+    }
+    return 0;
+}

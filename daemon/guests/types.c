@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guests/types.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MIB(n) ((n)*GTT_ENTRIES_PER_MIB)
+
+/*
+ * GVT-g's types of gen8: vgpu_types[] in Linux' drivers/gpu/drm/i915/gvt/vgpu.c. The number in the
+ * name is how many of the type fill a GPU with 512 MiB of aperture.
+ *
+ * Custom is as small as its user likes. 16 of them have the fences and the weight that the one
+ * GVTg_V4_1, or eight GVTg_V4_8, would have.
+ */
+static const struct vgpu_types all_types = {{
+    {"GVTg_V4_1", MIB(512), MIB(2048), 4, 16},
+    {"GVTg_V4_2", MIB(256), MIB(1024), 4, 8},
+    {"GVTg_V4_4", MIB(128), MIB(512), 4, 4},
+    {"GVTg_V4_8", MIB(64), MIB(384), 4, 2},
+    {VGPU_TYPE_CUSTOM, 0, 0, 2, 1},
+}};
+
+void types_init(struct vgpu_types *types, uint32_t mappable, uint32_t unmappable)
+{
+    *types = all_types;
+    types->type[VGPU_TYPES - 1].mappable = mappable;
+    types->type[VGPU_TYPES - 1].unmappable = unmappable;
+}
+
+const struct vgpu_type *types_find(const struct vgpu_types *types, const char *name)
+{
+    for (unsigned i = 0; i < VGPU_TYPES; i++) {
+        if (!strcmp(types->type[i].name, name)) {
+            return &types->type[i];
+        }
+    }
+    return NULL;
+}
+
+void types_names(const struct vgpu_types *types, char *text, size_t size)
+{
+    size_t len = 0;
+
+    for (unsigned i = 0; i < VGPU_TYPES && len < size; i++) {
+        len += (size_t)snprintf(text + len, size - len, "%s%s", i ? ", " : "", types->type[i].name);
+    }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The types of vGPU there are: how much of the GPU one of each gets. */
+#ifndef XENGT_GUESTS_TYPES_H
+#define XENGT_GUESTS_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct vgpu_type {
+    const char *name;
+    uint32_t mappable;   /* entries of the global GTT; GVT-g's low graphics memory */
+    uint32_t unmappable; /* its high graphics memory */
+    uint32_t fences;
+    uint32_t weight; /* of its turns at the GPU: what it may use while others want it, too */
+};
+
+#define VGPU_TYPES       5u
+#define VGPU_TYPE_CUSTOM "custom"
+
+#define GTT_ENTRIES_PER_MIB 256u
+
+/* The last one is custom, of these sizes. */
+struct vgpu_types {
+    struct vgpu_type type[VGPU_TYPES];
+};
+void types_init(struct vgpu_types *types, uint32_t mappable, uint32_t unmappable);
+
+/* NULL: there is none of that name. */
+const struct vgpu_type *types_find(const struct vgpu_types *types, const char *name);
+
+/* All names, for people: "a, b, c". */
+void types_names(const struct vgpu_types *types, char *text, size_t size);
+
+#endif

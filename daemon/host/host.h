@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host: where guests come from. On Xen, domains and their ioreq servers (daemon/xen); in the
+ * process, the simulator's domains. The server is the same above both.
+ */
+#ifndef XENGT_HOST_HOST_H
+#define XENGT_HOST_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct host;
+struct host_guest;
+struct xengt_gfn;
+
+/* MMIO ranges a guest's device can have at a time. */
+#define HOST_RANGES 2u
+
+/* What the guest does, told to whoever attached to it. */
+struct host_guest_ops {
+    /* In one of the ranges claimed: its number, and the offset in it */
+    uint64_t (*mmio_read)(void *arg, unsigned range, uint64_t offset, unsigned size);
+    void (*mmio_write)(void *arg, unsigned range, uint64_t offset, uint64_t value, unsigned size);
+    /* Configuration space of a function on bus 0, 1, 2 or 4 bytes */
+    uint32_t (*pci_read)(void *arg, unsigned devfn, unsigned reg, unsigned size);
+    void (*pci_write)(void *arg, unsigned devfn, unsigned reg, uint32_t value, unsigned size);
+    /* A store into a tracked page, at a guest physical address: not done yet, the callee does it */
+    void (*tracked_write)(void *arg, uint64_t gpa, uint64_t value, unsigned size);
+    void (*layout_changed)(void *arg);
+    /* Requests are answered. The host's last act in its turn: the guest may be detached by it. */
+    void (*end_of_turn)(void *arg);
+    /* The domain is gone or going. Detach, now or later; nothing else is called any more. */
+    void (*died)(void *arg);
+};
+
+struct host_guest_config {
+    uint32_t domid;
+    uint8_t devfn; /* of the function on PCI bus 0 whose configuration space is the attacher's */
+    /*
+     * There is no PCI but what the attacher presents: function 0 of bus 0 is its own, too, and so
+     * are the ports that configuration space is reached by. Left out for a guest that the host
+     * knows to have a device model besides.
+     */
+    bool pci_root;
+    const struct host_guest_ops *ops;
+    void *arg;
+};
+
+struct host_guest_stats {
+    uint64_t ioreqs;      /* requests answered */
+    uint64_t invalidates; /* of these: IOREQ_TYPE_INVALIDATE */
+    uint64_t odd;         /* of these: made no sense, answered with all-ones */
+    uint64_t turns;       /* wake-ups of the event loop that found requests */
+    uint64_t interrupts;  /* given to the guest */
+};
+
+struct host_ops {
+    /*
+     * Finds a domain by name or decimal domid. -ENOENT. name gets the domain's name.
+     */
+    int (*find)(struct host *host, const char *domain, uint32_t *domid, char *name, size_t size);
+
+    /*
+     * The handlers are called from the event loop, not before. -ESRCH, -EBUSY, -ENOMEM, ...;
+     * error gets one line.
+     */
+    int (*attach)(struct host *host, const struct host_guest_config *config,
+                  struct host_guest **out, char *error, size_t error_size);
+
+    /* Every request that waits is answered before this returns. */
+    void (*detach)(struct host_guest *guest);
+
+    /*
+     * Accesses to these guest physical addresses come as MMIO from now on, and to those the range
+     * had before do not. size 0: to none. -EBUSY: the guest has RAM there; others. The range is
+     * none then.
+     */
+    int (*claim)(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size);
+
+    /* A message signalled interrupt: what the device would write where. */
+    int (*inject_msi)(struct host_guest *guest, uint64_t address, uint32_t data);
+
+    /*
+     * Stores into these pages of guest RAM come as tracked_write() from now on, or do not any
+     * more. A negative errno value: some of them may be as asked and some as before; a store may
+     * still come after it was switched off. A detach switches off what is on.
+     */
+    int (*track)(struct host_guest *guest, const struct xengt_gfn *gfn, size_t n, bool on);
+
+    /*
+     * Gives the guest pages of RAM where it had none, from first on, zeroed and without a trap,
+     * and a view of them that is one piece. remove_ram takes them away again; detach does, too.
+     * move_ram puts them elsewhere, and the view stays. One piece at a time. -EBUSY: something is
+     * there, or it has a piece; -ENOMEM, ...
+     */
+    int (*add_ram)(struct host_guest *guest, uint64_t first, uint32_t pages, void **view);
+    int (*move_ram)(struct host_guest *guest, uint64_t first);
+    void (*remove_ram)(struct host_guest *guest);
+
+    void (*guest_stats)(const struct host_guest *guest, struct host_guest_stats *stats);
+    void (*close)(struct host *host);
+};
+
+/* Implementations embed this as their first member. */
+struct host {
+    const struct host_ops *ops;
+};
+
+struct event_base;
+struct xengt_sim;
+
+typedef void host_log_fn(void *arg, int level, const char *line);
+
+/* All of it stays the caller's and outlives the host. */
+struct host_xen_config {
+    struct event_base *base;
+    const char *state_dir; /* exists, and no other process uses it: the lock is held */
+    host_log_fn *log;      /* may be NULL */
+    void *log_arg;
+};
+
+/*
+ * Releases the ioreq servers that a predecessor with the same state directory left behind. On
+ * failure error gets one line that names what is missing and the remedy.
+ */
+int host_xen_open(const struct host_xen_config *config, struct host **out, char *error,
+                  size_t error_size);
+
+/* Guests are domains of the simulator; their accesses come in by the functions below. */
+int host_sim_open(struct xengt_sim *sim, struct host **out);
+uint64_t host_sim_mmio_read(struct host *host, uint32_t domid, uint64_t addr, unsigned size);
+void host_sim_mmio_write(struct host *host, uint32_t domid, uint64_t addr, uint64_t value,
+                         unsigned size);
+
+/* A store into RAM by the guest's CPU: of a tracked page it comes to the vGPU, else it is done. */
+void host_sim_guest_store(struct host *host, uint32_t domid, uint64_t gpa, uint64_t value,
+                          unsigned size);
+uint32_t host_sim_pci_read(struct host *host, uint32_t domid, unsigned devfn, unsigned reg,
+                           unsigned size);
+void host_sim_pci_write(struct host *host, uint32_t domid, unsigned devfn, unsigned reg,
+                        uint32_t value, unsigned size);
+/* The last interrupt a guest got; false: none since the last call. */
+bool host_sim_interrupt(struct host *host, uint32_t domid, uint64_t *address, uint32_t *data);
+void host_sim_end_of_turn(struct host *host, uint32_t domid);
+void host_sim_notice_deaths(struct host *host);
+
+#endif

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The simulator's domains as guests. There is no CPU that runs them: whoever drives the
+ * simulation makes their accesses by the host_sim_ functions.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xengt/sim.h>
+
+#include "host/domain_arg.h"
+#include "host/host.h"
+
+#define GUESTS_MAX 64u
+
+struct range {
+    uint64_t base;
+    uint64_t size; /* 0: none */
+};
+
+struct host_guest {
+    struct host_sim *host;
+    struct host_guest_config config;
+    struct host_guest_stats stats;
+    bool dead;
+    struct range mmio[HOST_RANGES];
+
+    struct xengt_gfn *tracked; /* in no order */
+    size_t tracked_n;
+
+    struct range ram; /* besides the domain's own */
+    uint8_t *ram_view;
+
+    bool interrupted; /* since somebody asked */
+    uint64_t msi_address;
+    uint32_t msi_data;
+};
+
+struct host_sim {
+    struct host base;
+    struct xengt_sim *sim;
+    struct host_guest *guests[GUESTS_MAX]; /* NULL: free */
+};
+
+static struct host_sim *to_sim(struct host *host)
+{
+    return (struct host_sim *)host;
+}
+
+/* The living guest of a domid. */
+static struct host_guest *guest_of(struct host_sim *host, uint32_t domid)
+{
+    for (unsigned i = 0; i < GUESTS_MAX; i++) {
+        struct host_guest *guest = host->guests[i];
+
+        if (guest && !guest->dead && guest->config.domid == domid) {
+            return guest;
+        }
+    }
+    return NULL;
+}
+
+static bool alive(const struct host_sim *host, uint32_t domid)
+{
+    return xengt_sim_domain_exists(host->sim, domid) &&
+           !xengt_sim_domain_is_zombie(host->sim, domid);
+}
+
+static int sim_find(struct host *base, const char *domain, uint32_t *domid, char *name, size_t size)
+{
+    struct host_sim *host = to_sim(base);
+    const char *known;
+
+    if (!domain_arg_is_domid(domain, domid) && xengt_sim_domain_find(host->sim, domain, domid)) {
+        return -ENOENT;
+    }
+    if (!xengt_sim_domain_exists(host->sim, *domid)) {
+        return -ENOENT;
+    }
+    known = xengt_sim_domain_name(host->sim, *domid);
+    snprintf(name, size, "%s", known ? known : "");
+    return 0;
+}
+
+static int sim_attach(struct host *base, const struct host_guest_config *config,
+                      struct host_guest **out, char *error, size_t error_size)
+{
+    struct host_sim *host = to_sim(base);
+    struct host_guest *guest;
+    unsigned i;
+
+    if (!alive(host, config->domid)) {
+        snprintf(error, error_size, "is being destroyed");
+        return -ESRCH;
+    }
+    for (i = 0; i < GUESTS_MAX && host->guests[i]; i++) {
+        ;
+    }
+    if (i == GUESTS_MAX) {
+        return -ENOSPC;
+    }
+    guest = calloc(1, sizeof(*guest));
+    if (!guest) {
+        return -ENOMEM;
+    }
+    guest->host = host;
+    guest->config = *config;
+    host->guests[i] = guest;
+    *out = guest;
+    return 0;
+}
+
+static void sim_detach(struct host_guest *guest)
+{
+    struct host_sim *host = guest->host;
+
+    for (unsigned i = 0; i < GUESTS_MAX; i++) {
+        if (host->guests[i] == guest) {
+            host->guests[i] = NULL;
+        }
+    }
+    free(guest->tracked);
+    free(guest->ram_view);
+    free(guest);
+}
+
+/* What lies at an address is known to the simulator for RAM of the domain only. */
+static bool is_domain_ram(const struct host_guest *guest, uint64_t gpa)
+{
+    const struct xengt_gfn gfn = {gpa >> XENGT_PAGE_SHIFT};
+
+    return xengt_sim_guest_page(guest->host->sim, guest->config.domid, gfn) != NULL;
+}
+
+static int sim_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
+{
+    guest->mmio[range].size = 0;
+    if (size && is_domain_ram(guest, base)) {
+        return -EBUSY;
+    }
+    guest->mmio[range] = (struct range){base, size};
+    return 0;
+}
+
+static int sim_inject_msi(struct host_guest *guest, uint64_t address, uint32_t data)
+{
+    guest->stats.interrupts++;
+    guest->interrupted = true;
+    guest->msi_address = address;
+    guest->msi_data = data;
+    return 0;
+}
+
+/* Its index, or tracked_n. */
+static size_t find_tracked(const struct host_guest *guest, uint64_t gfn)
+{
+    size_t i;
+
+    for (i = 0; i < guest->tracked_n && guest->tracked[i].v != gfn; i++) {
+        ;
+    }
+    return i;
+}
+
+static int track_one(struct host_guest *guest, struct xengt_gfn gfn)
+{
+    struct xengt_gfn *more;
+
+    if (!is_domain_ram(guest, gfn.v << XENGT_PAGE_SHIFT)) {
+        return -EINVAL;
+    }
+    if (find_tracked(guest, gfn.v) < guest->tracked_n) {
+        return 0;
+    }
+    more = realloc(guest->tracked, (guest->tracked_n + 1) * sizeof(*more));
+    if (!more) {
+        return -ENOMEM;
+    }
+    guest->tracked = more;
+    guest->tracked[guest->tracked_n++] = gfn;
+    return 0;
+}
+
+static int sim_track(struct host_guest *guest, const struct xengt_gfn *gfn, size_t n, bool on)
+{
+    int ret = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t at = find_tracked(guest, gfn[i].v);
+
+        if (!on && at < guest->tracked_n) {
+            guest->tracked[at] = guest->tracked[--guest->tracked_n];
+        } else if (on && track_one(guest, gfn[i])) {
+            ret = -EINVAL;
+        }
+    }
+    return ret;
+}
+
+static int sim_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
+{
+    if (guest->ram_view || is_domain_ram(guest, first << XENGT_PAGE_SHIFT)) {
+        return -EBUSY;
+    }
+    guest->ram_view = calloc(pages, XENGT_PAGE_SIZE);
+    if (!guest->ram_view) {
+        return -ENOMEM;
+    }
+    guest->ram.base = first << XENGT_PAGE_SHIFT;
+    guest->ram.size = (uint64_t)pages << XENGT_PAGE_SHIFT;
+    *view = guest->ram_view;
+    return 0;
+}
+
+static int sim_move_ram(struct host_guest *guest, uint64_t first)
+{
+    guest->ram.base = first << XENGT_PAGE_SHIFT;
+    return 0;
+}
+
+static void sim_remove_ram(struct host_guest *guest)
+{
+    free(guest->ram_view);
+    guest->ram_view = NULL;
+    guest->ram.size = 0;
+}
+
+static void sim_guest_stats(const struct host_guest *guest, struct host_guest_stats *stats)
+{
+    *stats = guest->stats;
+}
+
+/* What Xen would say by IOREQ_TYPE_INVALIDATE. */
+static void sim_invalidate(void *arg, uint32_t domid)
+{
+    struct host_guest *guest = guest_of(arg, domid);
+
+    if (!guest) {
+        return;
+    }
+    guest->stats.ioreqs++;
+    guest->stats.invalidates++;
+    guest->config.ops->layout_changed(guest->config.arg);
+}
+
+static void sim_close(struct host *base)
+{
+    struct host_sim *host = to_sim(base);
+
+    xengt_sim_on_invalidate(host->sim, NULL, NULL);
+    free(host);
+}
+
+static const struct host_ops host_sim_ops = {
+    .find = sim_find,
+    .attach = sim_attach,
+    .detach = sim_detach,
+    .claim = sim_claim,
+    .inject_msi = sim_inject_msi,
+    .track = sim_track,
+    .add_ram = sim_add_ram,
+    .move_ram = sim_move_ram,
+    .remove_ram = sim_remove_ram,
+    .guest_stats = sim_guest_stats,
+    .close = sim_close,
+};
+
+int host_sim_open(struct xengt_sim *sim, struct host **out)
+{
+    struct host_sim *host = calloc(1, sizeof(*host));
+
+    *out = NULL;
+    if (!host) {
+        return -ENOMEM;
+    }
+    host->base.ops = &host_sim_ops;
+    host->sim = sim;
+    xengt_sim_on_invalidate(sim, sim_invalidate, host);
+    *out = &host->base;
+    return 0;
+}
+
+/* --- the guests' side -------------------------------------------------------------------- */
+
+static bool within(const struct range *range, uint64_t addr, unsigned size)
+{
+    return size <= range->size && addr >= range->base && addr - range->base <= range->size - size;
+}
+
+/* The MMIO range that holds the access; HOST_RANGES: none. It counts as a request then. */
+static unsigned claimed_range(struct host_guest *guest, uint64_t addr, unsigned size)
+{
+    unsigned range;
+
+    for (range = 0; range < HOST_RANGES && !within(&guest->mmio[range], addr, size); range++) {
+        ;
+    }
+    guest->stats.ioreqs += range < HOST_RANGES;
+    return range;
+}
+
+/* An access nobody claims reads all-ones. */
+uint64_t host_sim_mmio_read(struct host *base, uint32_t domid, uint64_t addr, unsigned size)
+{
+    struct host_guest *guest = guest_of(to_sim(base), domid);
+    uint64_t value = 0;
+    unsigned range;
+
+    if (!guest) {
+        return ~UINT64_C(0);
+    }
+    if (within(&guest->ram, addr, size)) {
+        memcpy(&value, guest->ram_view + (addr - guest->ram.base), size);
+        return value;
+    }
+    range = claimed_range(guest, addr, size);
+    if (range == HOST_RANGES) {
+        return ~UINT64_C(0);
+    }
+    return guest->config.ops->mmio_read(guest->config.arg, range, addr - guest->mmio[range].base,
+                                        size);
+}
+
+void host_sim_mmio_write(struct host *base, uint32_t domid, uint64_t addr, uint64_t value,
+                         unsigned size)
+{
+    struct host_guest *guest = guest_of(to_sim(base), domid);
+    unsigned range;
+
+    if (!guest) {
+        return;
+    }
+    if (within(&guest->ram, addr, size)) {
+        memcpy(guest->ram_view + (addr - guest->ram.base), &value, size);
+        return;
+    }
+    range = claimed_range(guest, addr, size);
+    if (range < HOST_RANGES) {
+        guest->config.ops->mmio_write(guest->config.arg, range, addr - guest->mmio[range].base,
+                                      value, size);
+    }
+}
+
+void host_sim_guest_store(struct host *base, uint32_t domid, uint64_t gpa, uint64_t value,
+                          unsigned size)
+{
+    struct host_sim *host = to_sim(base);
+    struct host_guest *guest = guest_of(host, domid);
+    const struct xengt_gfn gfn = {gpa >> XENGT_PAGE_SHIFT};
+    uint8_t *page = xengt_sim_guest_page(host->sim, domid, gfn);
+
+    if (!page || gpa % XENGT_PAGE_SIZE > XENGT_PAGE_SIZE - size) {
+        return;
+    }
+    if (!guest || find_tracked(guest, gfn.v) == guest->tracked_n) {
+        memcpy(page + gpa % XENGT_PAGE_SIZE, &value, size);
+        return;
+    }
+    guest->stats.ioreqs++;
+    guest->config.ops->tracked_write(guest->config.arg, gpa, value, size);
+}
+
+/* The guest, if the function is the vGPU's business. */
+static struct host_guest *asked_for(struct host *base, uint32_t domid, unsigned devfn)
+{
+    struct host_guest *guest = guest_of(to_sim(base), domid);
+
+    if (!guest || (devfn != guest->config.devfn && (devfn || !guest->config.pci_root))) {
+        return NULL;
+    }
+    guest->stats.ioreqs++;
+    return guest;
+}
+
+uint32_t host_sim_pci_read(struct host *base, uint32_t domid, unsigned devfn, unsigned reg,
+                           unsigned size)
+{
+    struct host_guest *guest = asked_for(base, domid, devfn);
+
+    return guest ? guest->config.ops->pci_read(guest->config.arg, devfn, reg, size) : UINT32_MAX;
+}
+
+void host_sim_pci_write(struct host *base, uint32_t domid, unsigned devfn, unsigned reg,
+                        uint32_t value, unsigned size)
+{
+    struct host_guest *guest = asked_for(base, domid, devfn);
+
+    if (guest) {
+        guest->config.ops->pci_write(guest->config.arg, devfn, reg, value, size);
+    }
+}
+
+bool host_sim_interrupt(struct host *base, uint32_t domid, uint64_t *address, uint32_t *data)
+{
+    struct host_guest *guest = guest_of(to_sim(base), domid);
+
+    if (!guest || !guest->interrupted) {
+        return false;
+    }
+    guest->interrupted = false;
+    *address = guest->msi_address;
+    *data = guest->msi_data;
+    return true;
+}
+
+void host_sim_end_of_turn(struct host *base, uint32_t domid)
+{
+    struct host_guest *guest = guest_of(to_sim(base), domid);
+
+    if (!guest) {
+        return;
+    }
+    guest->stats.turns++;
+    guest->config.ops->end_of_turn(guest->config.arg);
+}
+
+void host_sim_notice_deaths(struct host *base)
+{
+    struct host_sim *host = to_sim(base);
+
+    for (unsigned i = 0; i < GUESTS_MAX; i++) {
+        struct host_guest *guest = host->guests[i];
+
+        if (!guest || guest->dead || alive(host, guest->config.domid)) {
+            continue;
+        }
+        guest->dead = true;
+        guest->config.ops->died(guest->config.arg);
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* First: it makes Xen's public headers show what is for tools only. */
+#include <xenctrl.h>
+
+#include "host/xen/guest_ram.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <xengt/types.h>
+
+#define KIB_PER_PAGE (XENGT_PAGE_SIZE / 1024)
+
+static xen_pfn_t *frames_of(const struct guest_ram *ram)
+{
+    xen_pfn_t *frames = calloc(ram->pages, sizeof(*frames));
+
+    for (uint32_t i = 0; frames && i < ram->pages; i++) {
+        frames[i] = ram->first + i;
+    }
+    return frames;
+}
+
+/* Populating a frame that has a page would drop that page. */
+static int check_free(const struct guest_ram *ram, const xen_pfn_t *frames)
+{
+    int *err = calloc(ram->pages, sizeof(*err));
+    bool taken = false;
+    void *view;
+
+    if (!err) {
+        return -ENOMEM;
+    }
+    view = xenforeignmemory_map(ram->fmem, ram->domid, PROT_READ, ram->pages, frames, err);
+    for (uint32_t i = 0; view && i < ram->pages; i++) {
+        taken |= !err[i];
+    }
+    if (view) {
+        xenforeignmemory_unmap(ram->fmem, view, ram->pages);
+    }
+    free(err);
+    return taken ? -EBUSY : 0;
+}
+
+/* The guest's own limit stays what the administrator wants it to be: these pages come on top. */
+static int change_limit(const struct guest_ram *ram, bool add)
+{
+    xc_domaininfo_t info;
+    uint64_t pages;
+
+    if (xc_domain_getinfolist(ram->xc, ram->domid, 1, &info) != 1 || info.domain != ram->domid) {
+        return -ESRCH;
+    }
+    pages = add ? info.max_pages + ram->pages : info.max_pages - ram->pages;
+    return xc_domain_setmaxmem(ram->xc, ram->domid, pages * KIB_PER_PAGE) ? -errno : 0;
+}
+
+static int populate(struct guest_ram *ram, xen_pfn_t *frames)
+{
+    int ret = change_limit(ram, true);
+
+    if (ret) {
+        return ret;
+    }
+    if (xc_domain_populate_physmap_exact(ram->xc, ram->domid, ram->pages, 0, 0, frames)) {
+        ret = errno ? -errno : -ENOMEM;
+        change_limit(ram, false);
+    }
+    return ret;
+}
+
+int guest_ram_add(struct guest_ram *ram)
+{
+    xen_pfn_t *frames = frames_of(ram);
+    int ret = frames ? check_free(ram, frames) : -ENOMEM;
+
+    if (!ret) {
+        ret = populate(ram, frames);
+    }
+    if (ret) {
+        ram->pages = 0;
+        goto out;
+    }
+    ram->view = xenforeignmemory_map(ram->fmem, ram->domid, PROT_READ | PROT_WRITE, ram->pages,
+                                     frames, NULL);
+    if (!ram->view) {
+        ret = -errno;
+        guest_ram_remove(ram);
+        goto out;
+    }
+    /* Xen need not have cleared a page that was this guest's before. */
+    memset(ram->view, 0, (size_t)ram->pages * XENGT_PAGE_SIZE);
+out:
+    free(frames);
+    return ret;
+}
+
+int guest_ram_move(struct guest_ram *ram, uint64_t first)
+{
+    if (xendevicemodel_relocate_memory(ram->dmod, (domid_t)ram->domid, ram->pages, ram->first,
+                                       first)) {
+        return -errno;
+    }
+    ram->first = first;
+    return 0;
+}
+
+void guest_ram_remove(struct guest_ram *ram)
+{
+    xen_pfn_t *frames = ram->pages ? frames_of(ram) : NULL;
+
+    if (ram->view) {
+        xenforeignmemory_unmap(ram->fmem, ram->view, ram->pages);
+        ram->view = NULL;
+    }
+    if (frames &&
+        !xc_domain_decrease_reservation_exact(ram->xc, ram->domid, ram->pages, 0, frames)) {
+        change_limit(ram, false);
+    }
+    free(frames);
+    ram->pages = 0;
+}

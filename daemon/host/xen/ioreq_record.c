@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/xen/ioreq_record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PREFIX "ioreq."
+#define DRAFT  "ioreq-draft"
+
+static void path_of(const char *dir, uint32_t domid, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/" PREFIX "%" PRIu32, dir, domid);
+}
+
+static int write_all(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int ret = 0;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+        ret = errno ? -errno : -EIO;
+    }
+    close(fd);
+    return ret;
+}
+
+/* A process killed at any moment leaves the note it had, or the new one. */
+int ioreq_record_save(const char *dir, const struct ioreq_record *record)
+{
+    char path[PATH_MAX], draft[PATH_MAX], uuid[33], line[128];
+    int ret;
+
+    for (size_t i = 0; i < sizeof(record->uuid.bytes); i++) {
+        snprintf(uuid + 2 * i, 3, "%02x", record->uuid.bytes[i]);
+    }
+    snprintf(line, sizeof(line), "%u %s %" PRIu64 " %" PRIu32 "\n", record->id, uuid,
+             record->ram_first, record->ram_pages);
+    path_of(dir, record->domid, path);
+    snprintf(draft, sizeof(draft), "%s/" DRAFT, dir);
+    ret = write_all(draft, line);
+    if (!ret && rename(draft, path)) {
+        ret = -errno;
+    }
+    return ret;
+}
+
+void ioreq_record_remove(const char *dir, uint32_t domid)
+{
+    char path[PATH_MAX];
+
+    path_of(dir, domid, path);
+    unlink(path);
+}
+
+static bool load(const char *dir, struct ioreq_record *record)
+{
+    char path[PATH_MAX], uuid[33];
+    FILE *file;
+    bool ok;
+
+    path_of(dir, record->domid, path);
+    file = fopen(path, "re");
+    if (!file) {
+        return false;
+    }
+    ok = fscanf(file, "%u %32[0-9a-f] %" SCNu64 " %" SCNu32, &record->id, uuid, &record->ram_first,
+                &record->ram_pages) == 4 &&
+         strlen(uuid) == 32;
+    fclose(file);
+    for (size_t i = 0; ok && i < sizeof(record->uuid.bytes); i++) {
+        ok = sscanf(uuid + 2 * i, "%2hhx", &record->uuid.bytes[i]) == 1;
+    }
+    return ok;
+}
+
+int ioreq_record_each(const char *dir, void (*fn)(void *arg, const struct ioreq_record *record),
+                      void *arg)
+{
+    DIR *stream = opendir(dir);
+    struct dirent *entry;
+
+    if (!stream) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    while ((entry = readdir(stream))) {
+        struct ioreq_record record = {0};
+
+        if (sscanf(entry->d_name, PREFIX "%" SCNu32, &record.domid) != 1) {
+            continue;
+        }
+        if (load(dir, &record)) {
+            fn(arg, &record);
+        } else {
+            ioreq_record_remove(dir, record.domid);
+        }
+    }
+    closedir(stream);
+    return 0;
+}

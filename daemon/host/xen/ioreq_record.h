@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A note of each ioreq server, kept in the state directory while Xen sends it requests. An ioreq
+ * server survives the process that made it, and a vCPU that waits for its answer waits for ever:
+ * the next process finds by these notes which servers it has to release. Nothing else tells
+ * them from the servers of other device models.
+ */
+#ifndef XENGT_HOST_XEN_IOREQ_RECORD_H
+#define XENGT_HOST_XEN_IOREQ_RECORD_H
+
+#include "host/xen/domains.h"
+
+struct ioreq_record {
+    uint32_t domid;
+    struct domain_uuid uuid;
+    unsigned id;        /* of the ioreq server */
+    uint64_t ram_first; /* RAM given to the guest, to be taken away again */
+    uint32_t ram_pages;
+};
+
+int ioreq_record_save(const char *dir, const struct ioreq_record *record);
+void ioreq_record_remove(const char *dir, uint32_t domid);
+
+/* Calls fn for each note, which may remove it. Notes that make no sense are removed. */
+int ioreq_record_each(const char *dir, void (*fn)(void *arg, const struct ioreq_record *record),
+                      void *arg);
+
+#endif

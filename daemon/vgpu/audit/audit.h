@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The audit of privileged commands: what a ring holds, what is run when a context is loaded, and
+ * batches in the global GTT. Each piece is copied once; the copy is checked, and it is the copy
+ * that the GPU executes. Batches in a PPGTT reach nothing but the guest's own memory; nobody looks
+ * at them here.
+ */
+#ifndef XENGT_VGPU_AUDIT_AUDIT_H
+#define XENGT_VGPU_AUDIT_AUDIT_H
+
+#include "vgpu/device.h"
+
+#define AUDIT_BUFFERS_MAX 32u
+#define AUDIT_BATCH_MAX   (1u << 16) /* dwords of a batch */
+#define AUDIT_TOTAL_MAX   (1u << 20) /* dwords of everything together */
+
+enum audit_kind {
+    AUDIT_RING,  /* so many dwords, run as they are */
+    AUDIT_WHOLE, /* up to its MI_BATCH_BUFFER_END, run as a part of the ring */
+    AUDIT_BATCH, /* up to its MI_BATCH_BUFFER_END, run when it is started */
+};
+
+struct audit_buffer {
+    enum audit_kind kind;
+    uint64_t address;
+    uint32_t *dw;
+    uint32_t count; /* dwords that are there */
+    uint32_t room;
+    unsigned level;       /* of a batch: 1 or 2 */
+    uint64_t wraps_to;    /* a ring: where it goes on */
+    uint32_t wrap, split; /* behind so many dwords; and the first command behind them. 0: never */
+};
+
+/* Each buffer in one piece, but for a ring that wraps. */
+#define AUDIT_PIECES_MAX (AUDIT_BUFFERS_MAX + 1)
+
+struct audit {
+    struct vgpu *vgpu;
+    const struct vgpu_engine *engine;
+    bool ppgtt; /* commands that do not name the global GTT go there */
+    struct audit_buffer buffer[AUDIT_BUFFERS_MAX];
+    unsigned buffers;
+    uint32_t total;
+    struct gpu_buffer piece[AUDIT_PIECES_MAX]; /* what the GPU gets, once it was checked */
+    unsigned pieces;
+};
+
+void audit_begin(struct audit *a, struct vgpu *vgpu, const struct vgpu_engine *engine, bool ppgtt);
+void audit_end(struct audit *a);
+
+/* Copies what is to be run. False, and failsafe: there is no memory, or too much of it. */
+bool audit_add(struct audit *a, enum audit_kind kind, uint64_t address, uint32_t bytes);
+bool audit_add_ring(struct audit *a, const struct ring *ring);
+
+/* Checks everything that was added and what that starts; makes the pieces. False, and failsafe. */
+bool audit_check(struct audit *a);
+
+/* --- between the files of the audit ------------------------------------------------------ */
+
+/* A command in a buffer: where it is, and all its dwords. */
+struct audit_command {
+    struct audit *audit;
+    const struct audit_buffer *buffer;
+    const struct command *known;
+    uint64_t address;
+    const uint32_t *dw;
+    uint32_t length; /* dwords */
+};
+
+/* How a command is recognized, how long it is, and what is to be checked of it. */
+struct command {
+    const char *name;
+    uint32_t min; /* dwords */
+    uint32_t max;
+    uint8_t length_bits; /* of the header's length field, which counts from 2; 0: min dwords */
+    bool forbidden;
+    bool (*check)(const struct audit_command *c); /* NULL: nothing. False: refused, with a reason */
+};
+
+#define COMMAND_LENGTH_MAX 0x10001u
+
+/* NULL: no engine of this kind knows it. */
+const struct command *command_find(enum gpu_engine engine, uint32_t header);
+extern const struct command mi_commands_known[64];
+
+#define MI_OPCODE(header)     ((header) >> 23 & 63)
+#define MI_BATCH_BUFFER_END   0x0au
+#define MI_BATCH_BUFFER_START 0x31u
+#define IS_MI(header, opcode) ((header) >> 29 == 0 && MI_OPCODE(header) == (opcode))
+#define BBS_SECOND_LEVEL      (1u << 22)
+#define BBS_PREDICATED        (1u << 15)
+#define BBS_PPGTT             (1u << 8)
+
+/* Puts the vGPU into failsafe for this command; the format says why. Returns false. */
+__attribute__((format(printf, 2, 3))) bool audit_refuse(const struct audit_command *c,
+                                                        const char *format, ...);
+
+/* Makes sure that a batch in the global GTT is copied and will be checked. */
+bool audit_start_batch(const struct audit_command *c, uint64_t address);
+
+#endif

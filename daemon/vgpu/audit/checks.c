@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vgpu/audit/checks.h"
+
+#include <inttypes.h>
+
+#define REGISTER_OFFSET 0x7ffffcu
+#define USE_GGTT        (1u << 22) /* stores, loads, atomics */
+#define STORE_QWORDS    (1u << 21)
+#define ATOMIC_WIDE     (3u << 19 | 0x6000u) /* in its size or its operation: up to 16 bytes */
+
+#define POST_SYNC(flags) ((flags) >> 14 & 3)
+#define POST_SYNC_NONE   0u
+#define POST_SYNC_SIZE   8u
+#define STORE_INDEX      (1u << 21)
+#define FLUSH_USE_GGTT   (1u << 2)  /* in the address */
+#define PIPE_USE_GGTT    (1u << 24) /* in the flags */
+#define PIPE_LOAD        (1u << 23) /* of a register, by its address */
+
+#define BLT_TILED_DST   (1u << 11)
+#define BLT_TILED_SRC   (1u << 15)
+#define BLT_DEPTH(br13) ((br13) >> 24 & 3)
+
+static uint64_t address_at(const uint32_t *dw, uint32_t low_mask)
+{
+    return (uint64_t)dw[1] << 32 | (dw[0] & low_mask);
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+static bool check_ggtt(const struct audit_command *c, uint64_t address, uint64_t size)
+{
+    return vgpu_owns(c->audit->vgpu, address, size) ||
+           audit_refuse(c, "%" PRIu64 " bytes at 0x%" PRIx64 " lie outside the vGPU's windows",
+                        size, address);
+}
+
+/* An address in the table that the command names. */
+static bool check_address(const struct audit_command *c, bool ggtt, uint64_t address, uint64_t size)
+{
+    if (ggtt) {
+        return check_ggtt(c, address, size);
+    }
+    return c->audit->ppgtt ||
+           audit_refuse(c, "0x%" PRIx64 " in a PPGTT that is not there", address);
+}
+
+bool check_store_data_imm(const struct audit_command *c)
+{
+    uint32_t data = c->length - 3;
+    if (c->dw[0] & STORE_QWORDS && data % 2) {
+        return audit_refuse(c, "%u dwords are no quadwords", data);
+    }
+    return check_address(c, c->dw[0] & USE_GGTT, address_at(c->dw + 1, ~3u), data * 4);
+}
+
+bool check_atomic(const struct audit_command *c)
+{
+    return check_address(c, c->dw[0] & USE_GGTT, address_at(c->dw + 1, ~3u),
+                         c->dw[0] & ATOMIC_WIDE ? 16 : 4);
+}
+
+bool check_pipeline(const struct audit_command *c)
+{
+    return c->audit->ppgtt || audit_refuse(c, "needs a PPGTT, and there is none");
+}
+
+/* --- registers --------------------------------------------------------------------------- */
+
+static bool check_register(const struct audit_command *c, uint32_t dw, enum reg_flag use)
+{
+    uint32_t offset = dw & REGISTER_OFFSET;
+    return reg_allows(c->audit->engine, offset, use) ||
+           audit_refuse(c, "register 0x%x may not be %s", offset,
+                        use == REG_LOAD ? "loaded" : "stored");
+}
+
+bool check_load_register_imm(const struct audit_command *c)
+{
+    if (c->length % 2 == 0) {
+        return audit_refuse(c, "%u dwords are no pairs", c->length - 1);
+    }
+    for (uint32_t i = 1; i < c->length; i += 2) {
+        if (!check_register(c, c->dw[i], REG_LOAD)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool check_load_register_reg(const struct audit_command *c)
+{
+    return check_register(c, c->dw[1], REG_STORE) && check_register(c, c->dw[2], REG_LOAD);
+}
+
+static bool check_register_memory(const struct audit_command *c, enum reg_flag use)
+{
+    return check_register(c, c->dw[1], use) &&
+           check_address(c, c->dw[0] & USE_GGTT, address_at(c->dw + 2, ~3u), 4);
+}
+
+bool check_store_register_mem(const struct audit_command *c)
+{
+    return check_register_memory(c, REG_STORE);
+}
+
+bool check_load_register_mem(const struct audit_command *c)
+{
+    return check_register_memory(c, REG_LOAD);
+}
+
+/* --- flushes ----------------------------------------------------------------------------- */
+
+/* Relative to the status page of the context, or of the engine when there is no context. */
+static bool check_index(const struct audit_command *c, uint64_t offset)
+{
+    const struct audit *a = c->audit;
+    if (offset > STATUS_PAGE_SIZE - POST_SYNC_SIZE) {
+        return audit_refuse(c, "0x%" PRIx64 " is beyond the status page", offset);
+    }
+    uint32_t page = *engine_reg(a->vgpu, a->engine, RING_HWS_PGA);
+    return a->engine->context.has_image || check_ggtt(c, page, STATUS_PAGE_SIZE);
+}
+
+bool check_flush_dw(const struct audit_command *c)
+{
+    uint64_t address = address_at(c->dw + 1, ~7u);
+    if (POST_SYNC(c->dw[0]) == POST_SYNC_NONE) {
+        return true;
+    }
+    if (c->length < 4) {
+        return audit_refuse(c, "no data to store");
+    }
+    if (c->dw[0] & STORE_INDEX) {
+        return check_index(c, address);
+    }
+    return check_address(c, c->dw[1] & FLUSH_USE_GGTT, address, POST_SYNC_SIZE);
+}
+
+bool check_pipe_control(const struct audit_command *c)
+{
+    uint64_t address = address_at(c->dw + 2, ~3u);
+    if (c->dw[1] & PIPE_LOAD && !check_register(c, c->dw[2], REG_LOAD)) {
+        return false;
+    }
+    if (POST_SYNC(c->dw[1]) == POST_SYNC_NONE) {
+        return true;
+    }
+    if (c->dw[1] & STORE_INDEX) {
+        return check_index(c, address);
+    }
+    return check_address(c, c->dw[1] & PIPE_USE_GGTT, address, POST_SYNC_SIZE);
+}
+
+/* --- batches ----------------------------------------------------------------------------- */
+
+bool check_batch_buffer_start(const struct audit_command *c)
+{
+    uint64_t address = address_at(c->dw + 1, ~3u);
+    if (c->dw[0] & BBS_PPGTT) {
+        return check_address(c, false, address, 4);
+    }
+    return check_ggtt(c, address, 4) && audit_start_batch(c, address);
+}
+
+/* --- blits ------------------------------------------------------------------------------- */
+
+/* A surface as a blit describes it: from the top left pixel to the one behind the bottom right. */
+struct surface {
+    uint64_t base;
+    int32_t pitch; /* bytes */
+    int16_t x1, y1;
+    uint32_t width, height; /* pixels */
+    uint32_t depth;         /* bytes of a pixel */
+};
+
+static bool check_surface(const struct audit_command *c, const struct surface *s)
+{
+    int64_t first = (int64_t)s->y1 * s->pitch + (int64_t)s->x1 * s->depth;
+    int64_t last = first + (int64_t)(s->height - 1) * s->pitch;
+    int64_t low = first < last ? first : last;
+    int64_t high = (first < last ? last : first) + (int64_t)s->width * s->depth;
+    return check_ggtt(c, s->base + (uint64_t)low, (uint64_t)(high - low));
+}
+
+static uint32_t depth_of(uint32_t br13)
+{
+    static const uint32_t bytes[] = {1, 2, 2, 4};
+    return bytes[BLT_DEPTH(br13)];
+}
+
+/* In a PPGTT a blit cannot leave the guest's memory, and no window has to be kept. */
+static bool check_blt(const struct audit_command *c, bool has_source)
+{
+    const uint32_t *dw = c->dw;
+    struct surface dst = {
+        .base = address_at(dw + 4, UINT32_MAX),
+        .pitch = (int16_t)dw[1],
+        .x1 = (int16_t)dw[2],
+        .y1 = (int16_t)(dw[2] >> 16),
+        .depth = depth_of(dw[1]),
+    };
+    int32_t width = (int16_t)dw[3] - dst.x1;
+    int32_t height = (int16_t)(dw[3] >> 16) - dst.y1;
+    if (c->audit->ppgtt || width <= 0 || height <= 0) {
+        return true;
+    }
+    if (dw[0] & (BLT_TILED_DST | BLT_TILED_SRC)) {
+        return audit_refuse(c, "tiled surfaces in the global GTT");
+    }
+    dst.width = width;
+    dst.height = height;
+    if (!has_source) {
+        return check_surface(c, &dst);
+    }
+    struct surface src = dst;
+    src.base = address_at(dw + 8, UINT32_MAX);
+    src.pitch = (int16_t)dw[7];
+    src.x1 = (int16_t)dw[6];
+    src.y1 = (int16_t)(dw[6] >> 16);
+    return check_surface(c, &dst) && check_surface(c, &src);
+}
+
+bool check_color_blt(const struct audit_command *c)
+{
+    return check_blt(c, false);
+}
+
+bool check_copy_blt(const struct audit_command *c)
+{
+    return check_blt(c, true);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Interrupts: from an engine's event to the vGPU's one interrupt line.
+ *
+ *   event → RING_IMR of the engine → IMR of its bank → IIR → IER → master enable → the guest
+ *
+ * An IIR bit that is set when its event comes again is set once more after it was cleared: an
+ * event between the guest's read of IIR and its write of the same value is not lost.
+ */
+#include <string.h>
+
+#include "vgpu/device.h"
+
+#define ISR 0x0u
+#define IMR 0x4u
+#define IIR 0x8u
+#define IER 0xcu
+
+static uint32_t *bank_reg(struct vgpu *vgpu, unsigned bank, uint32_t which)
+{
+    return vgpu_reg(vgpu, GT_IRQ(bank) + which);
+}
+
+/* The bits of the master register: which halves of which banks have something to say. */
+static uint32_t pending(struct vgpu *vgpu)
+{
+    uint32_t bits = 0;
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        const struct engine_info *info = &engine_info[e];
+        uint32_t active =
+            *bank_reg(vgpu, info->irq_bank, IIR) & *bank_reg(vgpu, info->irq_bank, IER);
+        if (active >> info->irq_shift & 0xffff) {
+            bits |= info->irq_master;
+        }
+    }
+    return bits;
+}
+
+/* The guest is told when there begins to be something to tell. */
+void irq_deliver(struct vgpu *vgpu)
+{
+    bool raise = *vgpu_reg(vgpu, MASTER_IRQ) & MASTER_IRQ_ENABLE && pending(vgpu);
+    if (raise && !vgpu->irq_raised && !vgpu->failed) {
+        vgpu->stats.interrupts++;
+        if (vgpu->cfg.interrupt) {
+            vgpu->cfg.interrupt(vgpu->cfg.interrupt_arg);
+        }
+    }
+    vgpu->irq_raised = raise;
+}
+
+void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_event event)
+{
+    const struct engine_info *info = engine->info;
+    uint32_t bit = 1u << (event + info->irq_shift);
+    uint32_t *iir = bank_reg(vgpu, info->irq_bank, IIR);
+    if (vgpu->failed || *engine_reg(vgpu, engine, RING_IMR) & bit ||
+        *bank_reg(vgpu, info->irq_bank, IMR) & bit) {
+        return;
+    }
+    vgpu->irq_again[info->irq_bank] |= *iir & bit;
+    *iir |= bit;
+}
+
+void irq_write_iir(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+{
+    unsigned bank = (at->offset - GT_IRQ(0)) / 0x10;
+    uint32_t again = vgpu->irq_again[bank] & old & ~now;
+    vgpu->irq_again[bank] &= ~again;
+    *vgpu_reg(vgpu, at->offset) |= again;
+    irq_deliver(vgpu);
+}
+
+void irq_write_ier(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+{
+    (void)at;
+    (void)old;
+    (void)now;
+    irq_deliver(vgpu);
+}
+
+uint32_t irq_read_master(struct vgpu *vgpu, const struct reg_at *at)
+{
+    return *vgpu_reg(vgpu, at->offset) | pending(vgpu);
+}
+
+void irq_write_master(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+{
+    (void)at;
+    (void)old;
+    (void)now;
+    irq_deliver(vgpu);
+}
+
+void irq_reset(struct vgpu *vgpu)
+{
+    memset(vgpu->irq_again, 0, sizeof(vgpu->irq_again));
+    vgpu->irq_raised = false;
+}

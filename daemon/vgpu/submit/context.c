@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Context images. The first page is the context's status page, the second holds its registers as
+ * the GPU loads them: pairs of a register's offset and its value. All of it is the guest's: it is
+ * copied once, and what is used of the copy is checked.
+ */
+#include <inttypes.h>
+
+#include <xengt/types.h>
+
+#include "vgpu/device.h"
+
+/* Dwords of the second page: where the value of a register stands, one behind its offset. */
+#define IMAGE_CTX_CONTROL   0x03u
+#define IMAGE_RING_HEAD     0x05u
+#define IMAGE_RING_TAIL     0x07u
+#define IMAGE_RING_START    0x09u
+#define IMAGE_RING_CTL      0x0bu
+#define IMAGE_PER_CONTEXT   0x19u
+#define IMAGE_INDIRECT      0x1bu
+#define IMAGE_TIMESTAMP     0x23u
+#define IMAGE_PDP3_UDW      0x25u
+#define IMAGE_PDP0_LDW      0x33u
+#define IMAGE_DWORDS        0x50u
+#define IMAGE_CHECKED_PAGES 2u
+
+#define PER_CONTEXT_VALID 1u
+#define INDIRECT_ADDRESS  0xffffffc0u
+#define INDIRECT_LINES    0x3fu
+#define CACHE_LINE        64u
+
+#define MODE_LEGACY_32 1u /* four page directories */
+#define MODE_LEGACY_64 3u /* four levels */
+
+bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t d)
+{
+    const char *wrong = NULL;
+    if (!(d & DESCRIPTOR_VALID)) {
+        wrong = "is not valid";
+    } else if (!(d & DESCRIPTOR_PRIVILEGE)) {
+        wrong = "is without a PPGTT";
+    } else if (DESCRIPTOR_MODE(d) != MODE_LEGACY_32 && DESCRIPTOR_MODE(d) != MODE_LEGACY_64) {
+        wrong = "has an addressing mode that is not there";
+    } else if (!vgpu_owns(vgpu, DESCRIPTOR_LRCA(d), IMAGE_CHECKED_PAGES * XENGT_PAGE_SIZE)) {
+        wrong = "lies outside the vGPU's windows";
+    }
+    if (wrong) {
+        vgpu_fail(vgpu, "%s: context descriptor 0x%" PRIx64 " %s", engine->info->name, d, wrong);
+    }
+    return !wrong;
+}
+
+static uint64_t register_page(const struct vgpu_context *context)
+{
+    return context->image + XENGT_PAGE_SIZE;
+}
+
+/* --- loading ----------------------------------------------------------------------------- */
+
+/* The GPU would load another register if the offset before a value were another. */
+static bool has_registers(const struct vgpu_engine *engine, const uint32_t *image)
+{
+    static const struct {
+        uint32_t at;
+        uint32_t offset;
+    } expected[] = {
+        {IMAGE_CTX_CONTROL, RING_CTX_CONTROL},
+        {IMAGE_RING_HEAD, RING_HEAD},
+        {IMAGE_RING_TAIL, RING_TAIL},
+        {IMAGE_RING_START, RING_START},
+        {IMAGE_RING_CTL, RING_CTL},
+        {IMAGE_TIMESTAMP, RING_CTX_TIMESTAMP},
+        {IMAGE_PDP3_UDW, RING_PDP3_UDW},
+        {IMAGE_PDP0_LDW, RING_PDP0_LDW},
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        if (image[expected[i].at - 1] != engine->info->base + expected[i].offset) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The registers of PDP 3 come first, of each the upper half first. 0 is no address of a table. */
+static bool load_root(struct vgpu *vgpu, const struct vgpu_engine *engine, const uint32_t *image,
+                      uint64_t descriptor, struct gtt_root *root)
+{
+    uint64_t all = 0;
+    *root = (struct gtt_root){.levels = DESCRIPTOR_MODE(descriptor) == MODE_LEGACY_64 ? 4 : 3};
+    for (unsigned i = 0; i < (root->levels == 4 ? 1 : 4); i++) {
+        const uint32_t *upper = &image[IMAGE_PDP3_UDW + (3 - i) * 4];
+        root->pdp[i] = (uint64_t)upper[0] << 32 | upper[2];
+        all |= root->pdp[i];
+    }
+    if (all % XENGT_PAGE_SIZE) {
+        vgpu_fail(vgpu, "%s: 0x%" PRIx64 " is no root of a PPGTT", engine->info->name,
+                  root->pdp[0]);
+        return false;
+    }
+    if (!all) {
+        root->levels = 0;
+    }
+    return true;
+}
+
+/* Only the render engine has commands that are run when a context is loaded. */
+static bool load_batches(struct vgpu *vgpu, const struct vgpu_engine *engine, const uint32_t *image,
+                         struct vgpu_context *context)
+{
+    if (engine->id != GPU_RCS) {
+        return true;
+    }
+    uint32_t indirect = image[IMAGE_INDIRECT];
+    context->indirect = indirect & INDIRECT_ADDRESS;
+    context->indirect_size = (indirect & INDIRECT_LINES) * CACHE_LINE;
+    context->per_context = image[IMAGE_PER_CONTEXT] & ~(uint32_t)(XENGT_PAGE_SIZE - 1);
+    context->has_per_context = image[IMAGE_PER_CONTEXT] & PER_CONTEXT_VALID;
+    if (context->indirect_size && !vgpu_owns(vgpu, context->indirect, context->indirect_size)) {
+        vgpu_fail(vgpu, "%s: the indirect context (0x%x) lies outside the vGPU's windows",
+                  engine->info->name, indirect);
+        return false;
+    }
+    return true;
+}
+
+static bool read_image(struct vgpu *vgpu, const struct vgpu_engine *engine,
+                       const struct vgpu_context *context, uint32_t image[IMAGE_DWORDS])
+{
+    if (gtt_memory_read(vgpu->gtt, register_page(context), image, IMAGE_DWORDS * sizeof(*image))) {
+        vgpu_fail(vgpu, "%s: no memory at the context image 0x%" PRIx64, engine->info->name,
+                  context->image);
+        return false;
+    }
+    return true;
+}
+
+/* In the order ring_describe() wants them. */
+static bool load_ring(struct vgpu *vgpu, const struct vgpu_engine *engine, const uint32_t *image,
+                      struct ring *ring)
+{
+    const uint32_t regs[4] = {image[IMAGE_RING_TAIL], image[IMAGE_RING_HEAD],
+                              image[IMAGE_RING_START], image[IMAGE_RING_CTL]};
+    if (!(regs[3] & RING_CTL_VALID)) {
+        vgpu_fail(vgpu, "%s: the ring of a context (0x%x) is not valid", engine->info->name,
+                  regs[3]);
+        return false;
+    }
+    return ring_describe(vgpu, engine, regs, ring);
+}
+
+/* What a driver sees of the context in the engine's registers. */
+static void show_registers(struct vgpu *vgpu, const struct vgpu_engine *engine,
+                           const uint32_t *image)
+{
+    *engine_reg(vgpu, engine, RING_TAIL) = engine->context.ring.tail;
+    *engine_reg(vgpu, engine, RING_HEAD) = engine->context.ring.head;
+    *engine_reg(vgpu, engine, RING_START) = engine->context.ring.start;
+    *engine_reg(vgpu, engine, RING_CTL) = image[IMAGE_RING_CTL];
+    *engine_reg(vgpu, engine, RING_CCID) = (uint32_t)engine->context.image;
+    for (unsigned i = 0; i < 4; i++) {
+        const uint32_t *upper = &image[IMAGE_PDP3_UDW + (3 - i) * 4];
+        *engine_reg(vgpu, engine, RING_PDP0_UDW + i * 8) = upper[0];
+        *engine_reg(vgpu, engine, RING_PDP0_LDW + i * 8) = upper[2];
+    }
+}
+
+bool context_load(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descriptor)
+{
+    uint32_t image[IMAGE_DWORDS];
+    struct vgpu_context context = {
+        .has_image = true,
+        .image = DESCRIPTOR_LRCA(descriptor),
+        .fresh = true,
+        .loaded_at = vgpu_ticks(),
+    };
+    if (!read_image(vgpu, engine, &context, image)) {
+        return false;
+    }
+    if (!has_registers(engine, image)) {
+        vgpu_fail(vgpu, "%s: what is at 0x%" PRIx64 " is no context image", engine->info->name,
+                  context.image);
+        return false;
+    }
+    if (!load_ring(vgpu, engine, image, &context.ring) ||
+        !load_batches(vgpu, engine, image, &context)) {
+        return false;
+    }
+    if (!load_root(vgpu, engine, image, descriptor, &context.root)) {
+        return false;
+    }
+    context.timestamp = image[IMAGE_TIMESTAMP];
+    engine->context = context;
+    show_registers(vgpu, engine, image);
+    return true;
+}
+
+bool context_reload_tail(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    uint32_t image[IMAGE_DWORDS];
+    struct ring ring;
+    if (!read_image(vgpu, engine, &engine->context, image) ||
+        !load_ring(vgpu, engine, image, &ring)) {
+        return false;
+    }
+    if (ring.start != engine->context.ring.start || ring.size != engine->context.ring.size) {
+        vgpu_fail(vgpu, "%s: context 0x%" PRIx64 " got another ring while it runs",
+                  engine->info->name, engine->context.image);
+        return false;
+    }
+    engine->context.ring.tail = ring.tail;
+    *engine_reg(vgpu, engine, RING_TAIL) = ring.tail;
+    return true;
+}
+
+/* --- saving ------------------------------------------------------------------------------ */
+
+static void save(struct vgpu *vgpu, const struct vgpu_context *context, uint32_t at, uint32_t value)
+{
+    gtt_memory_write(vgpu->gtt, register_page(context) + at * sizeof(value), &value, sizeof(value));
+}
+
+void context_save(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    const struct vgpu_context *context = &engine->context;
+    uint32_t image[IMAGE_DWORDS];
+    /* The guest took its image away before its context was through: nothing is left to save to. */
+    if (gtt_memory_read(vgpu->gtt, register_page(context), image, sizeof(image))) {
+        return;
+    }
+    uint32_t elapsed = (uint32_t)(vgpu_ticks() - context->loaded_at);
+    save(vgpu, context, IMAGE_CTX_CONTROL, image[IMAGE_CTX_CONTROL] & ~CTX_CONTROL_NO_RESTORE);
+    save(vgpu, context, IMAGE_RING_HEAD,
+         (image[IMAGE_RING_HEAD] & ~RING_HEAD_MASK) | context->ring.head);
+    save(vgpu, context, IMAGE_TIMESTAMP, context->timestamp + elapsed);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Execlists: the guest submits lists of up to two contexts, the engine runs one after the other and
+ * tells by entries in the context status buffer (CSB) how far it is. One list runs, one may wait.
+ *
+ * The guest's driver follows the entries with a state machine of its own, so they have to be
+ * exactly these:
+ *
+ *   a list arrives, none is running                 idle → active; it runs
+ *   its first context is the last one of what runs  lite restore, preempted; it runs, that context
+ *                                                   goes on with the new tail
+ *   any other list arrives                          nothing; it waits
+ *   a context is through, the list has another      element switch, complete
+ *   the last context is through                     active → idle, complete; and when a list
+ *                                                   waits, idle → active: it runs
+ */
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "vgpu/device.h"
+
+#define CSB_IDLE_TO_ACTIVE 0x0001u
+#define CSB_PREEMPTED      0x0002u
+#define CSB_ELEMENT_SWITCH 0x0004u
+#define CSB_ACTIVE_TO_IDLE 0x0008u
+#define CSB_COMPLETE       0x0010u
+#define CSB_LITE_RESTORE   0x8000u
+
+static bool slot_is_valid(const struct execlist_slot *slot)
+{
+    return slot->element[0] & DESCRIPTOR_VALID;
+}
+
+static bool same_context(uint64_t a, uint64_t b)
+{
+    return DESCRIPTOR_ID(a) == DESCRIPTOR_ID(b) && DESCRIPTOR_LRCA(a) == DESCRIPTOR_LRCA(b);
+}
+
+/* --- the context status buffer ----------------------------------------------------------- */
+
+/* First the entry, then where the last one is: in registers and in the hardware status page. */
+static void csb_add(struct vgpu *vgpu, struct vgpu_engine *engine, uint32_t status, uint32_t id)
+{
+    uint32_t *pointer = engine_reg(vgpu, engine, RING_CSB_PTR);
+    uint32_t at = CSB_PTR_WRITE(*pointer);
+    at = at == CSB_PTR_NONE_YET ? 0 : (at + 1) % CSB_ENTRIES;
+    const uint32_t entry[2] = {status, id};
+    *engine_reg(vgpu, engine, RING_CSB + at * 8) = status;
+    *engine_reg(vgpu, engine, RING_CSB + at * 8 + 4) = id;
+    *pointer = (*pointer & ~CSB_PTR_WRITE_MASK) | at;
+
+    uint32_t page = *engine_reg(vgpu, engine, RING_HWS_PGA);
+    gtt_memory_write(vgpu->gtt, page + HWSP_CSB + at * sizeof(entry), entry, sizeof(entry));
+    atomic_thread_fence(memory_order_release);
+    gtt_memory_write(vgpu->gtt, page + HWSP_CSB_WRITE, &at, sizeof(at));
+    engine->execlist.events = true;
+}
+
+void execlist_signal(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    if (engine->execlist.events) {
+        engine->execlist.events = false;
+        irq_event(vgpu, engine, EVENT_CONTEXT_SWITCH);
+    }
+}
+
+/* --- contexts in their turn -------------------------------------------------------------- */
+
+static uint64_t current(const struct execlist *list)
+{
+    return list->running.element[list->current];
+}
+
+static bool is_last(const struct execlist *list)
+{
+    return list->current == 1 || !(list->running.element[1] & DESCRIPTOR_VALID);
+}
+
+static void switch_to(struct vgpu *vgpu, struct vgpu_engine *engine, unsigned element)
+{
+    engine->execlist.current = element;
+    vgpu->stats.context_switches++;
+    context_load(vgpu, engine, current(&engine->execlist));
+}
+
+static void run_list(struct vgpu *vgpu, struct vgpu_engine *engine,
+                     const struct execlist_slot *slot)
+{
+    engine->execlist.running = *slot;
+    engine->execlist.index ^= 1;
+    csb_add(vgpu, engine, CSB_IDLE_TO_ACTIVE, 0);
+    switch_to(vgpu, engine, 0);
+}
+
+static void finish_context(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    struct execlist *list = &engine->execlist;
+    uint32_t id = DESCRIPTOR_ID(current(list));
+    context_save(vgpu, engine);
+    if (!is_last(list)) {
+        csb_add(vgpu, engine, CSB_ELEMENT_SWITCH | CSB_COMPLETE, id);
+        switch_to(vgpu, engine, 1);
+        return;
+    }
+    struct execlist_slot waiting = list->pending;
+    list->running = list->pending = (struct execlist_slot){0};
+    list->current = 0;
+    csb_add(vgpu, engine, CSB_ACTIVE_TO_IDLE | CSB_COMPLETE, id);
+    if (slot_is_valid(&waiting)) {
+        run_list(vgpu, engine, &waiting);
+    }
+}
+
+bool execlist_next(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    while (!vgpu->failed && slot_is_valid(&engine->execlist.running)) {
+        const struct ring *ring = &engine->context.ring;
+        if (ring->head != ring->tail) {
+            return true;
+        }
+        finish_context(vgpu, engine);
+    }
+    return false;
+}
+
+/* --- submission -------------------------------------------------------------------------- */
+
+static void submit(struct vgpu *vgpu, struct vgpu_engine *engine, const struct execlist_slot *slot)
+{
+    struct execlist *list = &engine->execlist;
+    if (!slot_is_valid(&list->running)) {
+        run_list(vgpu, engine, slot);
+    } else if (slot_is_valid(&list->pending)) {
+        vgpu_fail(vgpu, "%s: a third list (context 0x%" PRIx64 ") while one runs and one waits",
+                  engine->info->name, slot->element[0]);
+        return;
+    } else if (is_last(list) && same_context(slot->element[0], current(list))) {
+        list->running = *slot;
+        list->current = 0;
+        list->index ^= 1;
+        csb_add(vgpu, engine, CSB_LITE_RESTORE | CSB_PREEMPTED, DESCRIPTOR_ID(slot->element[0]));
+        context_reload_tail(vgpu, engine);
+    } else {
+        list->pending = *slot;
+    }
+    engine_run(vgpu, engine);
+}
+
+/* Four stores make a submission: the second context's upper and lower half, then the first's. */
+void execlist_write_port(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+{
+    (void)old;
+    struct vgpu_engine *engine = at->engine;
+    struct execlist *list = &engine->execlist;
+    *vgpu_reg(vgpu, at->offset) = 0; /* reads 0: it is a port */
+    if (!engine_uses_execlists(vgpu, engine)) {
+        vgpu->stats.dropped++;
+        return;
+    }
+    list->port[list->ports++] = now;
+    if (list->ports < 4) {
+        return;
+    }
+    list->ports = 0;
+    struct execlist_slot slot = {{
+        (uint64_t)list->port[2] << 32 | list->port[3],
+        (uint64_t)list->port[0] << 32 | list->port[1],
+    }};
+    if (!(slot.element[1] & DESCRIPTOR_VALID)) {
+        slot.element[1] = 0;
+    }
+    if (context_descriptor_ok(vgpu, engine, slot.element[0]) &&
+        (!slot.element[1] || context_descriptor_ok(vgpu, engine, slot.element[1]))) {
+        vgpu->stats.execlists++;
+        submit(vgpu, engine, &slot);
+    }
+}
+
+uint32_t execlist_read_status(struct vgpu *vgpu, const struct reg_at *at)
+{
+    (void)vgpu;
+    const struct execlist *list = &at->engine->execlist;
+    bool running = slot_is_valid(&list->running);
+    if (at->index == 1) {
+        return running ? DESCRIPTOR_ID(current(list)) : 0;
+    }
+    uint32_t status = slot_is_valid(&list->pending) ? 1u << 2 : 0; /* queue full */
+    if (running) {
+        unsigned slot = list->index;
+        status |= slot << 0;                  /* the one that runs */
+        status |= !slot << 1;                 /* the one to be written next */
+        status |= slot ? 1u << 3 : 1u << 4;   /* valid */
+        status |= slot ? 1u << 17 : 1u << 18; /* active */
+    }
+    return status;
+}

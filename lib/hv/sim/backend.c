@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The back end above the simulator: the same calls in the same batches as on Xen. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hv/hv.h"
+#include "hv/sim/model.h"
+
+struct hv_sim {
+    struct hv hv;
+    struct xengt_sim *sim;
+};
+
+static struct xengt_sim *sim_of(struct hv *hv)
+{
+    return ((struct hv_sim *)hv)->sim;
+}
+
+static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
+{
+    return sim_domain_info(sim_of(hv), domid, info);
+}
+
+static const char *unsafe(struct hv *hv, uint32_t domid)
+{
+    return sim_unsafe(sim_of(hv), domid);
+}
+
+static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
+{
+    return sim_set_target(sim_of(hv), backend, domid);
+}
+
+static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                unsigned prot)
+{
+    (void)prot; /* only read and write gets here: hv->read_only is off */
+    int ret = sim_hypercall(sim_of(hv), true);
+    for (size_t i = 0; i < n; i++) {
+        err[i] = ret ? ret
+                     : sim_add_to_physmap(sim_of(hv), domid, slots_gfn(hv->journal, slot[i]),
+                                          hv->window_base + slot[i]);
+    }
+}
+
+static void unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    int ret = sim_hypercall(sim_of(hv), false);
+    for (size_t i = 0; i < n; i++) {
+        err[i] = ret ? ret : sim_remove_from_physmap(sim_of(hv), hv->window_base + slot[i]);
+    }
+}
+
+static void map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
+{
+    int ret = sim_hypercall(sim_of(hv), true);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t gref = (uint32_t)slots_gfn(hv->journal, slot[i]).v;
+        err[i] = ret ? ret
+                     : sim_map_grant(sim_of(hv), domid, gref, prot & XENGT_PROT_WRITE,
+                                     hv->window_base + slot[i]);
+    }
+}
+
+static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    int ret = sim_hypercall(sim_of(hv), false);
+    for (size_t i = 0; i < n; i++) {
+        err[i] = ret ? ret : sim_unmap_grant(sim_of(hv), hv->window_base + slot[i]);
+    }
+}
+
+static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
+{
+    (void)domid;
+    (void)gfn;
+    *view = sim_window_page(sim_of(hv), hv->window_base + slot);
+    return *view ? 0 : -EINVAL;
+}
+
+static void unview(struct hv *hv, void *view)
+{
+    (void)hv;
+    (void)view;
+}
+
+static void hv_sim_close(struct hv *hv)
+{
+    free(hv);
+}
+
+static const struct hv_ops ops = {
+    .domain_info = domain_info,
+    .unsafe = unsafe,
+    .assign = assign,
+    .map = map,
+    .unmap = unmap,
+    .map_offered = map_offered,
+    .unmap_offered = unmap_offered,
+    .view = view,
+    .unview = unview,
+    .close = hv_sim_close,
+};
+
+int hv_sim_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
+{
+    uint64_t base = options->window_base ? options->window_base : SIM_WINDOW_BASE;
+    uint32_t pages = options->window_pages ? options->window_pages : SIM_WINDOW_PAGES;
+    if (!options->sim) {
+        hv_error(error, "the sim back end needs a simulator: options.sim is NULL");
+        return -EINVAL;
+    }
+    if (base < SIM_WINDOW_BASE || base + pages > SIM_WINDOW_BASE + SIM_WINDOW_PAGES) {
+        hv_error(error, "window 0x%llx+%u is outside the simulator's 0x%llx+%u",
+                 (unsigned long long)base, pages, (unsigned long long)SIM_WINDOW_BASE,
+                 SIM_WINDOW_PAGES);
+        return -EINVAL;
+    }
+    struct hv_sim *hv = calloc(1, sizeof(*hv));
+    if (!hv) {
+        return -ENOMEM;
+    }
+    hv->sim = options->sim;
+    hv->hv = (struct hv){
+        .ops = &ops,
+        .name = "sim",
+        .backend = XENGT_BACKEND_SIM,
+        .window_base = base,
+        .slots = pages,
+        .windowed = true,
+    };
+    snprintf(hv->hv.explanation, sizeof(hv->hv.explanation),
+             "a simulator was given; window of %u frames at 0x%llx", pages,
+             (unsigned long long)base);
+    *out = &hv->hv;
+    return 0;
+}

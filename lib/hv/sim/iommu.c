@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The model's window, which the backend's hypercalls fill, and the device behind the IOMMU that
+ * follows it, whose IOTLB is only as fresh as its last flush.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "hv/sim/model.h"
+
+/* --- hypercalls of the backend ----------------------------------------------------------- */
+
+int sim_hypercall(struct xengt_sim *sim, bool maps)
+{
+    sim->stats.hypercalls++;
+    sim->stats.map_calls += maps;
+    sim->stats.unmap_calls += !maps;
+    if (sim->fail_in && --sim->fail_in == 0) {
+        return sim->fail_error;
+    }
+    return 0;
+}
+
+void xengt_sim_fail_hypercall(struct xengt_sim *sim, uint64_t nth, int error)
+{
+    sim->fail_in = nth;
+    sim->fail_error = error;
+}
+
+static bool in_window(struct xengt_sim *sim, uint64_t w, const char *what)
+{
+    uint64_t frame = w + SIM_WINDOW_BASE;
+    if (w >= SIM_WINDOW_PAGES) {
+        sim_violate(sim, "%s of frame 0x%llx, which is not the window's", what,
+                    (unsigned long long)frame);
+    }
+    return w < SIM_WINDOW_PAGES;
+}
+
+static int map_page(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
+                    uint64_t window_gfn, uint32_t kind)
+{
+    uint64_t w = window_gfn - SIM_WINDOW_BASE;
+    if (!in_window(sim, w, "map")) {
+        return -EINVAL;
+    }
+    if (!sim_domain_find(sim, domid)) {
+        return -ESRCH;
+    }
+    const uint32_t *entry = sim_p2m_entry(sim, domid, gfn);
+    if (!entry || *entry == NO_PAGE) {
+        return -EINVAL;
+    }
+    if (sim->window[w]) {
+        return -ENXIO;
+    }
+    sim->page[*entry].refs++;
+    sim->window[w] = (*entry + 1) | kind;
+    sim->stats.mapped++;
+    return 0;
+}
+
+int sim_add_to_physmap(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
+                       uint64_t window_gfn)
+{
+    return map_page(sim, domid, gfn, window_gfn, 0);
+}
+
+int sim_map_grant(struct xengt_sim *sim, uint32_t domid, uint32_t gref, bool write,
+                  uint64_t window_gfn)
+{
+    if (!sim_domain_find(sim, domid)) {
+        return -ESRCH;
+    }
+    if (gref >= sim->grants) {
+        return -EACCES;
+    }
+    const struct grant *g = &sim->grant[gref];
+    if (g->domid != domid || (g->read_only && write)) {
+        return -EACCES;
+    }
+    return map_page(sim, domid, g->gfn, window_gfn, WINDOW_GRANT | (write ? 0 : WINDOW_READ_ONLY));
+}
+
+static struct iotlb_entry *iotlb_entry(struct xengt_sim *sim, uint64_t bfn)
+{
+    return &sim->iotlb[bfn & (IOTLB_SIZE - 1)];
+}
+
+static int unmap_page(struct xengt_sim *sim, uint64_t window_gfn, uint32_t kind)
+{
+    uint64_t w = window_gfn - SIM_WINDOW_BASE;
+    if (!in_window(sim, w, "unmap")) {
+        return -EINVAL;
+    }
+    if (!sim->window[w] || (sim->window[w] & WINDOW_GRANT) != kind) {
+        return -ENOENT;
+    }
+    if (sim->holds && sim->holds(sim->holds_arg, (struct xengt_bfn){window_gfn})) {
+        sim_violate(sim, "BFN 0x%llx unmapped while the device can still use it",
+                    (unsigned long long)window_gfn);
+    }
+    uint32_t p = (sim->window[w] & WINDOW_PAGE) - 1;
+    sim->window[w] = 0;
+    sim->stats.mapped--;
+    struct iotlb_entry *e = iotlb_entry(sim, window_gfn);
+    if (e->bfn == window_gfn) {
+        e->bfn = 0;
+    }
+    sim->stats.iotlb_flushes++;
+    sim_page_put(sim, p);
+    return 0;
+}
+
+int sim_remove_from_physmap(struct xengt_sim *sim, uint64_t window_gfn)
+{
+    return unmap_page(sim, window_gfn, 0);
+}
+
+int sim_unmap_grant(struct xengt_sim *sim, uint64_t window_gfn)
+{
+    return unmap_page(sim, window_gfn, WINDOW_GRANT);
+}
+
+void *sim_window_page(struct xengt_sim *sim, uint64_t window_gfn)
+{
+    uint64_t w = window_gfn - SIM_WINDOW_BASE;
+    return w < SIM_WINDOW_PAGES && sim->window[w]
+               ? sim->page[(sim->window[w] & WINDOW_PAGE) - 1].data
+               : NULL;
+}
+
+void xengt_sim_on_unmap(struct xengt_sim *sim, xengt_sim_holds_fn *fn, void *arg)
+{
+    sim->holds = fn;
+    sim->holds_arg = arg;
+}
+
+/* --- the device -------------------------------------------------------------------------- */
+
+static uint32_t iommu_walk(const struct xengt_sim *sim, uint64_t bfn)
+{
+    uint64_t w = bfn - SIM_WINDOW_BASE;
+    if (w < SIM_WINDOW_PAGES && sim->window[w]) {
+        return (sim->window[w] & WINDOW_PAGE) - 1;
+    }
+    uint64_t own = bfn - OWN_BASE;
+    return own < sim->own_count ? sim->own[own] : NO_PAGE;
+}
+
+/* The IOTLB answers first, whether or not the tables have changed since. */
+static void *translate(struct xengt_sim *sim, uint64_t addr, size_t len)
+{
+    uint64_t bfn = addr >> XENGT_PAGE_SHIFT;
+    size_t offset = addr & (XENGT_PAGE_SIZE - 1);
+    if (len > XENGT_PAGE_SIZE - offset) {
+        return NULL;
+    }
+    struct iotlb_entry *e = iotlb_entry(sim, bfn);
+    if (!bfn || e->bfn != bfn) {
+        uint32_t p = iommu_walk(sim, bfn);
+        if (p == NO_PAGE) {
+            sim->stats.iommu_faults++;
+            return NULL;
+        }
+        *e = (struct iotlb_entry){bfn, p};
+    }
+    const struct page *page = &sim->page[e->page];
+    if (page->refs == 0) {
+        sim_violate(sim, "DMA by BFN 0x%llx into a page that is free", (unsigned long long)bfn);
+    }
+    return (char *)page->data + offset;
+}
+
+int xengt_sim_dma_read(struct xengt_sim *sim, uint64_t addr, void *buf, size_t len)
+{
+    const void *page = translate(sim, addr, len);
+    if (!page) {
+        return -EFAULT;
+    }
+    memcpy(buf, page, len);
+    return 0;
+}
+
+static bool is_read_only(const struct xengt_sim *sim, uint64_t bfn)
+{
+    uint64_t w = bfn - SIM_WINDOW_BASE;
+    return w < SIM_WINDOW_PAGES && sim->window[w] & WINDOW_READ_ONLY;
+}
+
+int xengt_sim_dma_write(struct xengt_sim *sim, uint64_t addr, const void *buf, size_t len)
+{
+    if (is_read_only(sim, addr >> XENGT_PAGE_SHIFT)) {
+        sim->stats.iommu_faults++;
+        return -EFAULT;
+    }
+    void *page = translate(sim, addr, len);
+    if (!page) {
+        return -EFAULT;
+    }
+    memcpy(page, buf, len);
+    return 0;
+}
+
+int xengt_sim_own_frame(struct xengt_sim *sim, struct xengt_bfn *bfn, void **page)
+{
+    if (sim->own_count == OWN_FRAMES) {
+        return -ENOSPC;
+    }
+    uint32_t p = sim_page_alloc(sim, OWNER_SELF);
+    if (p == NO_PAGE) {
+        return -ENOMEM;
+    }
+    *bfn = (struct xengt_bfn){OWN_BASE + sim->own_count};
+    *page = sim->page[p].data;
+    sim->own[sim->own_count++] = p;
+    return 0;
+}

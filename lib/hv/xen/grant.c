@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * grant: the backend domain is a PV dom0 on a stock Xen, which has no call that maps a foreign
+ * frame and tells the bus address. Grants do both, and dom0 can write them into the guest's
+ * table itself.
+ *
+ *   map    an entry of the guest's grant table (seed.h), GNTTABOP_map_grant_ref for the device
+ *   unmap  GNTTABOP_unmap_grant_ref, then the entry is cleared
+ *
+ * The BFN is the machine frame. Every mapping has a handle, and Xen counts them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hv/xen/grant_ops.h"
+#include "hv/xen/grant_table.h"
+
+#include <xen/memory.h>
+
+#define DOM0          0u
+#define SLOTS_DEFAULT (1u << 17) /* half of the grant mappings Xen lets a domain have */
+
+struct hv_grant {
+    struct hv hv;
+    struct xen xen;
+    struct seed_frames frames;
+    uint32_t frames_max;
+    struct seed_table *table[XENGT_TARGETS_MAX];
+};
+
+static struct hv_grant *grant_of(struct hv *hv)
+{
+    return (struct hv_grant *)hv;
+}
+
+static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
+{
+    return xen_domain_info(&grant_of(hv)->xen, domid, info);
+}
+
+static const char *unsafe(struct hv *hv, uint32_t domid)
+{
+    return xen_unsafe(&grant_of(hv)->xen, domid);
+}
+
+static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
+{
+    return xen_assign(&grant_of(hv)->xen, backend, domid);
+}
+
+/* --- the guests' tables ------------------------------------------------------------------ */
+
+static int table_limit(void *arg, uint32_t domid, uint32_t *frames)
+{
+    struct hv_grant *g = arg;
+    struct gnt_area *a = g->hv.journal->area;
+    struct gnttab_get_version *version = (void *)a->unmap; /* memory that Xen can reach */
+    struct gnttab_query_size *size = (void *)a->unmap;
+    *version = (struct gnttab_get_version){.dom = (domid_t)domid};
+    int ret = g->xen.calls.call(g->xen.calls.arg, __HYPERVISOR_grant_table_op, GNTTABOP_get_version,
+                                (uintptr_t)version, 1);
+    if (ret) {
+        return ret;
+    }
+    if (version->version > 1) {
+        return -EOPNOTSUPP;
+    }
+    *size = (struct gnttab_query_size){.dom = (domid_t)domid};
+    ret = g->xen.calls.call(g->xen.calls.arg, __HYPERVISOR_grant_table_op, GNTTABOP_query_size,
+                            (uintptr_t)size, 1);
+    *frames = size->max_nr_frames;
+    return ret ? ret : gnt_errno(size->status);
+}
+
+static int table_map(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie)
+{
+    struct hv_grant *g = arg;
+    *page = NULL;
+    *cookie = xenforeignmemory_map_resource(g->xen.memory, domid, XENMEM_resource_grant_table,
+                                            XENMEM_resource_grant_table_id_shared, frame, 1, page,
+                                            PROT_READ | PROT_WRITE, 0);
+    return *cookie ? 0 : -errno;
+}
+
+static void table_unmap(void *arg, void *cookie)
+{
+    struct hv_grant *g = arg;
+    xenforeignmemory_unmap_resource(g->xen.memory, cookie);
+}
+
+static struct seed_table *find_table(struct hv_grant *g, uint32_t domid)
+{
+    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
+        if (g->table[i] && g->table[i]->domid == domid) {
+            return g->table[i];
+        }
+    }
+    return NULL;
+}
+
+static int get_table(struct hv_grant *g, uint32_t domid, struct seed_table **out)
+{
+    *out = find_table(g, domid);
+    for (size_t i = 0; !*out && i < XENGT_TARGETS_MAX; i++) {
+        if (!g->table[i]) {
+            int ret = seed_open(&g->frames, domid, DOM0, g->frames_max, &g->table[i]);
+            *out = g->table[i];
+            return ret;
+        }
+    }
+    return *out ? 0 : -ENOSPC;
+}
+
+/* The pages of a grant table are the domain's: holding them would keep it as a zombie. */
+static void forget(struct hv *hv, uint32_t domid)
+{
+    struct hv_grant *g = grant_of(hv);
+    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
+        if (g->table[i] && g->table[i]->domid == domid) {
+            seed_close(g->table[i]);
+            g->table[i] = NULL;
+        }
+    }
+}
+
+/* --- mapping ----------------------------------------------------------------------------- */
+
+/* Writes an entry for each frame; returns how many. */
+static size_t seed_batch(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
+                         size_t n, bool read_only)
+{
+    struct slots *journal = g->hv.journal;
+    uint32_t flags = GNTMAP_device_map | (read_only ? GNTMAP_readonly : 0);
+    size_t ops = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t ref;
+        err[i] = seed_take(t, slots_gfn(journal, slot[i]), read_only, &ref);
+        if (!err[i]) {
+            gnt_add(journal, ops++, slot[i], t->domid, ref, 0, flags);
+        }
+    }
+    return ops;
+}
+
+/* What to do with an entry whose mapping failed. */
+static int unseed(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn, int err)
+{
+    enum seed_state state = seed_state(t, ref, gfn);
+    if (err == HV_DOUBT && state != SEED_UNUSED) {
+        return HV_DOUBT; /* its handle is unknown: only the end of this domain undoes it */
+    }
+    seed_put(t, ref, gfn);
+    if (err == HV_DOUBT) {
+        return -EFAULT;
+    }
+    return state == SEED_CHANGED ? -EACCES : err;
+}
+
+static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                      unsigned prot)
+{
+    struct hv_grant *g = grant_of(hv);
+    struct seed_table *t;
+    int ret = get_table(g, domid, &t);
+    if (ret) {
+        for (size_t i = 0; i < n; i++) {
+            err[i] = ret;
+        }
+        return;
+    }
+    size_t ops = seed_batch(g, t, slot, err, n, !(prot & XENGT_PROT_WRITE));
+    struct gnt_area *a = hv->journal->area;
+    int answer[XENGT_BATCH_MAX];
+    if (ops) {
+        gnt_issue(&g->xen.calls, hv->journal, answer, ops);
+    }
+    for (size_t i = 0, k = 0; i < n; i++) {
+        if (!err[i]) {
+            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): one answer for each op */
+            err[i] = answer[k]
+                         ? unseed(t, a->map[k].ref, slots_gfn(hv->journal, slot[i]), answer[k])
+                         : 0;
+            k++;
+        }
+    }
+}
+
+/* --- unmapping --------------------------------------------------------------------------- */
+
+/*
+ * Clears the entry of a mapping that is undone. A predecessor's is in the top-most frames, too;
+ * if its domain is gone, or is another one now, the checks on the entry leave it alone.
+ */
+static void clear_entry(struct hv_grant *g, uint32_t s)
+{
+    struct slots *journal = g->hv.journal;
+    struct seed_table *t;
+    if (slots_sound(journal, s) && !get_table(g, slots_domid(journal, s), &t)) {
+        seed_put(t, journal->held[s].ref, slots_gfn(journal, s));
+    }
+}
+
+static void grant_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    struct hv_grant *g = grant_of(hv);
+    gnt_unmap(&g->xen.calls, hv->journal, 0, slot, err, n);
+    for (size_t i = 0; i < n; i++) {
+        if ((!err[i] || err[i] == -ENOENT) && !held_empty(hv->journal, slot[i])) {
+            clear_entry(g, slot[i]);
+            held_clear(hv->journal, slot[i]);
+        }
+    }
+}
+
+static void grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
+                              size_t n, unsigned prot)
+{
+    gnt_map_offered(&grant_of(hv)->xen.calls, hv->journal, 0, domid, slot, err, n, prot);
+}
+
+static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    gnt_unmap_offered(&grant_of(hv)->xen.calls, hv->journal, 0, slot, err, n);
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void recover(struct hv *hv, bool begin)
+{
+    struct hv_grant *g = grant_of(hv);
+    if (begin) {
+        gnt_recover(hv->journal);
+        return;
+    }
+    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
+        seed_close(g->table[i]);
+        g->table[i] = NULL;
+    }
+}
+
+static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
+{
+    (void)slot;
+    return xen_view(&grant_of(hv)->xen, domid, gfn, view);
+}
+
+static void unview(struct hv *hv, void *view)
+{
+    xen_unview(&grant_of(hv)->xen, view);
+}
+
+static void grant_close(struct hv *hv)
+{
+    struct hv_grant *g = grant_of(hv);
+    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
+        seed_close(g->table[i]);
+    }
+    xen_close(&g->xen);
+    free(g);
+}
+
+static const struct hv_ops ops = {
+    .domain_info = domain_info,
+    .unsafe = unsafe,
+    .assign = assign,
+    .map = grant_map,
+    .unmap = grant_unmap,
+    .map_offered = grant_map_offered,
+    .unmap_offered = grant_unmap_offered,
+    .recover = recover,
+    .forget = forget,
+    .view = view,
+    .unview = unview,
+    .close = grant_close,
+};
+
+static int check_domain(struct hv_error *error)
+{
+    switch (xen_guest_type()) {
+    case XEN_NONE:
+        return xen_absent(error);
+    case XEN_TRANSLATED:
+        hv_error(error, "the grant back end needs a PV dom0 and this one is PVH or HVM; use the "
+                        "physmap back end");
+        return -ENODEV;
+    default:
+        return 0;
+    }
+}
+
+int hv_grant_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
+{
+    int ret = check_domain(error);
+    if (ret) {
+        return ret;
+    }
+    if (options->grant_frames > SEED_FRAMES_MAX) {
+        hv_error(error, "%u frames of a grant table: at most %u can be used", options->grant_frames,
+                 SEED_FRAMES_MAX);
+        return -EINVAL;
+    }
+    struct hv_grant *g = calloc(1, sizeof(*g));
+    if (!g) {
+        return -ENOMEM;
+    }
+    g->hv = (struct hv){
+        .ops = &ops,
+        .name = "grant",
+        .backend = XENGT_BACKEND_GRANT,
+        .slots = options->window_pages ? options->window_pages : SLOTS_DEFAULT,
+        .read_only = true,
+        .held_is_proof = true,
+        .area_size = sizeof(struct gnt_area),
+    };
+    g->frames = (struct seed_frames){g, table_limit, table_map, table_unmap};
+    g->frames_max = options->grant_frames ? options->grant_frames : XENGT_GRANT_FRAMES_DEFAULT;
+    ret = xen_open(&g->xen, error);
+    if (ret) {
+        grant_close(&g->hv);
+        return ret;
+    }
+    snprintf(g->hv.explanation, sizeof(g->hv.explanation),
+             "PV dom0 on a Xen without PV-IOMMU: grants, %u frames of a guest's table at most; %s",
+             g->frames_max, xen_iommu_phrase(&g->xen));
+    *out = &g->hv;
+    return 0;
+}

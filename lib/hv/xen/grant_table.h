@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Seeded grants: entries that the backend domain writes into a guest's own grant table, so that
+ * Xen lets it map the guest's frames by reference.
+ *
+ * The table belongs to the guest, which may read and write all of it at any time. Only entries
+ * that are all zero are taken, by one atomic exchange, from the top-most frames downwards, where
+ * no guest has come to yet; an entry is given back by another such exchange, and only if it is
+ * still what was written. Whatever a guest does to them, an entry can only name its own pages.
+ */
+#ifndef XENGT_LIB_HV_XEN_GRANT_TABLE_H
+#define XENGT_LIB_HV_XEN_GRANT_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xengt/types.h>
+
+#define SEED_ENTRIES    512u /* of version 1, in a frame */
+#define SEED_FRAMES_MAX 64u
+
+/* Where frames of the table come from: Xen, or a test. */
+struct seed_frames {
+    void *arg;
+    /* The frames a domain's table can have at most. -EOPNOTSUPP: it is not of version 1. */
+    int (*limit)(void *arg, uint32_t domid, uint32_t *frames);
+    int (*map)(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie);
+    void (*unmap)(void *arg, void *cookie);
+};
+
+struct seed_table {
+    uint32_t domid;
+    uint32_t self;       /* the domain that is granted */
+    uint32_t limit;      /* frames of the table; frame[0] is its last */
+    uint32_t frames_max; /* of them to be used at most */
+    uint32_t frames;     /* mapped so far */
+    uint32_t fresh;      /* entries of the mapped frames that were looked at */
+    uint32_t free_count;
+    uint32_t lost; /* entries the guest had taken or changed: never used again */
+    const struct seed_frames *from;
+    uint64_t *frame[SEED_FRAMES_MAX];
+    void *cookie[SEED_FRAMES_MAX];
+    uint32_t free[SEED_FRAMES_MAX * SEED_ENTRIES]; /* references */
+};
+
+/* -ENOMEM, or what limit() says. */
+int seed_open(const struct seed_frames *from, uint32_t domid, uint32_t self, uint32_t frames_max,
+              struct seed_table **out);
+void seed_close(struct seed_table *t); /* entries stay as they are; NULL is allowed */
+
+/*
+ * Takes an entry and makes it grant the frame. -ENOSPC: none is left. -EINVAL: a frame that an
+ * entry cannot name (it has 32 bits).
+ */
+int seed_take(struct seed_table *t, struct xengt_gfn gfn, bool read_only, uint32_t *ref);
+
+/* What Xen and the guest made of an entry that grants the frame. */
+enum seed_state {
+    SEED_UNUSED,  /* as it was written */
+    SEED_IN_USE,  /* Xen has it mapped */
+    SEED_CHANGED, /* the guest has changed it */
+};
+enum seed_state seed_state(const struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
+
+/*
+ * Gives an entry back, a predecessor's, too. One that is not as it was written stays and is never
+ * used again: false.
+ */
+bool seed_put(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
+
+#endif

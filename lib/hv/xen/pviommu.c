@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pviommu: a PV dom0 of XenServer or XCP-ng, whose Xen has a hypercall for just this.
+ *
+ * Its pin is one bit in the page, not a count: any unmap drops it, however many lookups there
+ * were. So the engine counts (hv->one_pin), and an unmap is issued for the last mapping only. Xen
+ * drops the pins of a domain that dies by itself; an unmap that comes after that would take the
+ * pin of whoever has the frame by then. So a mapping remembers which domain it was made for, in
+ * the handle and ref of its held entry, and is forgotten without a hypercall when that is gone.
+ */
+#include "hv/xen/pviommu.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATUS_NONE   INT32_MAX /* Xen's own are 0 and negative */
+#define SLOTS_DEFAULT (1u << 18)
+
+/* The area of the journal: Xen's answers are in it before the process can be killed. */
+struct pviommu_area {
+    struct pv_iommu_op op[PVIOMMU_BATCH];
+    uint32_t n; /* lookups that were given to Xen; 0: all of them are in held entries */
+    uint32_t tag[2];
+    uint32_t slot[PVIOMMU_BATCH];
+};
+
+struct hv_pviommu {
+    struct hv hv;
+    struct pviommu_env env;
+    struct xen xen;
+};
+
+static struct hv_pviommu *pviommu_of(struct hv *hv)
+{
+    return (struct hv_pviommu *)hv;
+}
+
+static struct pviommu_area *area_of(struct hv *hv)
+{
+    return hv->journal->area;
+}
+
+static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
+{
+    return pviommu_of(hv)->env.domain_info(pviommu_of(hv)->env.arg, domid, info);
+}
+
+static const char *unsafe(struct hv *hv, uint32_t domid)
+{
+    struct hv_pviommu *p = pviommu_of(hv);
+    return p->xen.xc ? xen_unsafe(&p->xen, domid) : NULL;
+}
+
+static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
+{
+    struct hv_pviommu *p = pviommu_of(hv);
+    return p->xen.xc ? xen_assign(&p->xen, backend, domid) : -EOPNOTSUPP;
+}
+
+/* 64 bits of its uuid, which is random, for a domain that is alive. */
+static int domain_tag(struct hv *hv, uint32_t domid, uint32_t tag[2])
+{
+    struct xengt_target_info info;
+    uint32_t word[4];
+    int ret = domain_info(hv, domid, &info);
+    if (ret || info.dying) {
+        return ret ? ret : -ESRCH;
+    }
+    memcpy(word, info.handle, sizeof(word));
+    tag[0] = word[0] ^ word[2];
+    tag[1] = word[1] ^ word[3];
+    return 0;
+}
+
+static int issue_ops(void *arg, size_t first, size_t n)
+{
+    struct hv_pviommu *p = arg;
+    return p->env.calls.call(p->env.calls.arg, PVIOMMU_HYPERCALL,
+                             (uintptr_t)&area_of(&p->hv)->op[first], n, 0);
+}
+
+static bool is_answered(const void *arg, size_t i)
+{
+    const struct pviommu_area *a = ((const struct hv_pviommu *)arg)->hv.journal->area;
+    return a->op[i].status != STATUS_NONE;
+}
+
+/* A second lookup of a page changes nothing, a second unmap is answered with -ENOENT. */
+static int issue(struct hv *hv, size_t n)
+{
+    return hv_insist(&(struct hv_array){hv, issue_ops, is_answered}, n);
+}
+
+/* Xen's answer to a lookup as xengt_map() documents it. */
+static int lookup_errno(int32_t status)
+{
+    switch (status) {
+    case -EPERM: /* not ordinary RAM */
+    case -ENXIO: /* nothing there, paged out, shared */
+    case -ENOENT:
+        return -EINVAL;
+    default:
+        return status > 0 ? -EIO : status;
+    }
+}
+
+static void order(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
+{
+    struct pviommu_area *a = area_of(hv);
+    (void)prot; /* Xen does not enforce it: hv->read_only is off */
+    int ret = domain_tag(hv, domid, a->tag);
+    for (size_t i = 0; i < n; i++) {
+        a->slot[i] = slot[i];
+        a->op[i] = (struct pv_iommu_op){
+            .subop = PVIOMMU_LOOKUP_FOREIGN,
+            .flags = PVIOMMU_READABLE | PVIOMMU_WRITEABLE,
+            .status = STATUS_NONE,
+            .u.lookup_foreign = {.gfn = slots_gfn(hv->journal, slot[i]).v,
+                                 .domid = (uint16_t)domid},
+        };
+    }
+    if (!ret) {
+        order();
+        __atomic_store_n(&a->n, (uint32_t)n, __ATOMIC_RELEASE);
+        order();
+        ret = issue(hv, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct pv_iommu_op *op = &a->op[i];
+        err[i] = op->status == STATUS_NONE ? ret : lookup_errno(op->status);
+        /* Also when the BFN is no frame of any machine: what was pinned is unknown. */
+        if (err[i] == -EFAULT || (!err[i] && op->u.lookup_foreign.bfn > HELD_BFN_MAX)) {
+            err[i] = HV_DOUBT;
+        } else if (!err[i]) {
+            held_set(hv->journal, slot[i], op->u.lookup_foreign.bfn, a->tag[0], a->tag[1]);
+        }
+    }
+    order();
+    __atomic_store_n(&a->n, 0, __ATOMIC_RELEASE);
+}
+
+/* Is the domain a mapping was made for still there? Asked once for each run of one domain. */
+struct lives {
+    uint32_t domid;
+    bool known;
+    bool alive;
+    uint32_t tag[2];
+};
+
+static bool domain_lives(struct hv *hv, struct lives *l, uint32_t s)
+{
+    uint32_t domid = slots_domid(hv->journal, s);
+    if (!l->known || l->domid != domid) {
+        l->alive = domain_tag(hv, domid, l->tag) == 0;
+        l->domid = domid;
+        l->known = true;
+    }
+    const struct held *h = &hv->journal->held[s];
+    return l->alive && h->handle == l->tag[0] && h->ref == l->tag[1];
+}
+
+/* One hypercall's worth of an unmap. */
+static void unmap_some(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    struct slots *journal = hv->journal;
+    struct pv_iommu_op *op = area_of(hv)->op;
+    struct lives lives = {0};
+    size_t ops = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = slot[i];
+        err[i] = -ENOENT;
+        if (!held_empty(journal, s) && domain_lives(hv, &lives, s)) {
+            err[i] = 1;
+            op[ops++] = (struct pv_iommu_op){
+                .subop = PVIOMMU_UNMAP_FOREIGN,
+                .status = STATUS_NONE,
+                .u.unmap_foreign = {.bfn = held_bfn(journal, s)},
+            };
+        }
+    }
+    int ret = issue(hv, ops);
+    for (size_t i = 0, k = 0; i < n; i++) {
+        if (err[i] == 1) {
+            int32_t status = op[k++].status;
+            err[i] = status == STATUS_NONE ? ret : status > 0 ? -EIO : status;
+        }
+        if (!err[i] || err[i] == -ENOENT) {
+            held_clear(journal, slot[i]);
+        }
+    }
+}
+
+static void pviommu_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+{
+    for (size_t done = 0; done < n;) {
+        size_t chunk = n - done < PVIOMMU_BATCH ? n - done : PVIOMMU_BATCH;
+        unmap_some(hv, slot + done, err + done, chunk);
+        done += chunk;
+    }
+}
+
+/*
+ * Two mappings of one page are one pin: in a recovery the first unmap undoes it, the second gets
+ * -ENOENT, and both are right.
+ */
+static void recover(struct hv *hv, bool begin)
+{
+    struct pviommu_area *a = area_of(hv);
+    if (!begin || a->n > PVIOMMU_BATCH) {
+        return;
+    }
+    for (uint32_t i = 0; i < a->n; i++) {
+        uint32_t s = a->slot[i];
+        uint64_t bfn = a->op[i].u.lookup_foreign.bfn;
+        if (s < hv->journal->count && slots_state(hv->journal, s) != SLOT_FREE &&
+            a->op[i].status == 0 && bfn <= HELD_BFN_MAX) {
+            held_set(hv->journal, s, bfn, a->tag[0], a->tag[1]);
+        }
+    }
+}
+
+static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
+{
+    (void)slot;
+    return pviommu_of(hv)->xen.memory ? xen_view(&pviommu_of(hv)->xen, domid, gfn, view)
+                                      : -EOPNOTSUPP;
+}
+
+static void unview(struct hv *hv, void *view)
+{
+    xen_unview(&pviommu_of(hv)->xen, view);
+}
+
+static void pviommu_close(struct hv *hv)
+{
+    xen_close(&pviommu_of(hv)->xen);
+    free(hv);
+}
+
+static const struct hv_ops ops = {
+    .domain_info = domain_info,
+    .unsafe = unsafe,
+    .assign = assign,
+    .map = pviommu_map,
+    .unmap = pviommu_unmap,
+    .recover = recover,
+    .view = view,
+    .unview = unview,
+    .close = pviommu_close,
+};
+
+/* Where Xen puts all RAM in dom0's bus addresses; or that there is no such hypercall. */
+static int query_offset(const struct hv_calls *calls, struct pv_iommu_op *op, uint64_t *offset)
+{
+    *op = (struct pv_iommu_op){.subop = PVIOMMU_QUERY_CAPS, .status = STATUS_NONE};
+    int ret = calls->call(calls->arg, PVIOMMU_HYPERCALL, (uintptr_t)op, 1, 0);
+    if (ret || op->status) {
+        return ret < 0 ? ret : op->status < 0 ? op->status : -EIO;
+    }
+    *offset = op->u.query_caps.offset;
+    return 0;
+}
+
+int pviommu_new(const struct pviommu_env *env, uint32_t slots, struct hv **out,
+                struct hv_error *error)
+{
+    struct pv_iommu_op *op = aligned_alloc(XENGT_PAGE_SIZE, XENGT_PAGE_SIZE);
+    struct hv_pviommu *p = calloc(1, sizeof(*p));
+    uint64_t offset = 0;
+    int ret = op && p ? query_offset(&env->calls, op, &offset) : -ENOMEM;
+    free(op);
+    if (ret) {
+        hv_error(error,
+                 "this Xen has no PV-IOMMU hypercall, or not for this domain: %s; "
+                 "XenServer and XCP-ng have it",
+                 strerror(-ret));
+        free(p);
+        return ret == -ENOMEM ? ret : -ENODEV;
+    }
+    p->env = *env;
+    p->hv = (struct hv){
+        .ops = &ops,
+        .name = "pviommu",
+        .backend = XENGT_BACKEND_PVIOMMU,
+        .slots = slots ? slots : SLOTS_DEFAULT,
+        .batch_max = PVIOMMU_BATCH,
+        .one_pin = true,
+        .area_size = sizeof(struct pviommu_area),
+    };
+    snprintf(p->hv.explanation, sizeof(p->hv.explanation),
+             "PV dom0 on a Xen with PV-IOMMU, RAM at offset 0x%llx of its bus; DMA after an "
+             "unmap is not stopped",
+             (unsigned long long)offset);
+    *out = &p->hv;
+    return 0;
+}
+
+static int real_domain_info(void *arg, uint32_t domid, struct xengt_target_info *info)
+{
+    return xen_domain_info(arg, domid, info);
+}
+
+int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
+{
+    if (xen_guest_type() != XEN_PV) {
+        hv_error(error, "the pviommu back end needs a PV dom0 of XenServer or XCP-ng");
+        return -ENODEV;
+    }
+    struct xen xen = {0};
+    int ret = xen_open(&xen, error);
+    if (!ret) {
+        ret = pviommu_new(&(struct pviommu_env){.calls = xen.calls}, options->window_pages, out,
+                          error);
+    }
+    if (ret) {
+        xen_close(&xen);
+        return ret;
+    }
+    struct hv_pviommu *p = pviommu_of(*out);
+    p->xen = xen;
+    p->env.arg = &p->xen;
+    p->env.domain_info = real_domain_info;
+    return 0;
+}

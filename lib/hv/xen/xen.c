@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "hv/xen/xen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xenguest.h>
+
+#include <xen/hvm/params.h>
+
+#define MAX_LEAVES         256u
+#define CPUID_1_ECX_VMX    (1u << 5)
+#define CPUID_EXT1_ECX_SVM (1u << 2)
+
+/* The first line of a file of sysfs, or "". */
+static void read_line(const char *path, char *line, size_t size)
+{
+    line[0] = '\0';
+    FILE *f = fopen(path, "re");
+    if (f) {
+        if (fgets(line, (int)size, f)) {
+            line[strcspn(line, "\n")] = '\0';
+        }
+        fclose(f);
+    }
+}
+
+enum xen_guest_type xen_guest_type(void)
+{
+    char type[16];
+    read_line("/sys/hypervisor/type", type, sizeof(type));
+    if (strcmp(type, "xen") != 0) {
+        return XEN_NONE;
+    }
+    read_line("/sys/hypervisor/guest_type", type, sizeof(type));
+    return strcmp(type, "PV") == 0 ? XEN_PV : XEN_TRANSLATED;
+}
+
+int xen_absent(struct hv_error *error)
+{
+    hv_error(error, "this is not a Xen domain (/sys/hypervisor/type does not say xen); boot the "
+                    "host under Xen, or use the simulator");
+    return -ENODEV;
+}
+
+static int call(void *arg, unsigned op, uint64_t a, uint64_t b, uint64_t c)
+{
+    int ret = xencall3(arg, op, a, b, c);
+    return ret < 0 ? -errno : ret;
+}
+
+int xen_open(struct xen *xen, struct hv_error *error)
+{
+    /* Asked first: libxencall would say it on standard error, too. */
+    xen->call = access("/dev/xen/privcmd", R_OK | W_OK) ? NULL : xencall_open(NULL, 0);
+    if (!xen->call) {
+        int err = -errno;
+        hv_error(error,
+                 "hypercalls are not possible: /dev/xen/privcmd: %s; run as root with the "
+                 "xen-privcmd module loaded",
+                 strerror(-err));
+        return err;
+    }
+    xen->calls = (struct hv_calls){xen->call, call};
+    xen->xc = xc_interface_open(NULL, NULL, 0);
+    xen->memory = xenforeignmemory_open(NULL, 0);
+    if (!xen->xc || !xen->memory) {
+        int err = -errno;
+        hv_error(error, "libxenctrl or libxenforeignmemory cannot be opened: %s", strerror(-err));
+        return err;
+    }
+    return 0;
+}
+
+void xen_close(struct xen *xen)
+{
+    if (xen->call) {
+        xencall_close(xen->call);
+    }
+    if (xen->xc) {
+        xc_interface_close(xen->xc);
+    }
+    if (xen->memory) {
+        xenforeignmemory_close(xen->memory);
+    }
+}
+
+int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info)
+{
+    xc_dominfo_t d;
+    int n = xc_domain_getinfo(xen->xc, domid, 1, &d);
+    if (n < 0) {
+        return -errno;
+    }
+    if (n == 0 || d.domid != domid) { /* Xen answers with the next domain there is */
+        return -ESRCH;
+    }
+    *info = (struct xengt_target_info){
+        .domid = domid,
+        .hvm = d.hvm,
+        .hap = d.hap,
+        .dying = d.dying,
+        .pages = d.nr_pages,
+        .max_pages = d.max_memkb / (XENGT_PAGE_SIZE / 1024),
+        .vcpus = d.max_vcpu_id + 1,
+    };
+    memcpy(info->handle, d.handle, sizeof(info->handle));
+    return 0;
+}
+
+/* Does its CPU have VMX or SVM? Xen takes them away unless it was created for nesting. */
+static bool has_nesting(struct xen *xen, uint32_t domid)
+{
+    xen_cpuid_leaf_t leaf[MAX_LEAVES];
+    uint32_t leaves = MAX_LEAVES;
+    uint32_t msrs = 0;
+    xc_cpu_policy_t *policy = xc_cpu_policy_init();
+    bool nesting = false;
+    if (policy && xc_cpu_policy_get_domain(xen->xc, domid, policy) == 0 &&
+        xc_cpu_policy_serialise(xen->xc, policy, leaf, &leaves, NULL, &msrs) == 0) {
+        for (uint32_t i = 0; i < leaves; i++) {
+            nesting |= leaf[i].leaf == 1 && leaf[i].c & CPUID_1_ECX_VMX;
+            nesting |= leaf[i].leaf == 0x80000001 && leaf[i].c & CPUID_EXT1_ECX_SVM;
+        }
+    }
+    if (policy) {
+        xc_cpu_policy_destroy(policy);
+    }
+    return nesting;
+}
+
+const char *xen_unsafe(struct xen *xen, uint32_t domid)
+{
+    uint64_t altp2m = 0;
+    if (xc_hvm_param_get(xen->xc, domid, HVM_PARAM_ALTP2M, &altp2m) == 0 && altp2m) {
+        return "it may have other views of its memory (altp2m), which Xen does not follow when "
+               "it maps; remove altp2m from its configuration";
+    }
+    if (has_nesting(xen, domid)) {
+        return "it may run guests of its own, whose frame numbers are not its; remove nestedhvm "
+               "from its configuration";
+    }
+    return NULL;
+}
+
+int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid)
+{
+    return xc_domain_set_target(xen->xc, backend, domid) ? -errno : 0;
+}
+
+int hv_insist(const struct hv_array *array, size_t n)
+{
+    size_t done = 0;
+    for (int idle = 0; done < n && idle < 2;) {
+        int ret = array->issue(array->arg, done, n - done);
+        size_t before = done;
+        while (done < n && array->answered(array->arg, done)) {
+            done++;
+        }
+        if (done < n && ret < 0 && ret != -EFAULT) {
+            return ret;
+        }
+        idle = done == before ? idle + 1 : 0;
+    }
+    return done < n ? -EFAULT : 0;
+}
+
+int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view)
+{
+    xen_pfn_t pfn = gfn.v;
+    int err = 0;
+    void *page = xenforeignmemory_map(xen->memory, domid, PROT_READ | PROT_WRITE, 1, &pfn, &err);
+    if (!page) {
+        return -errno;
+    }
+    if (err) {
+        xenforeignmemory_unmap(xen->memory, page, 1);
+        return err;
+    }
+    *view = page;
+    return 0;
+}
+
+void xen_unview(struct xen *xen, void *view)
+{
+    xenforeignmemory_unmap(xen->memory, view, 1);
+}
+
+/* Does one of the options of Xen's command line that begin with name have the word among them? */
+static bool has_option(const char *cmdline, const char *name, const char *word)
+{
+    for (const char *p = cmdline; (p = strstr(p, name)); p++) {
+        if (p != cmdline && p[-1] != ' ') {
+            continue;
+        }
+        size_t end = strcspn(p, " ");
+        for (const char *w = p + strlen(name); w < p + end; w += strcspn(w, ", ") + 1) {
+            size_t len = strcspn(w, ", ");
+            if (len == strlen(word) && strncmp(w, word, len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/*
+ * Xen has no call that tells the mode of a PV dom0's IOMMU; its own command line does, and relaxed
+ * is the default.
+ */
+const char *xen_iommu_phrase(struct xen *xen)
+{
+    xc_physinfo_t phys = {0};
+    xen_commandline_t cmdline = "";
+    if (xc_physinfo(xen->xc, &phys) || xc_version(xen->xc, XENVER_commandline, cmdline)) {
+        return "whether the IOMMU confines it cannot be found out";
+    }
+    cmdline[sizeof(cmdline) - 1] = '\0';
+    if (!(phys.capabilities & XEN_SYSCTL_PHYSCAP_directio)) {
+        return "no IOMMU: DMA is not confined";
+    }
+    if (has_option(cmdline, "dom0-iommu=", "strict") ||
+        has_option(cmdline, "iommu=", "dom0-strict")) {
+        return "strict IOMMU: DMA after an unmap is stopped";
+    }
+    return "relaxed IOMMU: DMA after an unmap is not stopped; boot with dom0-iommu=strict";
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The real Xen: interfaces that all back ends on it open, and what they ask of it alike. */
+#ifndef XENGT_LIB_HV_XEN_XEN_H
+#define XENGT_LIB_HV_XEN_XEN_H
+
+#include <xencall.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+
+#include "hv/hv.h"
+
+/*
+ * How a hypercall is made: by privcmd, or by a model of Xen in a test. Returns what Xen returned,
+ * failures as a negative errno value.
+ */
+struct hv_calls {
+    void *arg;
+    int (*call)(void *arg, unsigned op, uint64_t a, uint64_t b, uint64_t c);
+};
+
+/*
+ * An array of operations, each of which Xen answers. A fault in the middle leaves some without an
+ * answer, although what came before them took effect: they are asked for again. Only for
+ * operations that may be done twice. 0: all have an answer.
+ */
+struct hv_array {
+    void *arg;
+    int (*issue)(void *arg, size_t first, size_t n);
+    bool (*answered)(const void *arg, size_t i);
+};
+int hv_insist(const struct hv_array *array, size_t n);
+
+struct xen {
+    xencall_handle *call;
+    xc_interface *xc;
+    xenforeignmemory_handle *memory;
+    struct hv_calls calls;
+};
+
+enum xen_guest_type {
+    XEN_NONE, /* not under Xen */
+    XEN_PV,
+    XEN_TRANSLATED, /* PVH or HVM: has a p2m of its own */
+};
+
+enum xen_guest_type xen_guest_type(void);
+
+/* Says that this is no Xen domain, and the remedy; returns -ENODEV. */
+int xen_absent(struct hv_error *error);
+
+/* Opens the interfaces, or says what is missing. To be closed in either case. */
+int xen_open(struct xen *xen, struct hv_error *error);
+void xen_close(struct xen *xen);
+
+int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info);
+const char *xen_unsafe(struct xen *xen, uint32_t domid); /* as of struct hv_ops */
+int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid);
+int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view);
+void xen_unview(struct xen *xen, void *view);
+
+/* What protects memory from dom0's devices when a PV dom0 unmaps: one phrase for people. */
+const char *xen_iommu_phrase(struct xen *xen);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Entries in a guest's grant table, and the batches that map by them, against a fake of both. */
+#include <errno.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+#include "hv/xen/grant_ops.h"
+#include "hv/xen/grant_table.h"
+
+#define DOMID  3u
+#define SELF   0u
+#define FRAMES 8u
+
+struct fixture {
+    grant_entry_v1_t table[FRAMES][SEED_ENTRIES];
+    unsigned mapped; /* frames the library has mapped */
+    uint32_t limit;
+    int fail;
+    struct seed_frames from;
+    struct seed_table *t;
+};
+
+static int limit(void *arg, uint32_t domid, uint32_t *frames)
+{
+    struct fixture *f = arg;
+    (void)domid;
+    *frames = f->limit;
+    return f->fail;
+}
+
+static int map(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie)
+{
+    struct fixture *f = arg;
+    assert_int_equal(domid, DOMID);
+    assert_true(frame < f->limit);
+    if (f->fail) {
+        return f->fail;
+    }
+    f->mapped++;
+    *cookie = *page = f->table[frame];
+    return 0;
+}
+
+static void unmap(void *arg, void *cookie)
+{
+    struct fixture *f = arg;
+    assert_non_null(cookie);
+    f->mapped--;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = test_calloc(1, sizeof(*f));
+    f->limit = FRAMES;
+    f->from = (struct seed_frames){f, limit, map, unmap};
+    *state = f;
+    return seed_open(&f->from, DOMID, SELF, 2, &f->t);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    seed_close(f->t);
+    int bad = f->mapped != 0;
+    test_free(f);
+    return bad;
+}
+
+static grant_entry_v1_t *entry(struct fixture *f, uint32_t ref)
+{
+    return &f->table[ref / SEED_ENTRIES][ref % SEED_ENTRIES];
+}
+
+static const struct xengt_gfn gfn = {0x1234};
+
+static void an_entry_grants_the_frame_to_us(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t ref;
+    assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+    assert_int_equal(ref / SEED_ENTRIES, FRAMES - 1); /* the last frame */
+    assert_int_equal(entry(f, ref)->flags, GTF_permit_access);
+    assert_int_equal(entry(f, ref)->domid, SELF);
+    assert_int_equal(entry(f, ref)->frame, gfn.v);
+    assert_int_equal(seed_state(f->t, ref, gfn), SEED_UNUSED);
+    assert_true(seed_put(f->t, ref, gfn));
+    assert_int_equal(entry(f, ref)->flags, 0);
+    assert_int_equal(entry(f, ref)->frame, 0);
+    assert_int_equal(seed_take(f->t, gfn, true, &ref), 0);
+    assert_int_equal(entry(f, ref)->flags, GTF_permit_access | GTF_readonly);
+    assert_true(seed_put(f->t, ref, gfn));
+    assert_int_equal(seed_take(f->t, (struct xengt_gfn){UINT64_C(1) << 32}, false, &ref), -EINVAL);
+}
+
+static void what_the_guest_uses_is_not_touched(void **state)
+{
+    struct fixture *f = *state;
+    grant_entry_v1_t before[SEED_ENTRIES];
+    for (uint32_t i = 0; i < SEED_ENTRIES; i++) {
+        if (i % 3) {
+            f->table[FRAMES - 1][i] = (grant_entry_v1_t){GTF_permit_access, 9, i};
+        }
+    }
+    f->table[FRAMES - 1][0].domid = 1; /* not a grant, but not zero either */
+    memcpy(before, f->table[FRAMES - 1], sizeof(before));
+    uint32_t taken = 0;
+    for (uint32_t ref; f->mapped < 2; taken++) {
+        assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+    }
+    for (uint32_t i = 0; i < SEED_ENTRIES; i++) {
+        if (i % 3 || i == 0) {
+            assert_memory_equal(&before[i], &f->table[FRAMES - 1][i], sizeof(before[i]));
+        } else {
+            assert_int_equal(f->table[FRAMES - 1][i].frame, gfn.v);
+        }
+    }
+    assert_int_equal(taken, SEED_ENTRIES / 3 + 1);
+}
+
+static void the_table_is_used_up_to_the_bound(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t ref;
+    for (uint32_t i = 0; i < 2 * SEED_ENTRIES; i++) {
+        assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+    }
+    assert_int_equal(f->mapped, 2);
+    uint32_t more;
+    assert_int_equal(seed_take(f->t, gfn, false, &more), -ENOSPC);
+    assert_true(seed_put(f->t, ref, gfn));
+    assert_int_equal(seed_take(f->t, gfn, false, &more), 0);
+    assert_int_equal(more, ref);
+}
+
+static void an_entry_in_use_or_changed_is_never_used_again(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t ref[3];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(seed_take(f->t, gfn, false, &ref[i]), 0);
+    }
+    entry(f, ref[0])->flags |= GTF_reading | GTF_writing;
+    entry(f, ref[1])->frame++;
+    entry(f, ref[2])->domid = 5;
+    assert_int_equal(seed_state(f->t, ref[0], gfn), SEED_IN_USE);
+    assert_int_equal(seed_state(f->t, ref[1], gfn), SEED_CHANGED);
+    assert_int_equal(seed_state(f->t, ref[2], gfn), SEED_CHANGED);
+    grant_entry_v1_t before = *entry(f, ref[1]);
+    for (int i = 0; i < 3; i++) {
+        assert_false(seed_put(f->t, ref[i], gfn));
+    }
+    assert_memory_equal(&before, entry(f, ref[1]), sizeof(before));
+    assert_int_equal(f->t->lost, 3);
+    uint32_t next;
+    assert_int_equal(seed_take(f->t, gfn, false, &next), 0);
+    assert_true(next != ref[0] && next != ref[1] && next != ref[2]);
+}
+
+static void what_a_predecessor_wrote_is_cleared(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t ref = (FRAMES - 2) * SEED_ENTRIES + 17; /* its frame is not mapped yet */
+    *entry(f, ref) = (grant_entry_v1_t){GTF_permit_access | GTF_readonly, SELF, gfn.v};
+    *entry(f, ref + 1) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v + 1};
+    *entry(f, 20) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v};
+    seed_put(f->t, ref, gfn);
+    seed_put(f->t, ref + 1, gfn);               /* grants another frame: not what we wrote */
+    seed_put(f->t, 20, gfn);                    /* in a frame that is the guest's */
+    seed_put(f->t, FRAMES * SEED_ENTRIES, gfn); /* beyond its table */
+    seed_put(f->t, UINT32_MAX, gfn);
+    assert_int_equal(entry(f, ref)->flags, 0);
+    assert_int_equal(entry(f, ref + 1)->flags, GTF_permit_access);
+    assert_int_equal(entry(f, 20)->flags, GTF_permit_access);
+}
+
+static void a_table_of_one_frame_keeps_the_reserved_entries(void **state)
+{
+    struct fixture *f = *state;
+    struct seed_table *t;
+    f->limit = 1;
+    uint32_t ref;
+    assert_int_equal(seed_open(&f->from, DOMID, SELF, 16, &t), 0);
+    for (uint32_t i = 8; i < SEED_ENTRIES; i++) {
+        assert_int_equal(seed_take(t, gfn, false, &ref), 0);
+        assert_true(ref >= 8);
+    }
+    assert_int_equal(seed_take(t, gfn, false, &ref), -ENOSPC);
+    seed_close(t);
+}
+
+static void no_frame_is_an_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct seed_table *t;
+    uint32_t ref;
+    f->fail = -ENOMEM;
+    assert_int_equal(seed_take(f->t, gfn, false, &ref), -ENOMEM);
+    f->fail = -EOPNOTSUPP;
+    assert_int_equal(seed_open(&f->from, DOMID, SELF, 2, &t), -EOPNOTSUPP);
+    f->fail = 0;
+    assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+}
+
+/* --- batches ----------------------------------------------------------------------------- */
+
+/* A Xen that maps reference r with handle r + 100 at frame r + 1000, except as told. */
+struct fake_xen {
+    int fault_at;   /* the call ends with -EFAULT at this entry; -1: never */
+    bool after;     /* ... after it took effect */
+    bool alive[64]; /* by reference */
+    unsigned held;
+};
+
+static int fake_call(void *arg, unsigned op, uint64_t cmd, uint64_t array, uint64_t n)
+{
+    struct fake_xen *xen = arg;
+    assert_int_equal(op, __HYPERVISOR_grant_table_op);
+    for (uint64_t i = 0; i < n; i++) {
+        bool fault = (int)i == xen->fault_at;
+        if (fault) {
+            xen->fault_at = -1;
+        }
+        if (fault && !xen->after) {
+            return -EFAULT;
+        }
+        if (cmd == GNTTABOP_map_grant_ref) {
+            struct gnttab_map_grant_ref *m = (void *)(uintptr_t)array;
+            xen->alive[m[i].ref] = m[i].ref != 13;
+            xen->held += m[i].ref != 13;
+            if (!fault) {
+                m[i].handle = m[i].ref + 100;
+                m[i].dev_bus_addr = (uint64_t)(m[i].ref + 1000) << XENGT_PAGE_SHIFT;
+                m[i].status = m[i].ref == 13 ? GNTST_bad_page : GNTST_okay;
+            }
+        } else {
+            struct gnttab_unmap_grant_ref *u = (void *)(uintptr_t)array;
+            uint32_t ref = u[i].handle - 100;
+            bool right =
+                ref < 64 && xen->alive[ref] && u[i].dev_bus_addr >> XENGT_PAGE_SHIFT == ref + 1000;
+            xen->held -= right;
+            if (right) {
+                xen->alive[ref] = false;
+            }
+            if (!fault) {
+                u[i].status = right ? GNTST_okay : GNTST_bad_handle;
+            }
+        }
+        if (fault) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+static void begin(struct slots *slots)
+{
+    struct slots_found found;
+    const struct slots_kind kind = {
+        .count = 16, .area_size = sizeof(struct gnt_area), .uses_held = true};
+    assert_int_equal(slots_open(slots, NULL, &found), 0);
+    assert_int_equal(slots_begin(slots, &kind), 0);
+}
+
+static void answers_are_taken_entry_by_entry(void **state)
+{
+    (void)state;
+    struct slots slots;
+    struct fake_xen xen = {.fault_at = -1};
+    const struct hv_calls calls = {&xen, fake_call};
+    const uint32_t ref[3] = {11, 13, 12};
+    uint32_t slot[3];
+    int err[3];
+    begin(&slots);
+    for (int i = 0; i < 3; i++) {
+        slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
+    }
+    gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
+    assert_int_equal(err[0], 0);
+    assert_int_equal(err[1], -EINVAL);
+    assert_int_equal(err[2], 0);
+    assert_true(held_bfn(&slots, slot[2]) == 1012);
+    assert_true(held_empty(&slots, slot[1]));
+    gnt_unmap(&calls, &slots, 0, slot, err, 3);
+    assert_int_equal(err[0], 0);
+    assert_int_equal(err[1], -ENOENT);
+    assert_int_equal(err[2], 0);
+    assert_int_equal(xen.held, 0);
+    slots_close(&slots, true, NULL);
+}
+
+static void only_the_entry_that_faulted_is_in_doubt(void **state)
+{
+    (void)state;
+    struct slots slots;
+    struct fake_xen xen = {.fault_at = 1, .after = true};
+    const struct hv_calls calls = {&xen, fake_call};
+    const uint32_t ref[3] = {11, 12, 14};
+    uint32_t slot[3];
+    int err[3];
+    begin(&slots);
+    for (int i = 0; i < 3; i++) {
+        slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
+    }
+    gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
+    assert_int_equal(err[0], 0);
+    assert_int_equal(err[1], HV_DOUBT);
+    assert_int_equal(err[2], -EFAULT);
+    xen.fault_at = 0;
+    gnt_unmap(&calls, &slots, 0, slot, err, 1); /* asked again */
+    assert_int_equal(err[0], -ENOENT);
+    slots_close(&slots, true, NULL);
+}
+
+/* Killed at each point between the hypercall and the last store after it. */
+static void a_kill_after_the_hypercall_loses_no_handle(void **state)
+{
+    (void)state;
+    const uint32_t ref[3] = {11, 13, 12};
+    for (int kept = 0; kept <= 3; kept++) {
+        struct slots slots;
+        struct fake_xen xen = {.fault_at = -1};
+        const struct hv_calls calls = {&xen, fake_call};
+        uint32_t slot[3];
+        int err[3];
+        begin(&slots);
+        for (int i = 0; i < 3; i++) {
+            slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
+        }
+        gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
+        for (int i = kept; i < 3; i++) {
+            held_clear(&slots, slot[i]);
+        }
+        if (kept < 3) {
+            slots.held[slot[kept]].handle = 4711; /* cut short in the middle of it */
+        }
+        ((struct gnt_area *)slots.area)->n = 3;
+        gnt_recover(&slots);
+        gnt_unmap(&calls, &slots, 0, slot, err, 3);
+        assert_int_equal(xen.held, 0);
+        slots_close(&slots, true, NULL);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_entry_grants_the_frame_to_us),
+        TEST(what_the_guest_uses_is_not_touched),
+        TEST(the_table_is_used_up_to_the_bound),
+        TEST(an_entry_in_use_or_changed_is_never_used_again),
+        TEST(what_a_predecessor_wrote_is_cleared),
+        TEST(a_table_of_one_frame_keeps_the_reserved_entries),
+        TEST(no_frame_is_an_answer),
+        cmocka_unit_test(answers_are_taken_entry_by_entry),
+        cmocka_unit_test(only_the_entry_that_faulted_is_in_doubt),
+        cmocka_unit_test(a_kill_after_the_hypercall_loses_no_handle),
+    };
+    return cmocka_run_group_tests_name("seed", tests, NULL, NULL);
+}

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guests with everything below it real, over the simulator: who can be attached, what a
+ * detach leaves, and what happens when a domain dies.
+ */
+#include "guests_fixture.h"
+
+/* Registers, by Intel's names. */
+#define PVINFO_G2V_NOTIFY (0x78000u + 0x818)
+#define PVINFO_PDP0       (0x78000u + 0x838)
+#define G2V_L4_CREATE     4u
+#define G2V_L4_DESTROY    5u
+#define MASTER_IRQ        0x44200u
+#define GT_IMR0           0x44304u
+#define GT_IER0           0x4430cu
+#define BCS               0x22000u
+#define BCS_USER_IRQ      (1u << 16)
+#define MI_USER_INTERRUPT (0x02u << 23)
+
+#define VGPU_DEVFN 0x10u
+#define MSI_CAP    0x90u
+
+static int setup_with_loop(void **state)
+{
+    return setup_like(state, (struct fixture){.base = event_base_new()});
+}
+
+static int setup_lazy(void **state)
+{
+    return setup_like(state, (struct fixture){.lazy = true});
+}
+
+/* --- who can be attached ----------------------------------------------------------------- */
+
+static void test_attach_and_detach(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t domid = new_domain(f, "web");
+    struct guest_info info, listed;
+    char number[16];
+
+    attach(f, "web", &info);
+    assert_int_equal(info.domid, domid);
+    assert_string_equal(info.name, "web");
+    assert_int_equal(info.mappable.count, 256);
+    assert_int_equal(info.unmappable.count, 512);
+    assert_null(info.failsafe);
+    assert_false(info.paused);
+    assert_true(guests_list(f->guests, 0, &listed));
+    assert_int_equal(listed.domid, domid);
+    assert_false(guests_list(f->guests, 1, &listed));
+
+    snprintf(number, sizeof(number), "%u", domid);
+    refresh(f, number, &info);
+    assert_int_equal(guests_detach(f->guests, number, f->error, sizeof(f->error)), 0);
+    assert_false(guests_list(f->guests, 0, &listed));
+    assert_int_equal(guests_detach(f->guests, "web", f->error, sizeof(f->error)), -ENOENT);
+    assert_string_equal(f->error, "domain 'web': has no vGPU");
+}
+
+static void test_no_such_domain(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_attach_fails(f, "nope", -ENOENT, "domain 'nope': no such domain");
+    assert_attach_fails(f, "77", -ENOENT, "domain '77': no such domain");
+    assert_attach_fails(f, "", -ENOENT, "no such domain");
+    assert_attach_fails(f, "99999999999999999999", -ENOENT, "no such domain");
+    assert_attach_fails(f, "a\nb", -ENOENT, "domain 'a?b'");
+}
+
+static void test_attach_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    assert_attach_fails(f, "web", -EEXIST, "has a vGPU already");
+    refresh(f, "web", &info); /* it is as it was */
+}
+
+static void test_unsafe_domains(void **state)
+{
+    struct fixture *f = *state;
+    const struct xengt_sim_domain pv = {.name = "old", .pages = 64, .pv = true};
+    const struct xengt_sim_domain shadow = {.name = "slow", .pages = 64, .no_hap = true};
+    uint32_t domid;
+
+    assert_int_equal(xengt_sim_domain_create(f->sim, &pv, &domid), 0);
+    assert_int_equal(xengt_sim_domain_create(f->sim, &shadow, &domid), 0);
+    assert_attach_fails(f, "old", -EOPNOTSUPP, "domain 'old' (");
+    assert_attach_fails(f, "slow", -EOPNOTSUPP, "hardware assisted paging");
+    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
+}
+
+static void test_windows(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info infos[GUESTS_VGPUS_MAX];
+    bool taken[GTT_ENTRIES] = {false};
+    char name[16];
+
+    for (unsigned i = 0; i < GUESTS_VGPUS_MAX; i++) {
+        snprintf(name, sizeof(name), "vm%u", i);
+        new_guest(f, name, &infos[i]);
+        for (int part = 0; part < 2; part++) {
+            struct gpu_range range = part ? infos[i].unmappable : infos[i].mappable;
+
+            assert_true(range.first + range.count <= GTT_ENTRIES);
+            for (uint32_t e = range.first; e < range.first + range.count; e++) {
+                assert_false(taken[e]);
+                taken[e] = true;
+            }
+        }
+        assert_true(infos[i].mappable.first < infos[0].unmappable.first);
+    }
+    new_domain(f, "more");
+    assert_attach_fails(f, "more", -ENOSPC, "all 16 vGPUs are in use");
+
+    /* A place that becomes free is used again. */
+    assert_int_equal(guests_detach(f->guests, "vm3", f->error, sizeof(f->error)), 0);
+    attach(f, "more", &infos[0]);
+    assert_int_equal(infos[0].id, infos[3].id);
+    assert_int_equal(infos[0].mappable.first, infos[3].mappable.first);
+}
+
+/* The windows are another's already: what was done before that is undone. */
+static void test_attach_that_fails_midway(void **state)
+{
+    const struct gpu_range ranges[GPU_RANGES] = {{.first = 0, .count = 16}};
+    struct fixture *f = *state;
+    struct gpu_client *client;
+    struct guest_info info;
+    uint32_t domid;
+
+    new_domain(f, "web");
+    assert_int_equal(f->gpu->ops->client_open(f->gpu, ranges, 0, &client), 0);
+    assert_attach_fails(f, "web", -ENOSPC, "no vGPU could be made");
+    assert_false(guests_list(f->guests, 0, &info));
+    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
+
+    f->gpu->ops->client_close(client);
+    attach(f, "web", &info);
+}
+
+/* --- a guest at work --------------------------------------------------------------------- */
+
+struct seen {
+    unsigned n;
+    uint64_t first_gfn;
+};
+
+static void see(void *arg, const struct guests_mapping *m)
+{
+    struct seen *seen = arg;
+
+    if (!seen->n++) {
+        seen->first_gfn = m->gfn;
+    }
+}
+
+static void test_mappings(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+    struct seen seen = {0};
+
+    new_guest(f, "web", &info);
+    guest_maps(f, &info, 16, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.gtt.present, 8);
+    assert_int_equal(info.space.in_use, 8);
+    assert_int_equal(info.space.map_calls, 1); /* a turn is a batch */
+    assert_int_equal(info.host.turns, 1);
+    assert_int_equal(guests_verify(f->guests, "web", f->error, sizeof(f->error)), 0);
+    assert_int_equal(guests_mappings(f->guests, "web", see, &seen, f->error, sizeof(f->error)), 0);
+    assert_int_equal(seen.n, 8);
+    assert_int_equal(seen.first_gfn, 16);
+    assert_int_equal(guests_verify(f->guests, "db", f->error, sizeof(f->error)), -ENOENT);
+}
+
+static void test_layout_change_is_heard(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    assert_int_equal(xengt_sim_balloon_out(f->sim, info.domid, (struct xengt_gfn){40}), 0);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.invalidates, 1);
+}
+
+static void test_nobody_home(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_domain(f, "web");
+    new_domain(f, "db");
+    attach(f, "web", &info);
+    assert_true(host_sim_mmio_read(f->host, 2, MMIO_BASE, 4) == UINT64_MAX);
+    assert_true(host_sim_mmio_read(f->host, info.domid, MMIO_BASE - 4, 4) == UINT64_MAX);
+    assert_true(host_sim_mmio_read(f->host, info.domid, MMIO_BASE + VGPU_MMIO_SIZE - 2, 4) ==
+                UINT64_MAX);
+    assert_int_equal(guests_detach(f->guests, "web", f->error, sizeof(f->error)), 0);
+    assert_true(host_sim_mmio_read(f->host, info.domid, MMIO_BASE, 4) == UINT64_MAX);
+}
+
+static void test_pause(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    assert_int_equal(guests_pause(f->guests, "web", true, f->error, sizeof(f->error)), 0);
+    refresh(f, "web", &info);
+    assert_true(info.paused);
+    assert_int_equal(guests_pause(f->guests, "web", false, f->error, sizeof(f->error)), 0);
+    refresh(f, "web", &info);
+    assert_false(info.paused);
+}
+
+/* What is kept for a user who may come back goes when the time is over. */
+static void test_kept_mappings_expire(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    guest_maps(f, &info, 16, 8);
+    guest_clears(f, &info, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.space.deferred, 8);
+    for (int i = 0; i < 100 && info.space.deferred; i++) {
+        usleep(DEFER_MS * 1000 / 4);
+        guests_turn(f->guests);
+        refresh(f, "web", &info);
+    }
+    assert_int_equal(info.space.deferred, 0);
+    assert_int_equal(info.space.mapped, 0);
+}
+
+/* --- the PCI function -------------------------------------------------------------------- */
+
+static uint32_t config_read(struct fixture *f, uint32_t domid, unsigned reg)
+{
+    return host_sim_pci_read(f->host, domid, VGPU_DEVFN, reg, 4);
+}
+
+static void config_write(struct fixture *f, uint32_t domid, unsigned reg, uint32_t value)
+{
+    host_sim_pci_write(f->host, domid, VGPU_DEVFN, reg, value, 4);
+}
+
+static void test_pci_functions(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    assert_int_equal(config_read(f, info.domid, 0), 0x16168086);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid, 0, 0, 4), 0x12378086);
+    host_sim_pci_write(f->host, info.domid, 0, 0x48, 0xffffffff, 4);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid, 0, 0x48, 4), 0);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid, 0x18, 0, 4), UINT32_MAX);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid + 1, VGPU_DEVFN, 0, 4), UINT32_MAX);
+}
+
+/* The registers and the aperture are where the guest puts them, and nowhere else. */
+static void test_bars_move(void **state)
+{
+    const uint64_t elsewhere = UINT64_C(0x2e1000000), aperture = UINT64_C(0x300000000);
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
+    config_write(f, info.domid, 0x04, 0);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
+    config_write(f, info.domid, 0x10, (uint32_t)elsewhere);
+    config_write(f, info.domid, 0x14, elsewhere >> 32);
+    config_write(f, info.domid, 0x18, (uint32_t)aperture);
+    config_write(f, info.domid, 0x1c, aperture >> 32);
+    config_write(f, info.domid, 0x04, 6);
+    assert_int_equal(reg_read(f, info.domid, elsewhere, 0x78000), 0x76544776);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
+
+    guest_maps(f, &info, 16, 0); /* nothing: it is gone from there */
+    host_sim_mmio_write(f->host, info.domid, elsewhere + VGPU_GTT_OFFSET, 16 << 12 | PTE_FLAGS, 8);
+    settle(f, "web");
+    host_sim_mmio_write(f->host, info.domid, aperture + 0x10, 0xca7, 4);
+    assert_int_equal(host_sim_mmio_read(f->host, info.domid, aperture + 0x10, 4), 0xca7);
+}
+
+/* A guest that puts its vGPU over its own RAM has RAM there. */
+static void test_bar_over_ram(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    config_write(f, info.domid, 0x18, 0);
+    config_write(f, info.domid, 0x1c, 0);
+    config_write(f, info.domid, 0x14, 0);
+    config_write(f, info.domid, 0x10, 0);
+    assert_int_equal(reg_read(f, info.domid, 0, 0), UINT32_MAX);
+    refresh(f, "web", &info);
+    assert_null(info.failsafe);
+}
+
+static void test_function_level_reset(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    guest_maps(f, &info, 16, 8);
+    reg_write(f, info.domid, 0x2044, 0x5a5a);
+    config_write(f, info.domid, 0xa8, 1);
+    refresh(f, "web", &info);
+    assert_int_equal(info.gtt.present, 0);
+    assert_int_equal(info.space.in_use, 0);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x2044), UINT32_MAX); /* no address */
+    config_write(f, info.domid, 0x10, (uint32_t)MMIO_BASE);
+    config_write(f, info.domid, 0x04, 6);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x2044), 0);
+    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
+}
+
+/* A ring with one command, which interrupts. */
+static void submit_interrupt(struct fixture *f, const struct guest_info *info)
+{
+    uint32_t *ring = xengt_sim_guest_page(f->sim, info->domid, (struct xengt_gfn){16});
+
+    ring[0] = MI_USER_INTERRUPT;
+    ring[1] = 0;
+    guest_maps(f, info, 16, 1);
+    reg_write(f, info->domid, BCS + 0xa8, ~BCS_USER_IRQ);
+    reg_write(f, info->domid, GT_IMR0, ~BCS_USER_IRQ);
+    reg_write(f, info->domid, GT_IER0, BCS_USER_IRQ);
+    reg_write(f, info->domid, MASTER_IRQ, 1u << 31);
+    reg_write(f, info->domid, BCS + 0x34, 0);
+    reg_write(f, info->domid, BCS + 0x38, info->mappable.first << 12);
+    reg_write(f, info->domid, BCS + 0x3c, 1);
+    reg_write(f, info->domid, BCS + 0x30, 8);
+    while (guests_turn(f->guests)) {
+    }
+}
+
+static void test_interrupt(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+    uint64_t address;
+    uint32_t data;
+
+    new_guest(f, "web", &info);
+    config_write(f, info.domid, MSI_CAP + 4, 0xfee00000);
+    config_write(f, info.domid, MSI_CAP + 8, 0x4021);
+    config_write(f, info.domid, MSI_CAP, 1u << 16);
+    config_write(f, info.domid, 0x04, 6);
+    submit_interrupt(f, &info);
+    assert_true(host_sim_interrupt(f->host, info.domid, &address, &data));
+    assert_int_equal(address, 0xfee00000);
+    assert_int_equal(data, 0x4021);
+    assert_false(host_sim_interrupt(f->host, info.domid, &address, &data));
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.interrupts, 1);
+}
+
+static void test_no_interrupt_unasked(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+    uint64_t address;
+    uint32_t data;
+
+    new_guest(f, "web", &info);
+    submit_interrupt(f, &info);
+    assert_false(host_sim_interrupt(f->host, info.domid, &address, &data));
+    assert_true(reg_read(f, info.domid, MMIO_BASE, MASTER_IRQ) &
+                2); /* it is there to be asked for */
+}
+
+/* --- memory that is the guest's and the vGPU's ------------------------------------------- */
+
+static uint64_t word_of(struct fixture *f, uint32_t domid, uint64_t gfn, unsigned i)
+{
+    const uint64_t *page = xengt_sim_guest_page(f->sim, domid, (struct xengt_gfn){gfn});
+
+    return page[i];
+}
+
+/* Stores into a page table come by way of the vGPU while it is one, and are done all the same. */
+static void test_tracked_stores(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+    uint64_t before;
+
+    new_guest(f, "web", &info);
+    host_sim_guest_store(f->host, info.domid, 100 << 12, 0x1111, 8);
+    assert_int_equal(word_of(f, info.domid, 100, 0), 0x1111);
+    host_sim_guest_store(f->host, info.domid, 100 << 12, 0, 8);
+    reg_write(f, info.domid, PVINFO_PDP0, 100 << 12);
+    reg_write(f, info.domid, PVINFO_PDP0 + 4, 0);
+    reg_write(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_CREATE);
+    refresh(f, "web", &info);
+    assert_int_equal(info.gtt.mms, 1);
+
+    before = info.host.ioreqs;
+    host_sim_guest_store(f->host, info.domid, (100 << 12) + 16, 101 << 12 | 3, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs - before, info.gtt.table_writes);
+    assert_int_equal(word_of(f, info.domid, 100, 2), 101 << 12 | 3);
+
+    reg_write(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_DESTROY);
+    settle(f, "web");
+    refresh(f, "web", &info);
+    before = info.host.ioreqs;
+    host_sim_guest_store(f->host, info.domid, 100 << 12, 0x2222, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs, before);
+    assert_int_equal(word_of(f, info.domid, 100, 0), 0x2222);
+}
+
+/* The GTT as RAM: no store into it is a request, and what it says is found at a flush. */
+static void test_lazy_ggtt(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+    uint64_t before;
+
+    new_guest(f, "web", &info);
+    before = info.host.ioreqs;
+    guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs, before);
+    reg_write(f, info.domid, 0x101008, 1);
+    refresh(f, "web", &info);
+    assert_int_equal(info.host.ioreqs, before + 1);
+    assert_int_equal(info.gtt.present, 8);
+    assert_int_equal(info.space.in_use, 8);
+    assert_int_equal(guests_verify(f->guests, "web", f->error, sizeof(f->error)), 0);
+}
+
+/* It moves with the BAR, what is in it included. */
+static void test_lazy_ggtt_moves(void **state)
+{
+    const uint64_t elsewhere = UINT64_C(0x2e1000000);
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 1);
+    config_write(f, info.domid, 0x14, elsewhere >> 32);
+    config_write(f, info.domid, 0x10, (uint32_t)elsewhere);
+    assert_int_equal(host_sim_mmio_read(f->host, info.domid,
+                                        elsewhere + VGPU_GTT_OFFSET + 8 * info.mappable.first, 8),
+                     16 << 12 | PTE_FLAGS);
+    assert_true(host_sim_mmio_read(f->host, info.domid, MMIO_BASE + VGPU_GTT_OFFSET, 8) ==
+                UINT64_MAX);
+}
+
+/* --- the end of a domain ----------------------------------------------------------------- */
+
+static void test_death_releases_everything(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    guest_maps(f, &info, 16, 32);
+    assert_int_equal(xengt_sim_domain_destroy(f->sim, info.domid), 0);
+    assert_true(xengt_sim_domain_is_zombie(f->sim, info.domid));
+
+    host_sim_notice_deaths(f->host);
+    assert_true(guests_list(f->guests, 0, &info)); /* not in the middle of the host's work */
+    host_sim_notice_deaths(f->host);               /* told once */
+    guests_turn(f->guests);
+    assert_false(guests_list(f->guests, 0, &info));
+    assert_false(xengt_sim_domain_exists(f->sim, info.domid));
+}
+
+static void test_same_name_again(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info first, second;
+
+    new_guest(f, "web", &first);
+    guest_maps(f, &first, 16, 4);
+    assert_int_equal(xengt_sim_domain_destroy(f->sim, first.domid), 0);
+    host_sim_notice_deaths(f->host);
+    guests_turn(f->guests);
+    new_guest(f, "web", &second);
+    assert_int_not_equal(first.domid, second.domid);
+    guest_maps(f, &second, 16, 4);
+    assert_int_equal(guests_verify(f->guests, "web", f->error, sizeof(f->error)), 0);
+}
+
+static void test_others_live_on(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info web, db;
+
+    new_domain(f, "web");
+    new_domain(f, "db");
+    attach(f, "web", &web);
+    attach(f, "db", &db);
+    guest_maps(f, &web, 16, 4);
+    guest_maps(f, &db, 16, 4);
+    assert_int_equal(xengt_sim_domain_destroy(f->sim, web.domid), 0);
+    host_sim_notice_deaths(f->host);
+    guests_turn(f->guests);
+    refresh(f, "db", &db);
+    assert_int_equal(db.gtt.present, 4);
+    assert_int_equal(guests_verify(f->guests, "db", f->error, sizeof(f->error)), 0);
+}
+
+/* --- with an event loop ------------------------------------------------------------------ */
+
+static void run_loop(struct fixture *f, unsigned ms)
+{
+    const struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    event_base_loopexit(f->base, &patience);
+    event_base_dispatch(f->base);
+}
+
+static void test_loop_does_the_turns(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
+    run_loop(f, 300);
+    refresh(f, "web", &info);
+    assert_int_equal(info.space.in_use, 8);
+
+    assert_int_equal(xengt_sim_domain_destroy(f->sim, info.domid), 0);
+    host_sim_notice_deaths(f->host);
+    run_loop(f, 300);
+    assert_false(guests_list(f->guests, 0, &info));
+}
+
+/* With nothing to do there is nothing to wake up for: the loop ends when no event is left. */
+static void test_loop_falls_asleep(void **state)
+{
+    struct fixture *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
+    event_base_dispatch(f->base);
+    guest_stores(f, &info, 0, 0, 8);
+    event_base_dispatch(f->base);
+    refresh(f, "web", &info);
+    assert_int_equal(info.gtt.pending, 0);
+    assert_int_equal(info.space.mapped, 0);
+}
+
+#define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LAZY_TEST(name) cmocka_unit_test_setup_teardown(name, setup_lazy, teardown)
+#define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup_with_loop, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_attach_and_detach),
+        TEST(test_no_such_domain),
+        TEST(test_attach_twice),
+        TEST(test_unsafe_domains),
+        TEST(test_windows),
+        TEST(test_attach_that_fails_midway),
+        TEST(test_mappings),
+        TEST(test_layout_change_is_heard),
+        TEST(test_nobody_home),
+        TEST(test_pause),
+        TEST(test_kept_mappings_expire),
+        TEST(test_pci_functions),
+        TEST(test_bars_move),
+        TEST(test_bar_over_ram),
+        TEST(test_function_level_reset),
+        TEST(test_interrupt),
+        TEST(test_no_interrupt_unasked),
+        TEST(test_tracked_stores),
+        LAZY_TEST(test_lazy_ggtt),
+        LAZY_TEST(test_lazy_ggtt_moves),
+        TEST(test_death_releases_everything),
+        TEST(test_same_name_again),
+        TEST(test_others_live_on),
+        LOOP_TEST(test_loop_does_the_turns),
+        LOOP_TEST(test_loop_falls_asleep),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
