@@ -5,8 +5,8 @@
 
 #include "vgpu/vgpu.h"
 
+#include "gen/registers.h"
 #include "vgpu/registers.h"
-#include "vgpu/regs.h"
 
 #define VGPU_REGS_SIZE (2u << 20)
 

@@ -5,11 +5,11 @@
  * what may be written where: what is read is what it says, the registers answer where the base
  * address is and nowhere else, and an interrupt comes to the address that was programmed, or not.
  */
+#include "gen/registers.h"
 #include "host/xen/ioreq_decode.h"
 #include "input.h"
 #include "sim/world.h"
 #include "vgpu/pci.h"
-#include "vgpu/regs.h"
 
 #define OPS_MAX  200u
 #define PAGES    4u

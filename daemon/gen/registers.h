@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Register offsets in GTTMMADR, by their names in Intel's Broadwell PRM, vol. 2c. */
-#ifndef XENGT_VGPU_REGS_H
-#define XENGT_VGPU_REGS_H
+#ifndef XENGT_GEN_REGISTERS_H
+#define XENGT_GEN_REGISTERS_H
 
 #include <stdint.h>
 
