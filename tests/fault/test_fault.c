@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include <xengt/xengt.h>
 
@@ -105,7 +105,7 @@ static uint64_t allocations_of_a_run(uint64_t nth)
     return allocations;
 }
 
-static void each_allocation_may_fail(void **state)
+PLAIN_TEST(each_allocation_may_fail)
 {
     (void)state;
     uint64_t n = allocations_of_a_run(0);
@@ -128,7 +128,7 @@ static uint64_t hypercalls_of_a_run(uint64_t nth)
     return stats.hypercalls;
 }
 
-static void each_hypercall_may_fail(void **state)
+PLAIN_TEST(each_hypercall_may_fail)
 {
     (void)state;
     uint64_t n = hypercalls_of_a_run(0);
@@ -137,13 +137,4 @@ static void each_hypercall_may_fail(void **state)
         hypercalls_of_a_run(nth);
     }
     print_message("# %llu hypercalls, each refused once\n", (unsigned long long)n);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_allocation_may_fail),
-        cmocka_unit_test(each_hypercall_may_fail),
-    };
-    return cmocka_run_group_tests_name("fault", tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include <xengt/grant.h>
 #include <xengt/sim.h>
@@ -226,7 +226,7 @@ static uint64_t run_with_allocation(uint64_t nth)
     return n;
 }
 
-static void each_allocation_may_fail(void **state)
+PLAIN_TEST(each_allocation_may_fail)
 {
     (void)state;
     uint64_t n = run_with_allocation(0);
@@ -255,7 +255,7 @@ static uint64_t run_with_hypercall(uint64_t nth)
     return sim.hypercalls;
 }
 
-static void each_hypercall_may_fail(void **state)
+PLAIN_TEST(each_hypercall_may_fail)
 {
     (void)state;
     uint64_t n = run_with_hypercall(0);
@@ -344,7 +344,7 @@ static void kill_at(uint64_t nth, bool adopt)
     world_close(&w);
 }
 
-static void it_may_be_killed_anywhere(void **state)
+PLAIN_TEST(it_may_be_killed_anywhere)
 {
     (void)state;
     struct world w = {0};
@@ -360,14 +360,4 @@ static void it_may_be_killed_anywhere(void **state)
         kill_at(nth, true);
     }
     print_message("# %llu instants, killed at each, followed and adopted\n", (unsigned long long)n);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_allocation_may_fail),
-        cmocka_unit_test(each_hypercall_may_fail),
-        cmocka_unit_test(it_may_be_killed_anywhere),
-    };
-    return cmocka_run_group_tests_name("library faults", tests, NULL, NULL);
 }

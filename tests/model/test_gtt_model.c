@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include "gtt_world.h"
 
@@ -59,16 +59,12 @@ static void run_model(void **state)
     assert_string_equal(world.problem, "");
 }
 
-#define CONFIGS_MAX 32u
-
-int main(void)
+/* Each configuration is a test of its own. */
+__attribute__((constructor)) static void register_configs(void)
 {
-    struct CMUnitTest tests[CONFIGS_MAX];
-    size_t n = world_configs_count < CONFIGS_MAX ? world_configs_count : CONFIGS_MAX;
-    for (size_t i = 0; i < n; i++) {
-        tests[i] = (struct CMUnitTest){.name = world_configs[i].name,
-                                       .test_func = run_model,
-                                       .initial_state = (void *)(uintptr_t)&world_configs[i]};
+    for (size_t i = 0; i < world_configs_count; i++) {
+        test_register(&(struct CMUnitTest){.name = world_configs[i].name,
+                                           .test_func = run_model,
+                                           .initial_state = (void *)(uintptr_t)&world_configs[i]});
     }
-    return _cmocka_run_group_tests("gtt model", tests, n, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include <xengt/sim.h>
 #include <xengt/space.h>
@@ -223,7 +223,7 @@ static void step(struct model *m)
     }
 }
 
-static void random_operations_agree_with_the_oracle(void **state)
+PLAIN_TEST(random_operations_agree_with_the_oracle)
 {
     (void)state;
     struct model m = {.sim = xengt_sim_new(), .random = 88172645463325252u};
@@ -250,12 +250,4 @@ static void random_operations_agree_with_the_oracle(void **state)
     assert_true(sim.mapped == 0);
     assert_true(sim.violations == 0);
     xengt_sim_free(m.sim);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_operations_agree_with_the_oracle),
-    };
-    return cmocka_run_group_tests_name("space model", tests, NULL, NULL);
 }

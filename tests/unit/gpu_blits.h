@@ -55,6 +55,16 @@ static inline void run_blit(struct fixture *fx, const uint8_t *expected)
 }
 
 /* In the global GTT, and in a PPGTT. */
-#define BOTH(name) TEST(name), TEST_PPGTT(name)
+#define BOTH(name)                  \
+    static void name(void **state); \
+    TEST(name##_by_ggtt)            \
+    {                               \
+        name(state);                \
+    }                               \
+    TEST_PPGTT(name##_by_ppgtt)     \
+    {                               \
+        name(state);                \
+    }                               \
+    static void name(void **state)
 
 #endif

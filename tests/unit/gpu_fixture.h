@@ -7,15 +7,13 @@
 #define XENGT_TESTS_GPU_FIXTURE_H
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "support/test.h"
 
 #include "gpu/dma/dma.h"
 #include "gpu/gpu.h"
@@ -488,7 +486,7 @@ static inline uint64_t denied(struct fixture *fx)
     return stats.denied;
 }
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define TEST_PPGTT(name) cmocka_unit_test_setup_teardown(name, set_up_ppgtt, tear_down)
+#define TEST(name)       TEST_WITH(name, set_up, tear_down)
+#define TEST_PPGTT(name) TEST_WITH(name, set_up_ppgtt, tear_down)
 
 #endif

@@ -18,9 +18,9 @@
 #include <xengt/target.h>
 #include <xengt/xengt.h>
 
-#include "cmocka_all.h"
 #include "gpu/dma/dma.h"
 #include "guests/guests.h"
+#include "support/test.h"
 
 #define MMIO_BASE   UINT64_C(0xe0000000)
 #define GTT_ENTRIES 65536u

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include <xengt/sim.h>
 #include <xengt/space.h>
@@ -96,7 +96,7 @@ static inline int get(struct fixture *f, uint64_t gfn, struct xengt_bfn *bfn)
     return err;
 }
 
-#define SPACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define SMALL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_small, tear_down)
+#define SPACE_TEST(name) TEST_WITH(name, set_up, tear_down)
+#define SMALL_TEST(name) TEST_WITH(name, set_up_small, tear_down)
 
 #endif

@@ -14,9 +14,9 @@
 #include <event2/event.h>
 #include <json-c/json.h>
 
-#include "cmocka_all.h"
 #include "control/control.h"
 #include "guests/guests.h"
+#include "support/test.h"
 
 /* --- a guests with one guest, "web" (5), that can be attached and detached --------------- */
 
@@ -184,6 +184,7 @@ static int setup(void **state)
     struct control_config config;
     char error[128];
 
+    signal(SIGPIPE, SIG_IGN);
     strcpy(f->dir, "/tmp/xengt-test-XXXXXX");
     if (!mkdtemp(f->dir))
         return -1;
@@ -321,9 +322,11 @@ static void assert_closed(struct fixture *f, int fd)
 #define ATTACH "{\"command\":\"attach\",\"domain\":\"web\"}\n"
 #define LIST   "{\"command\":\"list\"}\n"
 
+#define TEST(name) TEST_WITH(name, setup, teardown)
+
 /* --- commands ---------------------------------------------------------------------------- */
 
-static void test_commands(void **state)
+TEST(test_commands)
 {
     struct fixture *f = *state;
     int fd = connect_to(f);
@@ -362,7 +365,7 @@ static void assert_result(struct fixture *f, int fd, const char *line, const cha
     json_object_put(answer);
 }
 
-static void test_types(void **state)
+TEST(test_types)
 {
     struct fixture *f = *state;
     int fd = connect_to(f);
@@ -391,7 +394,7 @@ static void test_types(void **state)
     close(fd);
 }
 
-static void test_long_answer(void **state)
+TEST(long_answer)
 {
     struct fixture *f = *state;
     int fd = connect_to(f);
@@ -405,7 +408,7 @@ static void test_long_answer(void **state)
     close(fd);
 }
 
-static void test_bad_requests_keep_the_connection(void **state)
+TEST(bad_requests_keep_the_connection)
 {
     struct fixture *f = *state;
     int fd = connect_to(f);
@@ -425,7 +428,7 @@ static void test_bad_requests_keep_the_connection(void **state)
 
 /* --- clients that mean no good ----------------------------------------------------------- */
 
-static void test_garbage(void **state)
+TEST(garbage)
 {
     static const char *const lines[] = {
         "hello\n",
@@ -449,7 +452,7 @@ static void test_garbage(void **state)
     }
 }
 
-static void test_zero_byte_in_a_line(void **state)
+TEST(zero_byte_in_a_line)
 {
     static const char line[] = "{\"command\":\"list\"}\0{}\n";
     struct fixture *f = *state;
@@ -463,7 +466,7 @@ static void test_zero_byte_in_a_line(void **state)
     assert_closed(f, fd);
 }
 
-static void test_line_too_long(void **state)
+TEST(line_too_long)
 {
     struct fixture *f = *state;
     size_t len = CONTROL_LINE_MAX * 4;
@@ -492,7 +495,7 @@ static void test_line_too_long(void **state)
     free(line);
 }
 
-static void test_long_line_within_the_limit(void **state)
+TEST(long_line_within_the_limit)
 {
     struct fixture *f = *state;
     char *line = malloc(CONTROL_LINE_MAX);
@@ -508,7 +511,7 @@ static void test_long_line_within_the_limit(void **state)
     close(fd);
 }
 
-static void test_two_clients(void **state)
+TEST(two_clients)
 {
     struct fixture *f = *state;
     int half = connect_to(f), whole = connect_to(f);
@@ -524,7 +527,7 @@ static void test_two_clients(void **state)
     close(half);
 }
 
-static void test_several_lines_at_once(void **state)
+TEST(several_lines_at_once)
 {
     struct fixture *f = *state;
     int fd = connect_to(f);
@@ -541,7 +544,7 @@ static void test_several_lines_at_once(void **state)
 }
 
 /* The answers nobody takes are bounded: then its commands wait, and nobody else's do. */
-static void test_client_that_does_not_read(void **state)
+TEST(client_that_does_not_read)
 {
     static const char mappings[] = "{\"command\":\"mappings\",\"domain\":\"web\"}\n";
     struct fixture *f = *state;
@@ -559,7 +562,7 @@ static void test_client_that_does_not_read(void **state)
     close(other);
 }
 
-static void test_too_many_clients(void **state)
+TEST(too_many_clients)
 {
     struct fixture *f = *state;
     int fds[CONTROL_CLIENTS_MAX], extra;
@@ -584,7 +587,7 @@ static void test_too_many_clients(void **state)
         close(fds[i]);
 }
 
-static void test_idle_client(void **state)
+TEST(idle_client)
 {
     struct fixture *f = *state;
     struct control_config config = config_of(f);
@@ -604,7 +607,7 @@ static void test_idle_client(void **state)
 
 /* --- the socket -------------------------------------------------------------------------- */
 
-static void test_socket_is_private(void **state)
+TEST(socket_is_private)
 {
     struct fixture *f = *state;
     struct stat st;
@@ -613,7 +616,7 @@ static void test_socket_is_private(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
 }
 
-static void test_second_daemon(void **state)
+TEST(second_daemon)
 {
     struct fixture *f = *state;
     struct control_config config = config_of(f);
@@ -628,7 +631,7 @@ static void test_second_daemon(void **state)
     close(fd);
 }
 
-static void test_stale_socket(void **state)
+TEST(stale_socket)
 {
     struct fixture *f = *state;
     struct control_config config = config_of(f);
@@ -649,7 +652,7 @@ static void test_stale_socket(void **state)
     close(fd);
 }
 
-static void test_file_in_the_way(void **state)
+TEST(file_in_the_way)
 {
     struct fixture *f = *state;
     struct control_config config = config_of(f);
@@ -664,32 +667,4 @@ static void test_file_in_the_way(void **state)
     assert_int_equal(control_open(&config, &f->control, error, sizeof(error)), -EEXIST);
     assert_int_equal(access(f->path, F_OK), 0);
     unlink(f->path);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_commands),
-        TEST(test_types),
-        TEST(test_long_answer),
-        TEST(test_bad_requests_keep_the_connection),
-        TEST(test_garbage),
-        TEST(test_zero_byte_in_a_line),
-        TEST(test_line_too_long),
-        TEST(test_long_line_within_the_limit),
-        TEST(test_two_clients),
-        TEST(test_several_lines_at_once),
-        TEST(test_client_that_does_not_read),
-        TEST(test_too_many_clients),
-        TEST(test_idle_client),
-        TEST(test_socket_is_private),
-        TEST(test_second_daemon),
-        TEST(test_stale_socket),
-        TEST(test_file_in_the_way),
-    };
-
-    signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,9 +13,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include <xengt/sim.h>
+
+#include "support/test.h"
 
 #include "gpu/dma/dma.h"
 
@@ -74,7 +72,7 @@ static const struct dma_ops with_copy = {"with copy", recorder_read, recorder_wr
 static const struct dma_ops without_copy = {"without copy", recorder_read, recorder_write, NULL,
                                             recorder_close};
 
-static void test_bounds(void **state)
+PLAIN_TEST(bounds)
 {
     struct recorder r = {.base.ops = &with_copy};
     uint8_t buf[2 * PAGE] = {0};
@@ -104,7 +102,7 @@ static void test_bounds(void **state)
     assert_int_equal(r.closes, 1);
 }
 
-static void test_copy_through_memory(void **state)
+PLAIN_TEST(copy_through_memory)
 {
     struct recorder r = {.base.ops = &without_copy};
 
@@ -132,7 +130,7 @@ static int view(void *arg, uint64_t frame, void **page)
     return 0;
 }
 
-static void test_cpu(void **state)
+PLAIN_TEST(cpu)
 {
     static uint8_t pages[FRAMES * PAGE];
     struct dma_port *port;
@@ -159,7 +157,7 @@ static void test_cpu(void **state)
 
 /* --- sim --------------------------------------------------------------------------------- */
 
-static void test_sim(void **state)
+PLAIN_TEST(test_sim)
 {
     struct xengt_sim *sim = xengt_sim_new();
     struct xengt_sim_stats stats;
@@ -334,7 +332,7 @@ static int edu_tear_down(void **state)
     return 0;
 }
 
-static void test_edu(void **state)
+TEST_WITH(test_edu, edu_set_up, edu_tear_down)
 {
     struct edu *edu = *state;
     struct dma_port *port;
@@ -371,7 +369,7 @@ static void test_edu(void **state)
     assert_int_equal(command & 4, 0); /* no bus master any more */
 }
 
-static void test_edu_is_something_else(void **state)
+TEST_WITH(edu_is_something_else, edu_set_up, edu_tear_down)
 {
     static const uint32_t zero = 0;
     struct edu *edu = *state;
@@ -387,18 +385,4 @@ static void test_edu_is_something_else(void **state)
     assert_true(dma_edu_open(edu->folder, &port, error, sizeof(error)) < 0);
     assert_string_not_equal(error, "");
     assert_true(dma_edu_open("/nonexistent", &port, NULL, 0) < 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_copy_through_memory),
-        cmocka_unit_test(test_cpu),
-        cmocka_unit_test(test_sim),
-        cmocka_unit_test_setup_teardown(test_edu, edu_set_up, edu_tear_down),
-        cmocka_unit_test_setup_teardown(test_edu_is_something_else, edu_set_up, edu_tear_down),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

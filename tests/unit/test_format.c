@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* GTT entry formats against values put together by hand from Intel's descriptions. */
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include "gtt/format.h"
 
@@ -33,7 +33,7 @@ static const struct example examples[] = {
     {&gtt_hsw[GTT_PDE], 0x00001701, 0x7000001, 0},
 };
 
-static void test_decode(void **state)
+PLAIN_TEST(decode)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
@@ -45,7 +45,7 @@ static void test_decode(void **state)
     }
 }
 
-static void test_encode(void **state)
+PLAIN_TEST(encode)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
@@ -57,7 +57,7 @@ static void test_encode(void **state)
     }
 }
 
-static void test_no_bit_twice(void **state)
+PLAIN_TEST(no_bit_twice)
 {
     (void)state;
     const struct gtt_entry_format *all[] = {gtt_gen8, gtt_ivb, gtt_hsw};
@@ -77,7 +77,7 @@ static void test_no_bit_twice(void **state)
 }
 
 /* gen8 has every type; gen7 has no table above its page directory. */
-static void test_generations(void **state)
+PLAIN_TEST(generations)
 {
     (void)state;
     for (unsigned t = 0; t < GTT_ENTRY_TYPES; t++) {
@@ -87,15 +87,4 @@ static void test_generations(void **state)
     assert_int_equal(gtt_hsw[GTT_PDE_2M].size, 0);
     assert_int_equal(gtt_gen8[GTT_PTE_64K].frames, 4);
     assert_int_equal(gtt_gen8[GTT_PDE_2M].frames, 9);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_no_bit_twice),
-        cmocka_unit_test(test_generations),
-    };
-    return cmocka_run_group_tests_name("format", tests, NULL, NULL);
 }

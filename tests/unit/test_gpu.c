@@ -8,7 +8,7 @@
 
 /* --- MI commands ------------------------------------------------------------------------- */
 
-static void test_one_dword_commands(void **state)
+TEST(one_dword_commands)
 {
     struct fixture *fx = *state;
     struct gpu_stats stats;
@@ -23,7 +23,7 @@ static void test_one_dword_commands(void **state)
     assert_int_equal(stats.denied, 0);
 }
 
-static void test_stores(void **state)
+TEST(stores)
 {
     struct fixture *fx = *state;
 
@@ -51,7 +51,7 @@ static void test_stores(void **state)
     assert_int_equal(get(fx, DATA + 76), 0xffff);
 }
 
-static void test_batches(void **state)
+TEST(batches)
 {
     struct fixture *fx = *state;
 
@@ -68,7 +68,7 @@ static void test_batches(void **state)
     }
 }
 
-static void test_batch_levels_are_bounded(void **state)
+TEST(batch_levels_are_bounded)
 {
     struct fixture *fx = *state;
 
@@ -78,7 +78,7 @@ static void test_batch_levels_are_bounded(void **state)
 }
 
 /* The longest there is: i915 writes page tables like this. */
-static void test_long_store(void **state)
+TEST(long_store)
 {
     struct fixture *fx = *state;
 
@@ -92,7 +92,7 @@ static void test_long_store(void **state)
     }
 }
 
-static void test_batch_without_end(void **state)
+TEST(batch_without_end)
 {
     struct fixture *fx = *state;
     uint32_t last = A_BATCH + A_BATCH_PAGES * PAGE - 4;
@@ -106,7 +106,7 @@ static void test_batch_without_end(void **state)
     expect_failure(fx, "no privileged batch at 0x16000");
 }
 
-static void test_endless_batch(void **state)
+TEST(endless_batch)
 {
     struct fixture *fx = *state;
 
@@ -130,7 +130,7 @@ static void test_endless_batch(void **state)
 
 /* --- what is refused --------------------------------------------------------------------- */
 
-static void test_unknown_commands(void **state)
+TEST(unknown_commands)
 {
     static const uint32_t headers[] = {
         0x08000000, /* MI 0x10 */
@@ -153,7 +153,7 @@ static void test_unknown_commands(void **state)
     }
 }
 
-static void test_blits_are_for_the_blitter(void **state)
+TEST(blits_are_for_the_blitter)
 {
     struct fixture *fx = *state;
 
@@ -162,7 +162,7 @@ static void test_blits_are_for_the_blitter(void **state)
     expect_failure(fx, "unknown command 0x54300005");
 }
 
-static void test_lengths(void **state)
+TEST(lengths)
 {
     struct fixture *fx = *state;
 
@@ -183,7 +183,7 @@ static void test_lengths(void **state)
 }
 
 /* Each command cut short by the end, at every dword. What lies behind it is not looked at. */
-static void test_truncated(void **state)
+TEST(truncated)
 {
     static const struct {
         uint32_t header, length;
@@ -212,7 +212,7 @@ static void test_truncated(void **state)
     }
 }
 
-static void test_no_ppgtt(void **state)
+TEST(no_ppgtt)
 {
     struct fixture *fx = *state;
 
@@ -225,7 +225,7 @@ static void test_no_ppgtt(void **state)
     assert_int_equal(get(fx, DATA), 0);
 }
 
-static void test_unsupported_modes(void **state)
+TEST(unsupported_modes)
 {
     struct fixture *fx = *state;
 
@@ -294,7 +294,7 @@ static void expect_outside(struct fixture *fx, uint32_t low, uint32_t high)
     expect_failure(fx, reason);
 }
 
-static void test_windows(void **state)
+TEST(windows)
 {
     struct fixture *fx = *state;
     unsigned writes = fx->port->writes;
@@ -313,7 +313,7 @@ static void test_windows(void **state)
     assert_int_equal(fx->port->copies, 0);
 }
 
-static void test_reaching_out_of_a_window(void **state)
+TEST(reaching_out_of_a_window)
 {
     struct fixture *fx = *state;
     const uint32_t end = DATA + A_PAGES * PAGE;
@@ -334,7 +334,7 @@ static void test_reaching_out_of_a_window(void **state)
     expect_failure(fx, "outside the windows");
 }
 
-static void test_not_mapped(void **state)
+TEST(not_mapped)
 {
     struct fixture *fx = *state;
 
@@ -347,7 +347,7 @@ static void test_not_mapped(void **state)
     assert_int_equal(fx->port->memory[4], 0x77);
 }
 
-static void test_dma_fault(void **state)
+TEST(dma_fault)
 {
     struct fixture *fx = *state;
     struct gpu_stats stats;
@@ -363,7 +363,7 @@ static void test_dma_fault(void **state)
     assert_int_equal(stats.dma_faults, 2);
 }
 
-static void test_error_lasts_until_reset(void **state)
+TEST(error_lasts_until_reset)
 {
     struct fixture *fx = *state;
 
@@ -381,30 +381,4 @@ static void test_error_lasts_until_reset(void **state)
     EMIT(fx, MI_STORE_DWORD, DATA, 0, 2);
     execute(fx);
     assert_int_equal(get(fx, DATA), 2);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_one_dword_commands),
-        TEST(test_stores),
-        TEST(test_batches),
-        TEST(test_batch_levels_are_bounded),
-        TEST(test_long_store),
-        TEST(test_batch_without_end),
-        TEST(test_endless_batch),
-        TEST(test_unknown_commands),
-        TEST(test_blits_are_for_the_blitter),
-        TEST(test_lengths),
-        TEST(test_truncated),
-        TEST(test_no_ppgtt),
-        TEST(test_unsupported_modes),
-        TEST(test_windows),
-        TEST(test_reaching_out_of_a_window),
-        TEST(test_not_mapped),
-        TEST(test_dma_fault),
-        TEST(test_error_lasts_until_reset),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

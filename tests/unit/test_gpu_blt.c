@@ -94,7 +94,7 @@ static struct surface random_surface(struct fixture *fx, int32_t first, int32_t 
     return s;
 }
 
-static void test_random_fills(void **state)
+BOTH(random_fills)
 {
     static uint8_t expected[DATA_SIZE];
     struct fixture *fx = *state;
@@ -114,7 +114,7 @@ static void test_random_fills(void **state)
     }
 }
 
-static void test_random_copies(void **state)
+BOTH(random_copies)
 {
     static uint8_t expected[DATA_SIZE];
     struct fixture *fx = *state;
@@ -135,7 +135,7 @@ static void test_random_copies(void **state)
 }
 
 /* Within one surface, moved by little: the source must be read before it is overwritten. */
-static void test_random_overlaps(void **state)
+BOTH(random_overlaps)
 {
     static uint8_t expected[DATA_SIZE];
     struct fixture *fx = *state;
@@ -158,7 +158,7 @@ static void test_random_overlaps(void **state)
 
 /* Rows narrower than their distance, none, or negative: with no row order to speak of, downwards.
  */
-static void test_odd_pitches(void **state)
+BOTH(odd_pitches)
 {
     static const int32_t pitches[] = {0, 4, -4, 60, -60};
     static uint8_t expected[DATA_SIZE];
@@ -179,7 +179,7 @@ static void test_odd_pitches(void **state)
     }
 }
 
-static void test_empty_blits(void **state)
+TEST(empty_blits)
 {
     struct fixture *fx = *state;
 
@@ -192,7 +192,7 @@ static void test_empty_blits(void **state)
     assert_int_equal(fx->port->writes + fx->port->copies, 0);
 }
 
-static void test_page_blit_takes_one_transfer_per_page(void **state)
+TEST(page_blit_takes_one_transfer_per_page)
 {
     struct fixture *fx = *state;
 
@@ -207,7 +207,7 @@ static void test_page_blit_takes_one_transfer_per_page(void **state)
 
 /* --- old forms --------------------------------------------------------------------------- */
 
-static void test_old_forms(void **state)
+BOTH(old_forms)
 {
     static uint8_t expected[DATA_SIZE];
     struct surface dst = {.origin = 5000, .pitch = 200}, src = {.origin = 90000, .pitch = -300};
@@ -242,7 +242,7 @@ static void emit_mixture(struct fixture *fx)
     EMIT(fx, MI_BATCH_START, A_BATCH, 0, MI_FLUSH_STORE, DATA | 4, 0, 99);
 }
 
-static void test_budget_does_not_matter(void **state)
+TEST(budget_does_not_matter)
 {
     static const unsigned budgets[] = {1000000, 1, 3, 7};
     static uint8_t expected[DATA_SIZE];
@@ -262,7 +262,7 @@ static void test_budget_does_not_matter(void **state)
     }
 }
 
-static void test_head_waits_for_the_blit(void **state)
+TEST(head_waits_for_the_blit)
 {
     struct fixture *fx = *state;
 
@@ -279,7 +279,7 @@ static void test_head_waits_for_the_blit(void **state)
 }
 
 /* From a user's batch, or from the workload itself: a context's blits are in its own space. */
-static void test_space_of_blits(void **state)
+TEST_PPGTT(space_of_blits)
 {
     struct fixture *fx = *state;
 
@@ -295,7 +295,7 @@ static void test_space_of_blits(void **state)
     expect_failure(fx, "not mapped in the PPGTT");
 }
 
-static void test_pause_and_reset(void **state)
+TEST(pause_and_reset)
 {
     struct fixture *fx = *state;
 
@@ -313,23 +313,4 @@ static void test_pause_and_reset(void **state)
     assert_false(fx->gpu->ops->run(fx->gpu, 10));
     assert_int_equal(fx->port->writes, 2);
     assert_true(state_of(fx, fx->a).idle);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        BOTH(test_random_fills),
-        BOTH(test_random_copies),
-        BOTH(test_random_overlaps),
-        BOTH(test_odd_pitches),
-        BOTH(test_old_forms),
-        TEST(test_empty_blits),
-        TEST(test_page_blit_takes_one_transfer_per_page),
-        TEST(test_budget_does_not_matter),
-        TEST(test_head_waits_for_the_blit),
-        TEST_PPGTT(test_space_of_blits),
-        TEST(test_pause_and_reset),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

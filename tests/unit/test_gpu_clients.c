@@ -9,7 +9,7 @@
 /* --- workloads --------------------------------------------------------------------------- */
 
 /* One after the other; MI_BATCH_BUFFER_END ends one, and those not to be run are not. */
-static void test_buffers(void **state)
+TEST(test_buffers)
 {
     uint32_t first[] = {MI_STORE_DWORD, DATA, 0, 1};
     uint32_t second[] = {MI_BATCH_END, 0xffffffff};
@@ -35,7 +35,7 @@ static void test_buffers(void **state)
     }
 }
 
-static void test_execute_refuses(void **state)
+TEST(execute_refuses)
 {
     static const uint32_t noop;
     const struct gpu_buffer not_run = {.address = A_RING, .dw = &noop, .count = 1};
@@ -60,7 +60,7 @@ static void test_execute_refuses(void **state)
     assert_int_equal(submit_to(fx, fx->engine), 0);
 }
 
-static void test_engine_state(void **state)
+TEST(engine_state)
 {
     struct fixture *fx = *state;
 
@@ -95,7 +95,7 @@ static uint32_t in_frame(struct fixture *fx, uint32_t frame)
     return value;
 }
 
-static void test_tlb_is_stale_until_invalidate(void **state)
+TEST(tlb_is_stale_until_invalidate)
 {
     struct fixture *fx = *state;
 
@@ -114,7 +114,7 @@ static void test_tlb_is_stale_until_invalidate(void **state)
     assert_int_equal(in_frame(fx, 253), 3);
 }
 
-static void test_eager_shows_a_wrong_order(void **state)
+TEST_WITH(eager_shows_a_wrong_order, set_up_eager, tear_down)
 {
     struct fixture *fx = *state;
 
@@ -131,7 +131,7 @@ static void test_eager_shows_a_wrong_order(void **state)
     assert_int_equal(in_frame(fx, 253), 3);
 }
 
-static void test_holds(void **state)
+TEST(test_holds)
 {
     struct fixture *fx = *state;
 
@@ -146,7 +146,7 @@ static void test_holds(void **state)
 
 /* --- clients ----------------------------------------------------------------------------- */
 
-static void test_clients_take_turns(void **state)
+TEST(clients_take_turns)
 {
     static const uint32_t noops[500];
     struct fixture *fx = *state;
@@ -218,7 +218,7 @@ static void run_in_portions(struct fixture *fx, unsigned steps, unsigned budget)
 }
 
 /* However small the portions of work are, shares are as the weights: a turn goes on in the next. */
-static void test_weights(void **state)
+TEST(weights)
 {
     static const unsigned budgets[] = {1, 3, 7, TURN, 100, 1800};
     struct fixture *fx = *state;
@@ -237,7 +237,7 @@ static void test_weights(void **state)
 }
 
 /* Whoever has many engines at work has no more of the GPU for it. */
-static void test_weight_is_of_all_engines(void **state)
+TEST(weight_is_of_all_engines)
 {
     struct fixture *fx = *state;
 
@@ -254,7 +254,7 @@ static void test_weight_is_of_all_engines(void **state)
 }
 
 /* Alone, one has it all; and what one did not use is not there when the other comes back. */
-static void test_nobody_saves_up(void **state)
+TEST(nobody_saves_up)
 {
     struct fixture *fx = *state;
 
@@ -268,7 +268,7 @@ static void test_nobody_saves_up(void **state)
 }
 
 /* The heaviest one hangs for ever: the light one comes to its end as fast as its weight says. */
-static void test_a_hang_starves_nobody(void **state)
+TEST(a_hang_starves_nobody)
 {
     uint32_t b[400] = {0};
     struct fixture *fx = *state;
@@ -286,7 +286,7 @@ static void test_a_hang_starves_nobody(void **state)
 }
 
 /* A turn ends with its client. */
-static void test_turn_of_a_client_that_left(void **state)
+TEST(turn_of_a_client_that_left)
 {
     struct fixture *fx = *state;
 
@@ -307,7 +307,7 @@ static void test_turn_of_a_client_that_left(void **state)
 /* --- what one does to the others --------------------------------------------------------- */
 
 /* Whoever hangs loses nothing of the others' time but his turns. */
-static void test_a_hang_is_its_clients_own(void **state)
+TEST(a_hang_is_its_clients_own)
 {
     uint32_t b[] = {MI_STORE_DWORD, B_DATA, 0, 1, MI_STORE_DWORD, B_DATA, 0, 2};
     struct fixture *fx = *state;
@@ -328,7 +328,7 @@ static void test_a_hang_is_its_clients_own(void **state)
     assert_false(fx->gpu->ops->run(fx->gpu, 10));
 }
 
-static void test_an_error_is_its_clients_own(void **state)
+TEST(an_error_is_its_clients_own)
 {
     static const uint32_t b[] = {MI_STORE_DWORD, B_DATA, 0, 11};
     struct fixture *fx = *state;
@@ -341,7 +341,7 @@ static void test_an_error_is_its_clients_own(void **state)
 }
 
 /* Work left behind goes with its client. */
-static void test_client_leaves_at_work(void **state)
+TEST(client_leaves_at_work)
 {
     const struct gpu_range a[GPU_RANGES] = {{A_COMMANDS, A_PAGES}, {A_DATA, A_PAGES}};
     struct fixture *fx = *state;
@@ -355,7 +355,7 @@ static void test_client_leaves_at_work(void **state)
 }
 
 /* Random commands with random operands: whatever they do, they do it to their own pages. */
-static void test_garbage_stays_inside(void **state)
+TEST(garbage_stays_inside)
 {
     static const uint32_t headers[] = {MI_STORE_DWORD, MI_STORE_QWORD,  MI_FLUSH_STORE,
                                        MI_BATCH_START, MI_BATCH_SECOND, XY_COLOR,
@@ -395,7 +395,7 @@ static void test_garbage_stays_inside(void **state)
     }
 }
 
-static void test_client_open_refuses(void **state)
+TEST(client_open_refuses)
 {
     static const struct gpu_range cases[][GPU_RANGES] = {
         {{A_COMMANDS, 1}, {0, 0}},  {{0, 1}, {A_DATA + A_PAGES - 1, 10}},
@@ -416,7 +416,7 @@ static void test_client_open_refuses(void **state)
 }
 
 /* Whoever gets a window next finds scratch, whatever its last owner left in PTEs or TLB. */
-static void test_window_of_a_client_that_left(void **state)
+TEST(window_of_a_client_that_left)
 {
     const struct gpu_range a[GPU_RANGES] = {{A_COMMANDS, A_PAGES}, {A_DATA, A_PAGES}};
     struct fixture *fx = *state;
@@ -427,7 +427,7 @@ static void test_window_of_a_client_that_left(void **state)
     assert_false(fx->gpu->ops->holds(fx->gpu, FRAME_BASE + fx->frame[A_DATA]));
 }
 
-static void test_open_refuses_options(void **state)
+PLAIN_TEST(open_refuses_options)
 {
     static const uint32_t entries[] = {0, 3, 1u << 21, UINT32_MAX};
     struct gpu *gpu;
@@ -446,31 +446,4 @@ static void test_open_refuses_options(void **state)
         assert_int_equal(gpu_soft_open(&port->base, &options, &gpu), -EINVAL);
         assert_true(closed);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_buffers),
-        TEST(test_execute_refuses),
-        TEST(test_engine_state),
-        TEST(test_tlb_is_stale_until_invalidate),
-        cmocka_unit_test_setup_teardown(test_eager_shows_a_wrong_order, set_up_eager, tear_down),
-        TEST(test_holds),
-        TEST(test_clients_take_turns),
-        TEST(test_weights),
-        TEST(test_weight_is_of_all_engines),
-        TEST(test_nobody_saves_up),
-        TEST(test_a_hang_starves_nobody),
-        TEST(test_turn_of_a_client_that_left),
-        TEST(test_a_hang_is_its_clients_own),
-        TEST(test_an_error_is_its_clients_own),
-        TEST(test_client_leaves_at_work),
-        TEST(test_garbage_stays_inside),
-        TEST(test_client_open_refuses),
-        TEST(test_window_of_a_client_that_left),
-        cmocka_unit_test(test_open_refuses_options),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static uint32_t predicate_result(struct fixture *fx)
     return get(fx, DATA);
 }
 
-static void test_predicate(void **state)
+TEST(predicate)
 {
     static const struct {
         uint32_t load, combine, compare, before, src0, src1, data, result;
@@ -47,7 +47,7 @@ static void test_predicate(void **state)
     }
 }
 
-static void test_predicated_commands(void **state)
+TEST(predicated_commands)
 {
     struct fixture *fx = *state;
 
@@ -68,7 +68,7 @@ static void test_predicated_commands(void **state)
     assert_int_equal(get(fx, DATA + 4), 1);
 }
 
-static void test_set_predicate(void **state)
+TEST(set_predicate)
 {
     static const struct {
         uint32_t mode, result_2, executed;
@@ -93,7 +93,7 @@ static void test_set_predicate(void **state)
     assert_int_equal(get(fx, DATA), 5);
 }
 
-static void test_conditional_end(void **state)
+TEST(conditional_end)
 {
     static const struct {
         uint32_t header, memory, data, went_on;
@@ -120,7 +120,7 @@ static void test_conditional_end(void **state)
 
 /* --- semaphores -------------------------------------------------------------------------- */
 
-static void test_semaphore_compares(void **state)
+TEST(semaphore_compares)
 {
     /* met when memory is 4, 5, 6 and the command says 5 */
     static const bool met[6][3] = {{false, false, true}, {false, true, true},  {true, false, false},
@@ -144,7 +144,7 @@ static void test_semaphore_compares(void **state)
 }
 
 /* Who waits looks once a call, and counts as one command. */
-static void test_semaphore_waits(void **state)
+TEST(semaphore_waits)
 {
     struct fixture *fx = *state;
     struct gpu_stats stats;
@@ -171,7 +171,7 @@ static void test_semaphore_waits(void **state)
 }
 
 /* What another engine stores is seen within the same call. */
-static void test_semaphore_between_engines(void **state)
+TEST(semaphore_between_engines)
 {
     struct fixture *fx = *state;
 
@@ -186,19 +186,4 @@ static void test_semaphore_between_engines(void **state)
     assert_false(fx->gpu->ops->run(fx->gpu, 1000));
     assert_int_equal(get(fx, DATA + 8), 7);
     assert_false(fx->gpu->ops->waiting(fx->gpu));
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_predicate),
-        TEST(test_predicated_commands),
-        TEST(test_set_predicate),
-        TEST(test_conditional_end),
-        TEST(test_semaphore_compares),
-        TEST(test_semaphore_waits),
-        TEST(test_semaphore_between_engines),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

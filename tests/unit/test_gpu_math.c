@@ -79,7 +79,7 @@ static uint64_t random_value(struct fixture *fx)
     return random_below(fx, 2) ? value : interesting[random_below(fx, 5)];
 }
 
-static void test_random_programs(void **state)
+TEST(random_programs)
 {
     struct fixture *fx = *state;
 
@@ -110,7 +110,7 @@ static void test_random_programs(void **state)
 }
 
 /* The ALU's own registers are gone with the command. */
-static void test_nothing_is_left(void **state)
+TEST(nothing_is_left)
 {
     struct fixture *fx = *state;
 
@@ -122,7 +122,7 @@ static void test_nothing_is_left(void **state)
     assert_int_equal(get(fx, DATA), 0);
 }
 
-static void test_no_such_instruction(void **state)
+TEST(no_such_instruction)
 {
     static const uint32_t bad[] = {
         ALU(0x080, SRCA, 16), ALU(0x080, ACCU, 0), ALU(0x080, 0, 0), ALU(0x180, SRCA, ACCU),
@@ -135,15 +135,4 @@ static void test_no_such_instruction(void **state)
         EMIT(fx, MATH(2), 0, bad[i]);
         expect_failure(fx, "MI_MATH at ring 0x10000: no ALU instruction 0x");
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_random_programs),
-        TEST(test_nothing_is_left),
-        TEST(test_no_such_instruction),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

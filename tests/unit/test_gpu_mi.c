@@ -32,7 +32,7 @@ static inline uint64_t get64(struct fixture *fx, uint32_t addr)
 
 /* --- flushes ----------------------------------------------------------------------------- */
 
-static void test_flush_dw(void **state)
+TEST(flush_dw)
 {
     struct fixture *fx = *state;
     uint64_t before = gpu_timestamp();
@@ -48,7 +48,7 @@ static void test_flush_dw(void **state)
     assert_int_equal(state_of(fx, fx->a).user_interrupts, 0);
 }
 
-static void test_pipe_control(void **state)
+TEST(pipe_control)
 {
     struct fixture *fx = *state;
     uint64_t before = gpu_timestamp();
@@ -78,7 +78,7 @@ static void test_pipe_control(void **state)
 }
 
 /* The index cannot lead out of the status page. */
-static void test_status_page(void **state)
+TEST(status_page)
 {
     struct fixture *fx = *state;
 
@@ -93,7 +93,7 @@ static void test_status_page(void **state)
 
 /* --- registers --------------------------------------------------------------------------- */
 
-static void test_registers(void **state)
+TEST(registers)
 {
     struct fixture *fx = *state;
 
@@ -114,7 +114,7 @@ static void test_registers(void **state)
 }
 
 /* What i915 saves, changes and restores around a context's start, and other storage. */
-static void test_register_storage(void **state)
+TEST(register_storage)
 {
     struct fixture *fx = *state;
 
@@ -132,7 +132,7 @@ static void test_register_storage(void **state)
 }
 
 /* As many different registers as a guest likes: the first ones are kept. */
-static void test_register_storage_is_bounded(void **state)
+TEST(register_storage_is_bounded)
 {
     struct fixture *fx = *state;
 
@@ -147,7 +147,7 @@ static void test_register_storage_is_bounded(void **state)
     assert_int_equal(get(fx, DATA + 4), 0);
 }
 
-static void test_context_starts_at_zero(void **state)
+TEST(context_starts_at_zero)
 {
     struct fixture *fx = *state;
 
@@ -165,7 +165,7 @@ static void test_context_starts_at_zero(void **state)
     assert_int_equal(get(fx, DATA + 4), 0);
 }
 
-static void test_timestamp_goes_on(void **state)
+TEST(timestamp_goes_on)
 {
     struct fixture *fx = *state;
     uint64_t last = gpu_timestamp();
@@ -182,7 +182,7 @@ static void test_timestamp_goes_on(void **state)
 
 /* --- memory to memory -------------------------------------------------------------------- */
 
-static void test_copy_mem_mem(void **state)
+TEST(copy_mem_mem)
 {
     struct fixture *fx = *state;
 
@@ -221,7 +221,7 @@ static const struct atomic_case atomics[] = {
     {0x2e, UINT64_C(7) << 32, UINT64_C(7) << 32, UINT64_C(8) << 32, UINT64_C(8) << 32},
 };
 
-static void test_atomics(void **state)
+TEST(test_atomics)
 {
     struct fixture *fx = *state;
 
@@ -246,7 +246,7 @@ static void test_atomics(void **state)
     }
 }
 
-static void test_bad_atomics(void **state)
+TEST(bad_atomics)
 {
     struct fixture *fx = *state;
 
@@ -265,7 +265,7 @@ static void test_bad_atomics(void **state)
 /* --- what is skipped --------------------------------------------------------------------- */
 
 /* Each header is followed by dwords that no engine knows. */
-static void test_skipped_commands(void **state)
+TEST(skipped_commands)
 {
     static const struct {
         enum gpu_engine engine;
@@ -312,7 +312,7 @@ static void test_skipped_commands(void **state)
     }
 }
 
-static void test_pipelines_are_their_engines(void **state)
+TEST(pipelines_are_their_engines)
 {
     static const uint32_t headers[] = {0x7a000004, 0x7b000005, 0x74020000, 0x73a00000, 0x61010000};
     static const bool known[GPU_ENGINES][5] = {
@@ -329,25 +329,4 @@ static void test_pipelines_are_their_engines(void **state)
             expect_failure(fx, known[e][i] ? "reach over the end" : "unknown command");
         }
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_flush_dw),
-        TEST(test_pipe_control),
-        TEST(test_status_page),
-        TEST(test_registers),
-        TEST(test_register_storage),
-        TEST(test_register_storage_is_bounded),
-        TEST(test_context_starts_at_zero),
-        TEST(test_timestamp_goes_on),
-        TEST(test_copy_mem_mem),
-        TEST(test_atomics),
-        TEST(test_bad_atomics),
-        TEST(test_skipped_commands),
-        TEST(test_pipelines_are_their_engines),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

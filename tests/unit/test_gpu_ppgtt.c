@@ -22,7 +22,7 @@ static void start(struct fixture *fx)
 
 /* --- batches ----------------------------------------------------------------------------- */
 
-static void test_batches(void **state)
+TEST_PPGTT(batches)
 {
     uint64_t far = PP_BATCH + 2 * PAGE - 8, second = PP_BATCH + 0x100;
     struct fixture *fx = *state;
@@ -43,7 +43,7 @@ static void test_batches(void **state)
 }
 
 /* From a privileged batch one goes to another, or to a user's; from there to users' only. */
-static void test_levels_of_privilege(void **state)
+TEST_PPGTT(levels_of_privilege)
 {
     struct fixture *fx = *state;
 
@@ -64,7 +64,7 @@ static void test_levels_of_privilege(void **state)
     assert_int_equal(denied(fx), 2);
 }
 
-static void test_batch_levels_are_bounded(void **state)
+TEST_PPGTT(batch_levels_are_bounded)
 {
     struct fixture *fx = *state;
 
@@ -73,7 +73,7 @@ static void test_batch_levels_are_bounded(void **state)
     expect_failure(fx, "MI_BATCH_BUFFER_START at batch 0x123456000000: third level");
 }
 
-static void test_not_mapped(void **state)
+TEST_PPGTT(not_mapped)
 {
     uint64_t end = PP_BATCH + PP_BATCH_PAGES * PAGE;
     struct fixture *fx = *state;
@@ -96,7 +96,7 @@ static void test_not_mapped(void **state)
 }
 
 /* A user's addresses are canonical: the high bits repeat bit 47. */
-static void test_canonical_addresses(void **state)
+TEST_PPGTT(canonical_addresses)
 {
     uint64_t high = UINT64_C(0xffff900000000000);
     struct fixture *fx = *state;
@@ -108,7 +108,7 @@ static void test_canonical_addresses(void **state)
 }
 
 /* Four page directories of a 32-bit address space. */
-static void test_three_levels(void **state)
+TEST_PPGTT(three_levels)
 {
     struct fixture *fx = *state;
 
@@ -130,7 +130,7 @@ static void test_three_levels(void **state)
 }
 
 /* Each context has its own: the same address, other pages, no invalidate between them. */
-static void test_spaces_are_apart(void **state)
+TEST_PPGTT(spaces_are_apart)
 {
     struct fixture *fx = *state;
     struct gpu_root first = fx->root;
@@ -149,7 +149,7 @@ static void test_spaces_are_apart(void **state)
 
 /* --- memory operands --------------------------------------------------------------------- */
 
-static void test_operands(void **state)
+TEST_PPGTT(operands)
 {
     uint64_t border = PP_DATA + PAGE - 4;
     struct fixture *fx = *state;
@@ -174,7 +174,7 @@ static void test_operands(void **state)
 }
 
 /* Stores to read-only pages vanish; what is read there is there. */
-static void test_read_only_pages(void **state)
+TEST_PPGTT(read_only_pages)
 {
     uint64_t page = PP_DATA + 3 * PAGE;
     struct fixture *fx = *state;
@@ -198,7 +198,7 @@ static void test_read_only_pages(void **state)
 }
 
 /* A workload without a PPGTT has none, whatever ran before. */
-static void test_no_ppgtt(void **state)
+TEST_PPGTT(no_ppgtt)
 {
     struct fixture *fx = *state;
 
@@ -228,7 +228,7 @@ static void expect_denied(struct fixture *fx, const uint32_t *dw, size_t n)
 
 #define DENIED(fx, ...) expect_denied(fx, DWORDS(__VA_ARGS__), COUNT(__VA_ARGS__))
 
-static void test_users_reach_no_ggtt(void **state)
+TEST_PPGTT(users_reach_no_ggtt)
 {
     struct fixture *fx = *state;
 
@@ -252,7 +252,7 @@ static void test_users_reach_no_ggtt(void **state)
 }
 
 /* The interrupt of a flush is a user's, as its own interrupts are. */
-static void test_users_interrupts(void **state)
+TEST_PPGTT(users_interrupts)
 {
     struct fixture *fx = *state;
 
@@ -265,7 +265,7 @@ static void test_users_interrupts(void **state)
 }
 
 /* Those of a list are written, others keep what they have; anyone may read them. */
-static void test_users_registers(void **state)
+TEST_PPGTT(users_registers)
 {
     static const struct {
         enum gpu_engine engine;
@@ -299,7 +299,7 @@ static void test_users_registers(void **state)
 
 /* --- what is fetched, and when ----------------------------------------------------------- */
 
-static void test_endless_batch(void **state)
+TEST_PPGTT(endless_batch)
 {
     struct fixture *fx = *state;
 
@@ -318,7 +318,7 @@ static void test_endless_batch(void **state)
 }
 
 /* Its own stores are seen by a batch, even in the commands to come. */
-static void test_batch_that_writes_itself(void **state)
+TEST_PPGTT(batch_that_writes_itself)
 {
     struct fixture *fx = *state;
 
@@ -328,7 +328,7 @@ static void test_batch_that_writes_itself(void **state)
     assert_int_equal(pp_get(fx, PP_DATA), 5);
 }
 
-static void test_commands_are_fetched_anew_after_invalidate(void **state)
+TEST_PPGTT(commands_are_fetched_anew_after_invalidate)
 {
     struct fixture *fx = *state;
 
@@ -342,7 +342,7 @@ static void test_commands_are_fetched_anew_after_invalidate(void **state)
     assert_int_equal(pp_get(fx, PP_DATA), 2);
 }
 
-static void test_tlb_is_stale_until_invalidate(void **state)
+TEST_PPGTT(tlb_is_stale_until_invalidate)
 {
     struct fixture *fx = *state;
 
@@ -359,7 +359,7 @@ static void test_tlb_is_stale_until_invalidate(void **state)
     assert_int_equal(pp_get(fx, PP_DATA + PAGE), 3);
 }
 
-static void test_dma_fault(void **state)
+TEST_PPGTT(dma_fault)
 {
     struct fixture *fx = *state;
 
@@ -413,7 +413,7 @@ static uint32_t random_dword(struct fixture *fx)
 }
 
 /* Whatever a batch says: it is over after its steps, and only the PPGTT's pages have changed. */
-static void test_garbage_stays_inside(void **state)
+TEST_PPGTT(garbage_stays_inside)
 {
     static uint8_t before[FRAMES * PAGE];
     struct fixture *fx = *state;
@@ -447,31 +447,4 @@ static void test_garbage_stays_inside(void **state)
                                 PAGE);
         }
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_PPGTT(test_batches),
-        TEST_PPGTT(test_levels_of_privilege),
-        TEST_PPGTT(test_batch_levels_are_bounded),
-        TEST_PPGTT(test_not_mapped),
-        TEST_PPGTT(test_canonical_addresses),
-        TEST_PPGTT(test_three_levels),
-        TEST_PPGTT(test_spaces_are_apart),
-        TEST_PPGTT(test_operands),
-        TEST_PPGTT(test_read_only_pages),
-        TEST_PPGTT(test_no_ppgtt),
-        TEST_PPGTT(test_users_reach_no_ggtt),
-        TEST_PPGTT(test_users_interrupts),
-        TEST_PPGTT(test_users_registers),
-        TEST_PPGTT(test_endless_batch),
-        TEST_PPGTT(test_batch_that_writes_itself),
-        TEST_PPGTT(test_commands_are_fetched_anew_after_invalidate),
-        TEST_PPGTT(test_tlb_is_stale_until_invalidate),
-        TEST_PPGTT(test_dma_fault),
-        TEST_PPGTT(test_garbage_stays_inside),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

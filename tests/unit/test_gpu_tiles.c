@@ -85,7 +85,7 @@ static void model_tiled_copy(uint8_t *data, const struct tiled *dst, const struc
     }
 }
 
-static void test_tiled_fills(void **state)
+BOTH(tiled_fills)
 {
     static uint8_t expected[DATA_SIZE];
     struct fixture *fx = *state;
@@ -109,7 +109,7 @@ static void test_tiled_fills(void **state)
     }
 }
 
-static void test_tiled_copies(void **state)
+BOTH(tiled_copies)
 {
     static uint8_t expected[DATA_SIZE];
     struct fixture *fx = *state;
@@ -131,7 +131,7 @@ static void test_tiled_copies(void **state)
 }
 
 /* Within one tiled surface, moved by little. */
-static void test_tiled_overlaps(void **state)
+BOTH(tiled_overlaps)
 {
     static uint8_t expected[DATA_SIZE];
     struct fixture *fx = *state;
@@ -154,23 +154,11 @@ static void test_tiled_overlaps(void **state)
 }
 
 /* Corners beyond the surface's first ones lead out of it, not astray. */
-static void test_tiled_negative_corner(void **state)
+BOTH(tiled_negative_corner)
 {
     struct fixture *fx = *state;
     uint64_t base = data_base(fx);
 
     EMIT(fx, XY_COLOR | 1u << 11, 0x03f00080, 0xffff0000, 0x00000001, LO(base), HI(base), 1);
     expect_failure(fx, fx->root.levels ? "not mapped in the PPGTT" : "outside the windows");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        BOTH(test_tiled_fills),
-        BOTH(test_tiled_copies),
-        BOTH(test_tiled_overlaps),
-        BOTH(test_tiled_negative_corner),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

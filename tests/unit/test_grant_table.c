@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmocka_all.h"
 #include "hv/xen/grant_ops.h"
 #include "hv/xen/grant_table.h"
+#include "support/test.h"
 
 #define DOMID  3u
 #define SELF   0u
@@ -73,7 +73,9 @@ static grant_entry_v1_t *entry(struct fixture *f, uint32_t ref)
 
 static const struct xengt_gfn gfn = {0x1234};
 
-static void an_entry_grants_the_frame_to_us(void **state)
+#define TEST(name) TEST_WITH(name, set_up, tear_down)
+
+TEST(an_entry_grants_the_frame_to_us)
 {
     struct fixture *f = *state;
     uint32_t ref;
@@ -92,7 +94,7 @@ static void an_entry_grants_the_frame_to_us(void **state)
     assert_int_equal(seed_take(f->t, (struct xengt_gfn){UINT64_C(1) << 32}, false, &ref), -EINVAL);
 }
 
-static void what_the_guest_uses_is_not_touched(void **state)
+TEST(what_the_guest_uses_is_not_touched)
 {
     struct fixture *f = *state;
     grant_entry_v1_t before[SEED_ENTRIES];
@@ -117,7 +119,7 @@ static void what_the_guest_uses_is_not_touched(void **state)
     assert_int_equal(taken, SEED_ENTRIES / 3 + 1);
 }
 
-static void the_table_is_used_up_to_the_bound(void **state)
+TEST(the_table_is_used_up_to_the_bound)
 {
     struct fixture *f = *state;
     uint32_t ref;
@@ -132,7 +134,7 @@ static void the_table_is_used_up_to_the_bound(void **state)
     assert_int_equal(more, ref);
 }
 
-static void an_entry_in_use_or_changed_is_never_used_again(void **state)
+TEST(an_entry_in_use_or_changed_is_never_used_again)
 {
     struct fixture *f = *state;
     uint32_t ref[3];
@@ -156,7 +158,7 @@ static void an_entry_in_use_or_changed_is_never_used_again(void **state)
     assert_true(next != ref[0] && next != ref[1] && next != ref[2]);
 }
 
-static void what_a_predecessor_wrote_is_cleared(void **state)
+TEST(what_a_predecessor_wrote_is_cleared)
 {
     struct fixture *f = *state;
     uint32_t ref = (FRAMES - 2) * SEED_ENTRIES + 17; /* its frame is not mapped yet */
@@ -173,7 +175,7 @@ static void what_a_predecessor_wrote_is_cleared(void **state)
     assert_int_equal(entry(f, 20)->flags, GTF_permit_access);
 }
 
-static void a_table_of_one_frame_keeps_the_reserved_entries(void **state)
+TEST(a_table_of_one_frame_keeps_the_reserved_entries)
 {
     struct fixture *f = *state;
     struct seed_table *t;
@@ -188,7 +190,7 @@ static void a_table_of_one_frame_keeps_the_reserved_entries(void **state)
     seed_close(t);
 }
 
-static void no_frame_is_an_answer(void **state)
+TEST(no_frame_is_an_answer)
 {
     struct fixture *f = *state;
     struct seed_table *t;
@@ -261,7 +263,7 @@ static void begin(struct slots *slots)
     assert_int_equal(slots_begin(slots, &kind), 0);
 }
 
-static void answers_are_taken_entry_by_entry(void **state)
+PLAIN_TEST(answers_are_taken_entry_by_entry)
 {
     (void)state;
     struct slots slots;
@@ -288,7 +290,7 @@ static void answers_are_taken_entry_by_entry(void **state)
     slots_close(&slots, true, NULL);
 }
 
-static void only_the_entry_that_faulted_is_in_doubt(void **state)
+PLAIN_TEST(only_the_entry_that_faulted_is_in_doubt)
 {
     (void)state;
     struct slots slots;
@@ -312,7 +314,7 @@ static void only_the_entry_that_faulted_is_in_doubt(void **state)
 }
 
 /* Killed at each point between the hypercall and the last store after it. */
-static void a_kill_after_the_hypercall_loses_no_handle(void **state)
+PLAIN_TEST(a_kill_after_the_hypercall_loses_no_handle)
 {
     (void)state;
     const uint32_t ref[3] = {11, 13, 12};
@@ -339,23 +341,4 @@ static void a_kill_after_the_hypercall_loses_no_handle(void **state)
         assert_int_equal(xen.held, 0);
         slots_close(&slots, true, NULL);
     }
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(an_entry_grants_the_frame_to_us),
-        TEST(what_the_guest_uses_is_not_touched),
-        TEST(the_table_is_used_up_to_the_bound),
-        TEST(an_entry_in_use_or_changed_is_never_used_again),
-        TEST(what_a_predecessor_wrote_is_cleared),
-        TEST(a_table_of_one_frame_keeps_the_reserved_entries),
-        TEST(no_frame_is_an_answer),
-        cmocka_unit_test(answers_are_taken_entry_by_entry),
-        cmocka_unit_test(only_the_entry_that_faulted_is_in_doubt),
-        cmocka_unit_test(a_kill_after_the_hypercall_loses_no_handle),
-    };
-    return cmocka_run_group_tests_name("seed", tests, NULL, NULL);
 }

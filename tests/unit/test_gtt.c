@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The shadow GTT: which pages are tracked, and until when. */
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-#include <setjmp.h>
-
-#include <cmocka.h>
 
 #include <xengt/sim.h>
 #include <xengt/space.h>
 #include <xengt/target.h>
 #include <xengt/xengt.h>
+
+#include "support/test.h"
 
 #include "gtt/gtt.h"
 #include "table_gpu.h"
@@ -156,7 +153,9 @@ static void assert_tracked(const struct fixture *f, bool pml4, bool pdpt, bool p
     assert_int_equal(f->tracked[PT], pt);
 }
 
-static void test_quiet_tables_are_tracked(void **state)
+#define TEST(name) TEST_WITH(name, setup, teardown)
+
+TEST(quiet_tables_are_tracked)
 {
     struct fixture *f = *state;
     make_tables(f);
@@ -167,7 +166,7 @@ static void test_quiet_tables_are_tracked(void **state)
 }
 
 /* Whatever the guest puts into the page then, it is not trapped; and it may execute it. */
-static void test_table_taken_out_is_tracked_no_more(void **state)
+TEST(table_taken_out_is_tracked_no_more)
 {
     struct fixture *f = *state;
     make_tables(f);
@@ -178,7 +177,7 @@ static void test_table_taken_out_is_tracked_no_more(void **state)
     assert_tracked(f, true, false, false, false);
 }
 
-static void test_half_an_entry_takes_out(void **state)
+TEST(half_an_entry_takes_out)
 {
     struct fixture *f = *state;
     make_tables(f);
@@ -189,7 +188,7 @@ static void test_half_an_entry_takes_out(void **state)
 }
 
 /* Nobody would notice if the guest took out what is below. */
-static void test_what_is_below_odd_table_is_not_tracked(void **state)
+TEST(what_is_below_odd_table_is_not_tracked)
 {
     struct fixture *f = *state;
     make_tables(f);
@@ -201,7 +200,7 @@ static void test_what_is_below_odd_table_is_not_tracked(void **state)
 }
 
 /* Two tables lead to it, of one of them not every store is seen. */
-static void test_shared_table(void **state)
+TEST(shared_table)
 {
     struct fixture *f = *state;
     make_tables(f);
@@ -219,7 +218,7 @@ static void test_shared_table(void **state)
 }
 
 /* In the moment before tracking begins another CPU changes the entry; the last look finds it. */
-static void test_store_while_tracking_begins(void **state)
+TEST(store_while_tracking_begins)
 {
     struct fixture *f = *state;
     make_tables(f);
@@ -231,7 +230,7 @@ static void test_store_while_tracking_begins(void **state)
     assert_true(f->tracked[OTHER_PT]);
 }
 
-static void test_store_while_tracking_ends(void **state)
+TEST(store_while_tracking_ends)
 {
     struct fixture *f = *state;
     struct gtt_stats stats;
@@ -247,7 +246,7 @@ static void test_store_while_tracking_ends(void **state)
 }
 
 /* Few copies: what has none is read anew each time, and stays right. */
-static void test_more_tables_than_copies(void **state)
+TEST(more_tables_than_copies)
 {
     struct fixture *f = *state;
     make_tables(f);
@@ -260,21 +259,4 @@ static void test_more_tables_than_copies(void **state)
         assert_clean(f);
         table(f, PT + round % 8)[1] = ENTRY(PAGE_OF_PT + round % 16);
     }
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_quiet_tables_are_tracked),
-        TEST(test_table_taken_out_is_tracked_no_more),
-        TEST(test_half_an_entry_takes_out),
-        TEST(test_what_is_below_odd_table_is_not_tracked),
-        TEST(test_shared_table),
-        TEST(test_store_while_tracking_begins),
-        TEST(test_store_while_tracking_ends),
-        TEST(test_more_tables_than_copies),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

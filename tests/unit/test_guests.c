@@ -30,9 +30,13 @@ static int setup_lazy(void **state)
     return setup_like(state, (struct fixture){.lazy = true});
 }
 
+#define TEST(name)      TEST_WITH(name, setup, teardown)
+#define LAZY_TEST(name) TEST_WITH(name, setup_lazy, teardown)
+#define LOOP_TEST(name) TEST_WITH(name, setup_with_loop, teardown)
+
 /* --- who can be attached ----------------------------------------------------------------- */
 
-static void test_attach_and_detach(void **state)
+TEST(attach_and_detach)
 {
     struct fixture *f = *state;
     uint32_t domid = new_domain(f, "web");
@@ -58,7 +62,7 @@ static void test_attach_and_detach(void **state)
     assert_string_equal(f->error, "domain 'web': has no vGPU");
 }
 
-static void test_no_such_domain(void **state)
+TEST(no_such_domain)
 {
     struct fixture *f = *state;
 
@@ -69,7 +73,7 @@ static void test_no_such_domain(void **state)
     assert_attach_fails(f, "a\nb", -ENOENT, "domain 'a?b'");
 }
 
-static void test_attach_twice(void **state)
+TEST(attach_twice)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -79,7 +83,7 @@ static void test_attach_twice(void **state)
     refresh(f, "web", &info); /* it is as it was */
 }
 
-static void test_unsafe_domains(void **state)
+TEST(unsafe_domains)
 {
     struct fixture *f = *state;
     const struct xengt_sim_domain pv = {.name = "old", .pages = 64, .pv = true};
@@ -93,7 +97,7 @@ static void test_unsafe_domains(void **state)
     assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
 }
 
-static void test_windows(void **state)
+TEST(windows)
 {
     struct fixture *f = *state;
     struct guest_info infos[GUESTS_VGPUS_MAX];
@@ -125,7 +129,7 @@ static void test_windows(void **state)
 }
 
 /* The windows are another's already: what was done before that is undone. */
-static void test_attach_that_fails_midway(void **state)
+TEST(attach_that_fails_midway)
 {
     const struct gpu_range ranges[GPU_RANGES] = {{.first = 0, .count = 16}};
     struct fixture *f = *state;
@@ -159,7 +163,7 @@ static void see(void *arg, const struct guests_mapping *m)
     }
 }
 
-static void test_mappings(void **state)
+TEST(mappings)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -179,7 +183,7 @@ static void test_mappings(void **state)
     assert_int_equal(guests_verify(f->guests, "db", f->error, sizeof(f->error)), -ENOENT);
 }
 
-static void test_layout_change_is_heard(void **state)
+TEST(layout_change_is_heard)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -190,7 +194,7 @@ static void test_layout_change_is_heard(void **state)
     assert_int_equal(info.host.invalidates, 1);
 }
 
-static void test_nobody_home(void **state)
+TEST(nobody_home)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -206,7 +210,7 @@ static void test_nobody_home(void **state)
     assert_true(host_sim_mmio_read(f->host, info.domid, MMIO_BASE, 4) == UINT64_MAX);
 }
 
-static void test_pause(void **state)
+TEST(a_paused_vgpu_waits)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -221,7 +225,7 @@ static void test_pause(void **state)
 }
 
 /* What is kept for a user who may come back goes when the time is over. */
-static void test_kept_mappings_expire(void **state)
+TEST(kept_mappings_expire)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -252,7 +256,7 @@ static void config_write(struct fixture *f, uint32_t domid, unsigned reg, uint32
     host_sim_pci_write(f->host, domid, VGPU_DEVFN, reg, value, 4);
 }
 
-static void test_pci_functions(void **state)
+TEST(pci_functions)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -267,7 +271,7 @@ static void test_pci_functions(void **state)
 }
 
 /* The registers and the aperture are where the guest puts them, and nowhere else. */
-static void test_bars_move(void **state)
+TEST(bars_move)
 {
     const uint64_t elsewhere = UINT64_C(0x2e1000000), aperture = UINT64_C(0x300000000);
     struct fixture *f = *state;
@@ -293,7 +297,7 @@ static void test_bars_move(void **state)
 }
 
 /* A guest that puts its vGPU over its own RAM has RAM there. */
-static void test_bar_over_ram(void **state)
+TEST(bar_over_ram)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -308,7 +312,7 @@ static void test_bar_over_ram(void **state)
     assert_null(info.failsafe);
 }
 
-static void test_function_level_reset(void **state)
+TEST(function_level_reset)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -347,7 +351,7 @@ static void submit_interrupt(struct fixture *f, const struct guest_info *info)
     }
 }
 
-static void test_interrupt(void **state)
+TEST(interrupt)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -368,7 +372,7 @@ static void test_interrupt(void **state)
     assert_int_equal(info.host.interrupts, 1);
 }
 
-static void test_no_interrupt_unasked(void **state)
+TEST(no_interrupt_unasked)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -392,7 +396,7 @@ static uint64_t word_of(struct fixture *f, uint32_t domid, uint64_t gfn, unsigne
 }
 
 /* Stores into a page table come by way of the vGPU while it is one, and are done all the same. */
-static void test_tracked_stores(void **state)
+TEST(tracked_stores)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -425,7 +429,7 @@ static void test_tracked_stores(void **state)
 }
 
 /* The GTT as RAM: no store into it is a request, and what it says is found at a flush. */
-static void test_lazy_ggtt(void **state)
+LAZY_TEST(lazy_ggtt)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -445,7 +449,7 @@ static void test_lazy_ggtt(void **state)
 }
 
 /* It moves with the BAR, what is in it included. */
-static void test_lazy_ggtt_moves(void **state)
+LAZY_TEST(lazy_ggtt_moves)
 {
     const uint64_t elsewhere = UINT64_C(0x2e1000000);
     struct fixture *f = *state;
@@ -464,7 +468,7 @@ static void test_lazy_ggtt_moves(void **state)
 
 /* --- the end of a domain ----------------------------------------------------------------- */
 
-static void test_death_releases_everything(void **state)
+TEST(death_releases_everything)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -482,7 +486,7 @@ static void test_death_releases_everything(void **state)
     assert_false(xengt_sim_domain_exists(f->sim, info.domid));
 }
 
-static void test_same_name_again(void **state)
+TEST(same_name_again)
 {
     struct fixture *f = *state;
     struct guest_info first, second;
@@ -498,7 +502,7 @@ static void test_same_name_again(void **state)
     assert_int_equal(guests_verify(f->guests, "web", f->error, sizeof(f->error)), 0);
 }
 
-static void test_others_live_on(void **state)
+TEST(others_live_on)
 {
     struct fixture *f = *state;
     struct guest_info web, db;
@@ -527,7 +531,7 @@ static void run_loop(struct fixture *f, unsigned ms)
     event_base_dispatch(f->base);
 }
 
-static void test_loop_does_the_turns(void **state)
+LOOP_TEST(loop_does_the_turns)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -545,7 +549,7 @@ static void test_loop_does_the_turns(void **state)
 }
 
 /* With nothing to do there is nothing to wake up for: the loop ends when no event is left. */
-static void test_loop_falls_asleep(void **state)
+LOOP_TEST(loop_falls_asleep)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -558,41 +562,4 @@ static void test_loop_falls_asleep(void **state)
     refresh(f, "web", &info);
     assert_int_equal(info.gtt.pending, 0);
     assert_int_equal(info.space.mapped, 0);
-}
-
-#define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define LAZY_TEST(name) cmocka_unit_test_setup_teardown(name, setup_lazy, teardown)
-#define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup_with_loop, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_attach_and_detach),
-        TEST(test_no_such_domain),
-        TEST(test_attach_twice),
-        TEST(test_unsafe_domains),
-        TEST(test_windows),
-        TEST(test_attach_that_fails_midway),
-        TEST(test_mappings),
-        TEST(test_layout_change_is_heard),
-        TEST(test_nobody_home),
-        TEST(test_pause),
-        TEST(test_kept_mappings_expire),
-        TEST(test_pci_functions),
-        TEST(test_bars_move),
-        TEST(test_bar_over_ram),
-        TEST(test_function_level_reset),
-        TEST(test_interrupt),
-        TEST(test_no_interrupt_unasked),
-        TEST(test_tracked_stores),
-        LAZY_TEST(test_lazy_ggtt),
-        LAZY_TEST(test_lazy_ggtt_moves),
-        TEST(test_death_releases_everything),
-        TEST(test_same_name_again),
-        TEST(test_others_live_on),
-        LOOP_TEST(test_loop_does_the_turns),
-        LOOP_TEST(test_loop_falls_asleep),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tracked pages that must stay tracked until Xen is done with a store into them. */
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include <setjmp.h>
-
-#include <cmocka.h>
+#include "support/test.h"
 
 #include "host/xen/held_pages.h"
 
@@ -16,7 +12,7 @@ static uint64_t next(struct held_pages *held)
     return held_pages_next(held, &gfn) ? gfn : 0;
 }
 
-static void test_nobody_stores(void **state)
+PLAIN_TEST(nobody_stores)
 {
     struct held_pages held = {0};
     (void)state;
@@ -25,7 +21,7 @@ static void test_nobody_stores(void **state)
     assert_false(held_pages_begin(&held, 5));
 }
 
-static void test_until_the_next_request(void **state)
+PLAIN_TEST(until_the_next_request)
 {
     struct held_pages held = {0};
     (void)state;
@@ -43,7 +39,7 @@ static void test_until_the_next_request(void **state)
     assert_int_equal(next(&held), 0);
 }
 
-static void test_two_vcpus(void **state)
+PLAIN_TEST(two_vcpus)
 {
     struct held_pages held = {0};
     (void)state;
@@ -57,7 +53,7 @@ static void test_two_vcpus(void **state)
 }
 
 /* A vCPU that makes no more requests: once its answer is taken, and some time has gone. */
-static void test_answer_taken(void **state)
+PLAIN_TEST(answer_taken)
 {
     struct held_pages held = {0};
     (void)state;
@@ -72,7 +68,7 @@ static void test_answer_taken(void **state)
     assert_int_equal(next(&held), 5);
 }
 
-static void test_tracked_again_meanwhile(void **state)
+PLAIN_TEST(tracked_again_meanwhile)
 {
     struct held_pages held = {0};
     (void)state;
@@ -84,7 +80,7 @@ static void test_tracked_again_meanwhile(void **state)
     assert_false(held_pages_begin(&held, 5));
 }
 
-static void test_as_many_as_there_are(void **state)
+PLAIN_TEST(as_many_as_there_are)
 {
     struct held_pages held = {0};
     (void)state;
@@ -103,17 +99,4 @@ static void test_as_many_as_there_are(void **state)
         assert_true(gfn < HELD_PAGES_MAX);
     }
     assert_int_equal(held.late_n, 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nobody_stores),
-        cmocka_unit_test(test_until_the_next_request),
-        cmocka_unit_test(test_two_vcpus),
-        cmocka_unit_test(test_answer_taken),
-        cmocka_unit_test(test_tracked_again_meanwhile),
-        cmocka_unit_test(test_as_many_as_there_are),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include "host/xen/ioreq_decode.h"
 #include "host/xen/ioreq_record.h"
@@ -168,9 +168,11 @@ static struct ioreq copy_req(uint64_t addr, uint32_t size, int dir)
     };
 }
 
+#define TEST(name) TEST_WITH(name, setup, teardown)
+
 /* --- the slot ---------------------------------------------------------------------------- */
 
-static void test_slot_take_and_answer(void **state)
+TEST(slot_take_and_answer)
 {
     struct ioreq slot = copy_req(BASE, 4, IOREQ_READ), copy;
 
@@ -195,7 +197,7 @@ static void test_slot_take_and_answer(void **state)
     assert_int_equal(slot.dir, IOREQ_READ);
 }
 
-static void test_slot_nothing_ready(void **state)
+TEST(slot_nothing_ready)
 {
     static const uint8_t states[] = {STATE_IOREQ_NONE, STATE_IOREQ_INPROCESS, STATE_IORESP_READY, 7,
                                      15};
@@ -210,7 +212,7 @@ static void test_slot_nothing_ready(void **state)
     }
 }
 
-static void test_slot_adopt(void **state)
+TEST(slot_adopt)
 {
     struct ioreq slot = copy_req(BASE, 4, IOREQ_READ), copy;
 
@@ -229,7 +231,7 @@ static void test_slot_adopt(void **state)
 
 /* --- single accesses --------------------------------------------------------------------- */
 
-static void test_read_each_size(void **state)
+TEST(read_each_size)
 {
     struct fixture *f = *state;
 
@@ -244,7 +246,7 @@ static void test_read_each_size(void **state)
     assert_int_equal(f->stats.odd, 0);
 }
 
-static void test_write_each_size(void **state)
+TEST(write_each_size)
 {
     struct fixture *f = *state;
 
@@ -269,7 +271,7 @@ static void assert_odd(struct fixture *f, const struct ioreq *req)
     assert_int_equal(f->accesses, accesses);
 }
 
-static void test_odd_sizes(void **state)
+TEST(odd_sizes)
 {
     static const uint32_t sizes[] = {0, 3, 5, 6, 7, 9, 16, 4096, UINT32_MAX};
     struct fixture *f = *state;
@@ -283,7 +285,7 @@ static void test_odd_sizes(void **state)
     }
 }
 
-static void test_odd_counts(void **state)
+TEST(odd_counts)
 {
     static const uint32_t counts[] = {0, 1025, 65536, 0x40000001, UINT32_MAX};
     struct fixture *f = *state;
@@ -302,7 +304,7 @@ static void test_odd_counts(void **state)
     }
 }
 
-static void test_out_of_range(void **state)
+TEST(out_of_range)
 {
     static const uint64_t addrs[] = {
         0,           BASE - 1,   BASE - 4,       BASE + SIZE - 3,
@@ -317,7 +319,7 @@ static void test_out_of_range(void **state)
     }
 }
 
-static void test_other_types(void **state)
+TEST(other_types)
 {
     struct fixture *f = *state;
 
@@ -332,7 +334,7 @@ static void test_other_types(void **state)
     }
 }
 
-static void test_invalidate(void **state)
+TEST(invalidate)
 {
     struct fixture *f = *state;
     struct ioreq req = {.type = IOREQ_TYPE_INVALIDATE, .data = ALL_ONES, .dir = IOREQ_WRITE};
@@ -346,7 +348,7 @@ static void test_invalidate(void **state)
 
 /* --- ranges and RAM ---------------------------------------------------------------------- */
 
-static void test_two_ranges(void **state)
+TEST(two_ranges)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(APERTURE + 0x40, 4, IOREQ_READ);
@@ -364,7 +366,7 @@ static void test_two_ranges(void **state)
 }
 
 /* A store outside the ranges is one into a tracked page; there is nothing else it could be. */
-static void test_tracked_write(void **state)
+TEST(test_tracked_write)
 {
     struct fixture *f = *state;
 
@@ -381,7 +383,7 @@ static void test_tracked_write(void **state)
     assert_int_equal(f->accesses, 0);
 }
 
-static void test_tracked_strings(void **state)
+TEST(tracked_strings)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(0x1000, 8, IOREQ_WRITE);
@@ -409,7 +411,7 @@ static void test_tracked_strings(void **state)
 }
 
 /* Into a range and beyond: neither. And nobody may be there for it. */
-static void test_tracked_write_odd(void **state)
+TEST(tracked_write_odd)
 {
     static const struct host_guest_ops none = {0};
     struct fixture *f = *state;
@@ -440,7 +442,7 @@ static struct ioreq port_req(uint64_t port, uint32_t size, int dir, uint64_t dat
 }
 
 /* How Linux finds out whether there is PCI. */
-static void test_address_port(void **state)
+TEST(address_port)
 {
     struct fixture *f = *state;
     struct ioreq req = port_req(0xcfb, 1, IOREQ_WRITE, 1);
@@ -464,7 +466,7 @@ static void test_address_port(void **state)
     assert_int_equal(f->device.pci_address, 0x80001234);
 }
 
-static void test_config(void **state)
+TEST(test_config)
 {
     struct fixture *f = *state;
     struct ioreq req = port_req((uint64_t)DEVFN << 32 | 0x52, 2, IOREQ_WRITE, 0xffff1234);
@@ -480,7 +482,7 @@ static void test_config(void **state)
     assert_int_equal(f->stats.odd, 0);
 }
 
-static void test_config_odd(void **state)
+TEST(config_odd)
 {
     struct fixture *f = *state;
     const struct ioreq good = port_req((uint64_t)DEVFN << 32 | 0x10, 4, IOREQ_READ, 0);
@@ -515,7 +517,7 @@ static void test_config_odd(void **state)
 
 /* --- repetitions ------------------------------------------------------------------------- */
 
-static void test_rep_stos(void **state)
+TEST(rep_stos)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE + 0x1000, 4, IOREQ_WRITE);
@@ -529,7 +531,7 @@ static void test_rep_stos(void **state)
     }
 }
 
-static void test_rep_stos_down(void **state)
+TEST(rep_stos_down)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE + 0x1008, 4, IOREQ_WRITE);
@@ -543,7 +545,7 @@ static void test_rep_stos_down(void **state)
     assert_int_equal(f->offsets[2], 0x1000);
 }
 
-static void test_rep_read_keeps_last(void **state)
+TEST(rep_read_keeps_last)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE + 0x10, 2, IOREQ_READ);
@@ -554,7 +556,7 @@ static void test_rep_read_keeps_last(void **state)
     assert_true(ioreq_perform(&f->device, &req) == last);
 }
 
-static void test_string_out(void **state)
+TEST(string_out)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE + 0x2000, 8, IOREQ_WRITE);
@@ -569,7 +571,7 @@ static void test_string_out(void **state)
     assert_memory_equal(f->regs + 0x2000, f->memory + 0xf04, 4096);
 }
 
-static void test_string_in_down(void **state)
+TEST(string_in_down)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE + 0x300c, 4, IOREQ_READ);
@@ -587,7 +589,7 @@ static void test_string_in_down(void **state)
     assert_int_equal(f->memory[0x110], 0);
 }
 
-static void test_string_memory_gone(void **state)
+TEST(string_memory_gone)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE, 4, IOREQ_WRITE);
@@ -602,7 +604,7 @@ static void test_string_memory_gone(void **state)
     assert_int_equal(f->stats.odd, 2);
 }
 
-static void test_wraps(void **state)
+TEST(wraps)
 {
     struct fixture *f = *state;
     struct ioreq req = copy_req(BASE, 8, IOREQ_WRITE);
@@ -646,7 +648,7 @@ static void see(void *arg, const struct ioreq_record *record)
     seen->last = *record;
 }
 
-static void test_records(void **state)
+TEST(records)
 {
     char dir[] = "/tmp/xengt-test-XXXXXX", path[64];
     struct ioreq_record record = {
@@ -687,39 +689,4 @@ static void test_records(void **state)
     ioreq_record_remove(dir, 7);
     assert_int_equal(rmdir(dir), 0);
     assert_int_equal(ioreq_record_each(dir, see, &seen), 0); /* no folder, no notes */
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_slot_take_and_answer),
-        TEST(test_slot_nothing_ready),
-        TEST(test_slot_adopt),
-        TEST(test_read_each_size),
-        TEST(test_write_each_size),
-        TEST(test_odd_sizes),
-        TEST(test_odd_counts),
-        TEST(test_out_of_range),
-        TEST(test_other_types),
-        TEST(test_invalidate),
-        TEST(test_two_ranges),
-        TEST(test_tracked_write),
-        TEST(test_tracked_strings),
-        TEST(test_tracked_write_odd),
-        TEST(test_address_port),
-        TEST(test_config),
-        TEST(test_config_odd),
-        TEST(test_rep_stos),
-        TEST(test_rep_stos_down),
-        TEST(test_rep_read_keeps_last),
-        TEST(test_string_out),
-        TEST(test_string_in_down),
-        TEST(test_string_memory_gone),
-        TEST(test_wraps),
-        TEST(test_records),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

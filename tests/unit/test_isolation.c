@@ -298,7 +298,9 @@ static void check_attempt_at_home(struct pair *p, const struct attempt *a)
     }
 }
 
-static void test_commands(void **state)
+#define TEST(name) TEST_WITH(name, setup, teardown)
+
+TEST(test_commands)
 {
     struct pair p = begin(state);
     const uint32_t targets[] = {
@@ -360,7 +362,7 @@ static void submit_context(const struct pair *p, uint32_t image, uint32_t ring, 
     run(p);
 }
 
-static void test_rings_and_contexts(void **state)
+TEST(rings_and_contexts)
 {
     struct pair p = begin(state);
     const uint32_t targets[] = {low(&p.bob, 0), p.bob.unmappable.first * PAGE};
@@ -409,7 +411,7 @@ static uint64_t bfn_of_bob(const struct pair *p, uint32_t entry)
 }
 
 /* Stores into entries that are bob's are no stores, and what is in them is not to be seen. */
-static void test_entries(void **state)
+static void leaves_others_entries_alone(void **state)
 {
     struct pair p = begin(state);
     const struct gpu_range ranges[] = {p.bob.mappable, p.bob.unmappable};
@@ -438,9 +440,24 @@ static void test_entries(void **state)
     end(&p);
 }
 
+TEST(entries_of_others_trapped)
+{
+    leaves_others_entries_alone(state);
+}
+
+static int setup_lazy(void **state)
+{
+    return setup_like(state, (struct fixture){.lazy = true});
+}
+
+TEST_WITH(entries_of_others_in_ram, setup_lazy, teardown)
+{
+    leaves_others_entries_alone(state);
+}
+
 /* Numbers that mean bob's pages to the GPU, or are his frames, mean nothing of his in her entries.
  */
-static void test_entries_of_ones_own(void **state)
+TEST(entries_of_ones_own)
 {
     struct pair p = begin(state);
     const uint64_t frames[] = {bfn_of_bob(&p, DATA), GFN(DATA) << 12, UINT64_C(1) << 12, 0};
@@ -463,7 +480,7 @@ static void test_entries_of_ones_own(void **state)
 }
 
 /* The processor's way: what is mapped below the aperture's end. */
-static void test_aperture(void **state)
+TEST(test_aperture)
 {
     struct pair p = begin(state);
     uint64_t aperture = MMIO_BASE - (uint64_t)GTT_ENTRIES / 8 * PAGE;
@@ -550,7 +567,7 @@ static void run_with_entry(struct pair *p, unsigned level, uint64_t frame)
     run_user(p, level < 5 ? TABLE_GFN(4) << 12 : frame);
 }
 
-static void test_page_tables(void **state)
+TEST(page_tables)
 {
     struct pair p = begin(state);
     uint64_t frames[4 + 24] = {
@@ -581,7 +598,7 @@ static void test_page_tables(void **state)
 /* --- time -------------------------------------------------------------------------------- */
 
 /* She runs for ever, on all that she has; he is served, and so is whoever takes her vGPU away. */
-static void test_hang(void **state)
+TEST(hang)
 {
     struct pair p = begin(state);
     uint32_t start[] = {0x18800001, 0, 0};
@@ -606,27 +623,4 @@ static void test_hang(void **state)
     assert_int_equal(guests_detach(p.f->guests, "alice", p.f->error, sizeof(p.f->error)), 0);
     assert_false(guests_turn(p.f->guests));
     end(&p);
-}
-
-static int setup_lazy(void **state)
-{
-    return setup_like(state, (struct fixture){.lazy = true});
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_commands),
-        TEST(test_rings_and_contexts),
-        TEST(test_entries),
-        cmocka_unit_test_setup_teardown(test_entries, setup_lazy, teardown),
-        TEST(test_entries_of_ones_own),
-        TEST(test_aperture),
-        TEST(test_page_tables),
-        TEST(test_hang),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

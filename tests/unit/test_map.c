@@ -9,7 +9,7 @@
 
 /* --- targets ----------------------------------------------------------------------------- */
 
-static void only_targets_are_mapped(void **state)
+SPACE_TEST(only_targets_are_mapped)
 {
     struct fixture *f = *state;
     uint32_t other = domain(f, "other", false, false);
@@ -22,7 +22,7 @@ static void only_targets_are_mapped(void **state)
     assert_true(sim_stats(f).hypercalls == before);
 }
 
-static void a_target_must_be_mappable(void **state)
+SPACE_TEST(a_target_must_be_mappable)
 {
     struct fixture *f = *state;
     assert_int_equal(xengt_target_add(f->xg, domain(f, "pv", true, false)), -EOPNOTSUPP);
@@ -34,7 +34,7 @@ static void a_target_must_be_mappable(void **state)
     assert_int_equal(xengt_target_remove(f->xg, 4711), -ENOENT);
 }
 
-static void what_xen_does_not_follow_is_refused(void **state)
+SPACE_TEST(what_xen_does_not_follow_is_refused)
 {
     struct fixture *f = *state;
     uint32_t domid;
@@ -49,7 +49,7 @@ static void what_xen_does_not_follow_is_refused(void **state)
 }
 
 /* The target dies, and another domain gets its domid: nothing of that is mapped, or asked for. */
-static void another_domain_of_the_same_domid_is_not_the_target(void **state)
+SPACE_TEST(another_domain_of_the_same_domid_is_not_the_target)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn = {3};
@@ -77,7 +77,7 @@ static void another_domain_of_the_same_domid_is_not_the_target(void **state)
 }
 
 /* While a page is mapped its domain keeps the domid, however dead it is. */
-static void a_mapping_holds_the_domid(void **state)
+SPACE_TEST(a_mapping_holds_the_domid)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -89,7 +89,7 @@ static void a_mapping_holds_the_domid(void **state)
     assert_int_equal(xengt_target_dead(f->xg, NULL, 0), 1);
 }
 
-static void a_backend_domain_has_one_target_for_good(void **state)
+SPACE_TEST(a_backend_domain_has_one_target_for_good)
 {
     struct fixture *f = *state;
     uint32_t driver = domain(f, "driver", false, false);
@@ -102,7 +102,7 @@ static void a_backend_domain_has_one_target_for_good(void **state)
     assert_int_equal(xengt_backend_assign(f->xg, driver, other), -EINVAL);
 }
 
-static void a_target_in_use_stays(void **state)
+SPACE_TEST(a_target_in_use_stays)
 {
     struct fixture *f = *state;
     uint32_t list[4];
@@ -119,7 +119,7 @@ static void a_target_in_use_stays(void **state)
 
 /* --- plain maps -------------------------------------------------------------------------- */
 
-static void a_mapped_page_is_the_guests(void **state)
+SPACE_TEST(a_mapped_page_is_the_guests)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn = {7};
@@ -137,7 +137,7 @@ static void a_mapped_page_is_the_guests(void **state)
     assert_int_equal(xengt_view(f->xg, bfn, &view), -ENOENT);
 }
 
-static void err_makes_entries_independent(void **state)
+SPACE_TEST(err_makes_entries_independent)
 {
     struct fixture *f = *state;
     const struct xengt_gfn gfn[4] = {{1}, {PAGES}, {2}, {XENGT_GFN_MAX + 1}};
@@ -154,7 +154,7 @@ static void err_makes_entries_independent(void **state)
     assert_int_equal(err[1], -ENOENT);
 }
 
-static void without_err_it_is_all_or_nothing(void **state)
+SPACE_TEST(without_err_it_is_all_or_nothing)
 {
     struct fixture *f = *state;
     const struct xengt_gfn gfn[3] = {{1}, {2}, {PAGES}};
@@ -166,7 +166,7 @@ static void without_err_it_is_all_or_nothing(void **state)
     assert_int_equal(space_stats(f).in_use, 0);
 }
 
-static void odd_arguments_are_defined(void **state)
+SPACE_TEST(odd_arguments_are_defined)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn[2] = {{5}, {5}};
@@ -182,7 +182,7 @@ static void odd_arguments_are_defined(void **state)
     assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 1), -ENOENT);
 }
 
-static void what_is_offered_is_mapped_by_reference(void **state)
+SPACE_TEST(what_is_offered_is_mapped_by_reference)
 {
     struct fixture *f = *state;
     uint32_t other = domain(f, "other", false, false); /* no target */
@@ -212,7 +212,7 @@ static void what_is_offered_is_mapped_by_reference(void **state)
     assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 1), -ENOENT);
 }
 
-static void arrays_are_checked(void **state)
+SPACE_TEST(arrays_are_checked)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn = {5};
@@ -236,7 +236,7 @@ static void arrays_are_checked(void **state)
 }
 
 /* All or nothing holds for all of an array, also for what comes after the batch that failed. */
-static void what_was_not_tried_is_invalid_too(void **state)
+SMALL_TEST(what_was_not_tried_is_invalid_too)
 {
     struct fixture *f = *state; /* batches of 4 */
     struct xengt_gfn gfn[12] = {{PAGES}};
@@ -254,7 +254,7 @@ static void what_was_not_tried_is_invalid_too(void **state)
     assert_int_equal(space_stats(f).in_use, 0);
 }
 
-static void strange_numbers_are_refused_one_by_one(void **state)
+SPACE_TEST(strange_numbers_are_refused_one_by_one)
 {
     static const uint64_t strange[] = {PAGES, XENGT_GFN_MAX, XENGT_GFN_MAX + 1, UINT64_C(1) << 52,
                                        UINT64_MAX};
@@ -314,7 +314,7 @@ static void *other_handle(void *arg)
     return (void *)failed;
 }
 
-static void threads_take_turns(void **state)
+SPACE_TEST(threads_take_turns)
 {
     struct threads t = {.lock = PTHREAD_MUTEX_INITIALIZER, .f = *state};
     struct xengt_sim *sim = xengt_sim_new();
@@ -337,7 +337,7 @@ static void threads_take_turns(void **state)
     xengt_sim_free(sim);
 }
 
-static void a_large_array_takes_few_hypercalls(void **state)
+SPACE_TEST(a_large_array_takes_few_hypercalls)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn[PAGES];
@@ -349,28 +349,4 @@ static void a_large_array_takes_few_hypercalls(void **state)
     assert_true(sim_stats(f).map_calls == PAGES / XENGT_BATCH_DEFAULT);
     assert_int_equal(xengt_unmap(f->xg, bfn, NULL, PAGES), 0);
     assert_true(sim_stats(f).unmap_calls == PAGES / XENGT_BATCH_DEFAULT);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        SPACE_TEST(only_targets_are_mapped),
-        SPACE_TEST(a_target_must_be_mappable),
-        SPACE_TEST(what_xen_does_not_follow_is_refused),
-        SPACE_TEST(another_domain_of_the_same_domid_is_not_the_target),
-        SPACE_TEST(a_mapping_holds_the_domid),
-        SPACE_TEST(a_backend_domain_has_one_target_for_good),
-        SPACE_TEST(a_target_in_use_stays),
-        SPACE_TEST(a_mapped_page_is_the_guests),
-        SPACE_TEST(err_makes_entries_independent),
-        SPACE_TEST(without_err_it_is_all_or_nothing),
-        SPACE_TEST(odd_arguments_are_defined),
-        SPACE_TEST(what_is_offered_is_mapped_by_reference),
-        SPACE_TEST(arrays_are_checked),
-        SMALL_TEST(what_was_not_tried_is_invalid_too),
-        SPACE_TEST(strange_numbers_are_refused_one_by_one),
-        SPACE_TEST(threads_take_turns),
-        SPACE_TEST(a_large_array_takes_few_hypercalls),
-    };
-    return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }

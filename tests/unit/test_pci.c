@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include "vgpu/pci.h"
 
@@ -54,7 +54,9 @@ static uint64_t bar_base(const struct vgpu_pci *pci, enum vgpu_bar bar)
     return base;
 }
 
-static void test_identity(void **state)
+#define TEST(name) TEST_WITH(name, setup, teardown)
+
+TEST(identity)
 {
     struct vgpu_pci *pci = *state;
 
@@ -70,7 +72,7 @@ static void test_identity(void **state)
     assert_int_equal(vgpu_pci_read(pci, 0, 4), 0x16168086);
 }
 
-static void test_gtt_sizes(void **state)
+TEST(gtt_sizes)
 {
     static const struct {
         uint32_t entries, ggms;
@@ -88,7 +90,7 @@ static void test_gtt_sizes(void **state)
     }
 }
 
-static void test_capabilities(void **state)
+TEST(capabilities)
 {
     static const uint8_t ids[] = {0x05, 0x01, 0x13};
     struct vgpu_pci *pci = *state;
@@ -103,7 +105,7 @@ static void test_capabilities(void **state)
 }
 
 /* As Linux does it: decoding off, all ones, read, the old value back, decoding on. */
-static void test_sizing(void **state)
+TEST(sizing)
 {
     struct vgpu_pci *pci = *state;
     uint32_t low = vgpu_pci_read(pci, BAR0, 4), command = vgpu_pci_read(pci, COMMAND, 2);
@@ -125,7 +127,7 @@ static void test_sizing(void **state)
     assert_int_equal(bar_base(pci, VGPU_BAR_APERTURE), APERTURE_BASE);
 }
 
-static void test_moving(void **state)
+TEST(moving)
 {
     struct vgpu_pci *pci = *state;
 
@@ -145,7 +147,7 @@ static void test_moving(void **state)
     assert_int_equal(bar_base(pci, VGPU_BAR_MMIO), 0);
 }
 
-static void test_msi(void **state)
+TEST(msi)
 {
     struct vgpu_pci *pci = *state;
     uint64_t address;
@@ -166,7 +168,7 @@ static void test_msi(void **state)
     assert_false(vgpu_pci_msi(pci, &address, &data));
 }
 
-static void test_power(void **state)
+TEST(power)
 {
     struct vgpu_pci *pci = *state;
 
@@ -179,7 +181,7 @@ static void test_power(void **state)
     assert_int_equal(vgpu_pci_read(pci, PM_STATUS, 2), 8);
 }
 
-static void test_reset(void **state)
+TEST(reset)
 {
     struct vgpu_pci *pci = *state;
 
@@ -196,7 +198,7 @@ static void test_reset(void **state)
     assert_int_equal(vgpu_pci_write(pci, AF_CONTROL, 0xffff, 2), VGPU_PCI_RESET);
 }
 
-static void test_bridge(void **state)
+TEST(bridge)
 {
     (void)state;
     assert_int_equal(vgpu_pci_bridge_read(0, 4), 0x12378086);
@@ -207,7 +209,7 @@ static void test_bridge(void **state)
     assert_int_equal(vgpu_pci_bridge_read(256, 1), UINT32_MAX);
 }
 
-static void test_odd_accesses(void **state)
+TEST(odd_accesses)
 {
     static const struct {
         unsigned reg, size;
@@ -223,7 +225,7 @@ static void test_odd_accesses(void **state)
 }
 
 /* Whatever is written where: what it is does not change, and what changed is said. */
-static void test_torture(void **state)
+TEST(torture)
 {
     struct vgpu_pci *pci = *state;
     unsigned resets = 0, moves = 0;
@@ -247,17 +249,4 @@ static void test_torture(void **state)
         assert_int_equal(vgpu_pci_read(pci, AF_CONTROL, 2), 0);
     }
     assert_true(resets > 100 && moves > 100);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_identity), TEST(test_gtt_sizes),    TEST(test_capabilities), TEST(test_sizing),
-        TEST(test_moving),   TEST(test_msi),          TEST(test_power),        TEST(test_reset),
-        TEST(test_bridge),   TEST(test_odd_accesses), TEST(test_torture),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmocka_all.h"
 #include "handle.h"
 #include "pviommu_model.h"
+#include "support/test.h"
 
 #include <xengt/sim.h>
 
@@ -75,7 +75,9 @@ static bool is_pinned(const struct fixture *f, uint64_t gfn)
     return f->model.page[f->model.domain[DOMID].mfn[gfn]].pinned;
 }
 
-static void a_page_is_pinned_and_released(void **state)
+#define TEST(name) TEST_WITH(name, set_up, tear_down)
+
+TEST(a_page_is_pinned_and_released)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -88,7 +90,7 @@ static void a_page_is_pinned_and_released(void **state)
     assert_int_equal(xengt_get_caps(f->xg)->batch, PVIOMMU_BATCH);
 }
 
-static void each_entry_has_its_own_status(void **state)
+TEST(each_entry_has_its_own_status)
 {
     struct fixture *f = *state;
     const struct xengt_gfn gfn[3] = {{1}, {MODEL_PAGES}, {2}};
@@ -104,7 +106,7 @@ static void each_entry_has_its_own_status(void **state)
 }
 
 /* The flaw of the interface: any unmap drops the pin, however many lookups there were. */
-static void the_pin_stays_until_its_last_mapping_goes(void **state)
+TEST(the_pin_stays_until_its_last_mapping_goes)
 {
     struct fixture *f = *state;
     struct xengt_bfn a;
@@ -120,7 +122,7 @@ static void the_pin_stays_until_its_last_mapping_goes(void **state)
     assert_int_equal(unmap(f, a), -ENOENT);
 }
 
-static void a_space_and_a_plain_map_share_a_page(void **state)
+TEST(a_space_and_a_plain_map_share_a_page)
 {
     struct fixture *f = *state;
     struct xengt_space *space;
@@ -141,7 +143,7 @@ static void a_space_and_a_plain_map_share_a_page(void **state)
 }
 
 /* A mapping made stale and a new one of the same page are one BFN with two counts. */
-static void stale_and_fresh_share_a_page(void **state)
+TEST(stale_and_fresh_share_a_page)
 {
     struct fixture *f = *state;
     struct xengt_space *space;
@@ -161,7 +163,7 @@ static void stale_and_fresh_share_a_page(void **state)
 }
 
 /* Whichever operation faults, before or after it took effect: all of the batch is mapped. */
-static void a_fault_in_the_middle_loses_nothing(void **state)
+TEST(a_fault_in_the_middle_loses_nothing)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn[8];
@@ -180,7 +182,7 @@ static void a_fault_in_the_middle_loses_nothing(void **state)
 }
 
 /* Xen dropped the pins itself, and the pages belong to somebody else, who pinned them, too. */
-static void nothing_is_unmapped_for_a_dead_domain(void **state)
+TEST(nothing_is_unmapped_for_a_dead_domain)
 {
     struct fixture *f = *state;
     struct xengt_bfn old;
@@ -206,7 +208,7 @@ static void nothing_is_unmapped_for_a_dead_domain(void **state)
 }
 
 /* The same domid, another domain. */
-static void a_reused_domid_is_noticed(void **state)
+TEST(a_reused_domid_is_noticed)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -255,7 +257,7 @@ static void flip_byte(struct fixture *f, off_t at)
 }
 
 /* A wrong BFN would take somebody else's pin: without proof nothing is unmapped. */
-static void a_damaged_entry_is_left_alone(void **state)
+TEST(a_damaged_entry_is_left_alone)
 {
     static const off_t places[] = {4096, 4096 + 4, 8192, 8192 + 9, 8192 + 14};
     struct fixture *f = *state;
@@ -273,7 +275,7 @@ static void a_damaged_entry_is_left_alone(void **state)
     }
 }
 
-static void without_a_header_nothing_is_unmapped(void **state)
+TEST(without_a_header_nothing_is_unmapped)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -285,7 +287,7 @@ static void without_a_header_nothing_is_unmapped(void **state)
     f->model.page[bfn.v - MODEL_OFFSET].pinned = false;
 }
 
-static void another_back_end_does_not_touch_it(void **state)
+TEST(another_back_end_does_not_touch_it)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -307,7 +309,7 @@ static void another_back_end_does_not_touch_it(void **state)
     assert_int_equal(open_handle(f), 0);
 }
 
-static void a_successor_releases_what_was_pinned(void **state)
+TEST(a_successor_releases_what_was_pinned)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn[3];
@@ -319,7 +321,7 @@ static void a_successor_releases_what_was_pinned(void **state)
     assert_int_equal(model_pins(&f->model), 0);
 }
 
-static void a_successor_leaves_a_dead_domains_pages_alone(void **state)
+TEST(a_successor_leaves_a_dead_domains_pages_alone)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -333,7 +335,7 @@ static void a_successor_leaves_a_dead_domains_pages_alone(void **state)
 }
 
 /* Killed after the hypercall and before its answer was taken: it is in the journal. */
-static void an_answer_nobody_read_is_found(void **state)
+TEST(an_answer_nobody_read_is_found)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn[2];
@@ -350,7 +352,7 @@ static void an_answer_nobody_read_is_found(void **state)
     assert_int_equal(model_pins(&f->model), 0);
 }
 
-static void a_xen_without_it_is_refused(void **state)
+TEST(a_xen_without_it_is_refused)
 {
     struct fixture *f = *state;
     char text[256];
@@ -366,7 +368,7 @@ static void a_xen_without_it_is_refused(void **state)
 }
 
 /* The back end itself, should a PV domain ever get past the target list. */
-static void a_pv_domain_is_refused(void **state)
+TEST(a_pv_domain_is_refused)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -378,7 +380,7 @@ static void a_pv_domain_is_refused(void **state)
 }
 
 /* Random maps and unmaps of few pages against plain counts. */
-static void counts_agree_with_the_pins(void **state)
+TEST(counts_agree_with_the_pins)
 {
     struct fixture *f = *state;
     unsigned count[8] = {0};
@@ -395,30 +397,4 @@ static void counts_agree_with_the_pins(void **state)
         }
         assert_int_equal(is_pinned(f, g), count[g] > 0);
     }
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(a_page_is_pinned_and_released),
-        TEST(each_entry_has_its_own_status),
-        TEST(the_pin_stays_until_its_last_mapping_goes),
-        TEST(a_space_and_a_plain_map_share_a_page),
-        TEST(stale_and_fresh_share_a_page),
-        TEST(a_fault_in_the_middle_loses_nothing),
-        TEST(nothing_is_unmapped_for_a_dead_domain),
-        TEST(a_reused_domid_is_noticed),
-        TEST(a_successor_releases_what_was_pinned),
-        TEST(a_successor_leaves_a_dead_domains_pages_alone),
-        TEST(an_answer_nobody_read_is_found),
-        TEST(a_damaged_entry_is_left_alone),
-        TEST(without_a_header_nothing_is_unmapped),
-        TEST(another_back_end_does_not_touch_it),
-        TEST(a_xen_without_it_is_refused),
-        TEST(a_pv_domain_is_refused),
-        TEST(counts_agree_with_the_pins),
-    };
-    return cmocka_run_group_tests_name("pviommu", tests, NULL, NULL);
 }

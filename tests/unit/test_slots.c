@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include "slots.h"
 
@@ -56,7 +56,7 @@ static void fresh(struct slots *slots, const char *dir, uint32_t count)
     assert_int_equal(slots_begin(slots, &kind), 0);
 }
 
-static void records_keep_what_they_were_given(void **state)
+PLAIN_TEST(records_keep_what_they_were_given)
 {
     (void)state;
     struct slots slots;
@@ -72,7 +72,7 @@ static void records_keep_what_they_were_given(void **state)
     slots_close(&slots, true, NULL);
 }
 
-static void all_slots_are_handed_out_once(void **state)
+PLAIN_TEST(all_slots_are_handed_out_once)
 {
     (void)state;
     struct slots slots;
@@ -90,7 +90,7 @@ static void all_slots_are_handed_out_once(void **state)
     slots_close(&slots, true, NULL);
 }
 
-static void a_leaked_slot_is_never_handed_out(void **state)
+PLAIN_TEST(a_leaked_slot_is_never_handed_out)
 {
     (void)state;
     struct slots slots;
@@ -104,7 +104,7 @@ static void a_leaked_slot_is_never_handed_out(void **state)
 }
 
 /* What a killed process leaves: nothing is closed, the file is as it was at that instant. */
-static void a_successor_finds_the_records(void **state)
+TEST_WITH(a_successor_finds_the_records, make_dir, remove_dir)
 {
     struct slots dead;
     struct slots heir;
@@ -158,7 +158,7 @@ static void damage_is_noticed(const char *dir, off_t at)
     slots_close(&slots, false, NULL);
 }
 
-static void a_damaged_header_is_not_believed(void **state)
+TEST_WITH(a_damaged_header_is_not_believed, make_dir, remove_dir)
 {
     damage_is_noticed(*state, 0);  /* magic */
     damage_is_noticed(*state, 8);  /* version */
@@ -169,14 +169,14 @@ static void a_damaged_header_is_not_believed(void **state)
     damage_is_noticed(*state, 40); /* boot */
 }
 
-static void a_damaged_record_is_not_believed(void **state)
+TEST_WITH(a_damaged_record_is_not_believed, make_dir, remove_dir)
 {
     for (off_t byte = 0; byte < 8; byte++) {
         damage_is_noticed(*state, 4096 + byte);
     }
 }
 
-static void what_is_held_is_checked(void **state)
+TEST_WITH(what_is_held_is_checked, make_dir, remove_dir)
 {
     struct slots slots;
     struct slots_found found;
@@ -208,7 +208,7 @@ static void what_is_held_is_checked(void **state)
 }
 
 /* A recovery writes to what it reads, and none of it reaches the file. */
-static void a_recovery_that_is_killed_loses_nothing(void **state)
+TEST_WITH(a_recovery_that_is_killed_loses_nothing, make_dir, remove_dir)
 {
     struct slots slots;
     struct slots_found found;
@@ -226,7 +226,7 @@ static void a_recovery_that_is_killed_loses_nothing(void **state)
     }
 }
 
-static void an_offered_slot_says_so(void **state)
+PLAIN_TEST(an_offered_slot_says_so)
 {
     (void)state;
     struct slots slots;
@@ -242,7 +242,7 @@ static void an_offered_slot_says_so(void **state)
     slots_close(&slots, true, NULL);
 }
 
-static void a_truncated_file_is_not_believed(void **state)
+TEST_WITH(a_truncated_file_is_not_believed, make_dir, remove_dir)
 {
     char path[128];
     struct slots slots;
@@ -259,7 +259,7 @@ static void a_truncated_file_is_not_believed(void **state)
 }
 
 /* Killed while the file was being made. */
-static void a_file_without_a_header_yet_holds_nothing(void **state)
+TEST_WITH(a_file_without_a_header_yet_holds_nothing, make_dir, remove_dir)
 {
     char path[128];
     struct slots slots;
@@ -282,7 +282,7 @@ static void a_file_without_a_header_yet_holds_nothing(void **state)
     }
 }
 
-static void a_clean_close_leaves_nothing(void **state)
+TEST_WITH(a_clean_close_leaves_nothing, make_dir, remove_dir)
 {
     struct slots slots;
     struct slots_found found;
@@ -291,25 +291,4 @@ static void a_clean_close_leaves_nothing(void **state)
     assert_int_equal(slots_open(&slots, *state, &found), 0);
     assert_false(found.exists);
     slots_close(&slots, true, *state);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records_keep_what_they_were_given),
-        cmocka_unit_test(all_slots_are_handed_out_once),
-        cmocka_unit_test(a_leaked_slot_is_never_handed_out),
-        cmocka_unit_test_setup_teardown(a_successor_finds_the_records, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_damaged_header_is_not_believed, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_damaged_record_is_not_believed, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(what_is_held_is_checked, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_recovery_that_is_killed_loses_nothing, make_dir,
-                                        remove_dir),
-        cmocka_unit_test(an_offered_slot_says_so),
-        cmocka_unit_test_setup_teardown(a_truncated_file_is_not_believed, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_file_without_a_header_yet_holds_nothing, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(a_clean_close_leaves_nothing, make_dir, remove_dir),
-    };
-    return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
 }

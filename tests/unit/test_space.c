@@ -4,7 +4,7 @@
 
 #include "space_fixture.h"
 
-static void a_gfn_is_mapped_once(void **state)
+SPACE_TEST(a_gfn_is_mapped_once)
 {
     struct fixture *f = *state;
     const struct xengt_gfn gfn[3] = {{9}, {10}, {9}};
@@ -20,7 +20,7 @@ static void a_gfn_is_mapped_once(void **state)
     assert_true(sim_stats(f).map_calls == 1);
 }
 
-static void a_released_gfn_is_taken_back_without_a_hypercall(void **state)
+SPACE_TEST(a_released_gfn_is_taken_back_without_a_hypercall)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -35,7 +35,7 @@ static void a_released_gfn_is_taken_back_without_a_hypercall(void **state)
     assert_int_equal(space_stats(f).deferred, 0);
 }
 
-static void a_released_gfn_expires(void **state)
+SPACE_TEST(a_released_gfn_expires)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -48,7 +48,7 @@ static void a_released_gfn_expires(void **state)
 }
 
 /* Taken back and released again after an expiry: it is young again. */
-static void taken_back_means_young_again(void **state)
+SPACE_TEST(taken_back_means_young_again)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -61,7 +61,7 @@ static void taken_back_means_young_again(void **state)
     assert_true(sim_stats(f).mapped == 1);
 }
 
-static void what_was_not_got_cannot_be_put(void **state)
+SPACE_TEST(what_was_not_got_cannot_be_put)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -77,7 +77,7 @@ static void what_was_not_got_cannot_be_put(void **state)
 }
 
 /* The guest swaps the page behind a gfn: users of the old one keep it, new users see the new. */
-static void after_an_invalidate_a_gfn_is_mapped_anew(void **state)
+SPACE_TEST(after_an_invalidate_a_gfn_is_mapped_anew)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn = {9};
@@ -103,7 +103,7 @@ static void after_an_invalidate_a_gfn_is_mapped_anew(void **state)
 }
 
 /* The generation is one byte: a mapping must not look fresh again when it wraps. */
-static void stale_stays_stale_through_all_generations(void **state)
+SPACE_TEST(stale_stays_stale_through_all_generations)
 {
     struct fixture *f = *state;
     struct xengt_bfn old;
@@ -117,7 +117,7 @@ static void stale_stays_stale_through_all_generations(void **state)
     }
 }
 
-static void a_quota_is_kept(void **state)
+SMALL_TEST(a_quota_is_kept)
 {
     struct fixture *f = *state; /* window of 16, quota of 12, 4 deferred, batches of 4 */
     struct xengt_bfn bfn[16];
@@ -130,7 +130,7 @@ static void a_quota_is_kept(void **state)
     assert_int_equal(space_stats(f).high_water, 12);
 }
 
-static void a_full_window_is_not_fatal(void **state)
+SMALL_TEST(a_full_window_is_not_fatal)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn[20];
@@ -149,7 +149,7 @@ static void a_full_window_is_not_fatal(void **state)
     assert_int_equal(get(f, 1, &one), 0);
 }
 
-static void deferral_is_bounded_in_pages(void **state)
+SMALL_TEST(deferral_is_bounded_in_pages)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -160,7 +160,7 @@ static void deferral_is_bounded_in_pages(void **state)
     }
 }
 
-static void a_failed_hypercall_is_an_answer(void **state)
+SPACE_TEST(a_failed_hypercall_is_an_answer)
 {
     struct fixture *f = *state;
     struct xengt_gfn gfn[2] = {{1}, {2}};
@@ -174,7 +174,18 @@ static void a_failed_hypercall_is_an_answer(void **state)
     assert_int_equal(get(f, 1, bfn), 0);
 }
 
-static void a_failed_unmap_leaks_the_slot(void **state)
+/* The leak is real: closing cannot undo it, so the end of the next test differs. */
+static int tear_down_leaky(void **state)
+{
+    struct fixture *f = *state;
+    xengt_close(f->xg);
+    int bad = sim_stats(f).mapped != 1;
+    xengt_sim_free(f->sim);
+    test_free(f);
+    return bad;
+}
+
+TEST_WITH(a_failed_unmap_leaks_the_slot, set_up, tear_down_leaky)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -190,18 +201,7 @@ static void a_failed_unmap_leaks_the_slot(void **state)
     assert_true(other.v != bfn.v);
 }
 
-/* The leak is real: closing cannot undo it, so the end of that test differs. */
-static int tear_down_leaky(void **state)
-{
-    struct fixture *f = *state;
-    xengt_close(f->xg);
-    int bad = sim_stats(f).mapped != 1;
-    xengt_sim_free(f->sim);
-    test_free(f);
-    return bad;
-}
-
-static void a_destroyed_guest_is_a_zombie_until_it_is_released(void **state)
+SPACE_TEST(a_destroyed_guest_is_a_zombie_until_it_is_released)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -216,7 +216,7 @@ static void a_destroyed_guest_is_a_zombie_until_it_is_released(void **state)
     assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
 }
 
-static void two_spaces_do_not_mix(void **state)
+SPACE_TEST(two_spaces_do_not_mix)
 {
     struct fixture *f = *state;
     uint32_t other = domain(f, "other", false, false);
@@ -232,25 +232,4 @@ static void two_spaces_do_not_mix(void **state)
     assert_int_equal(xengt_map(f->xg, other, &gfn, &theirs, NULL, 1, XENGT_PROT_RW), 0);
     assert_true(mine.v != theirs.v);
     assert_int_equal(xengt_space_put(f->space, &theirs, 1), -ENOENT);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        SPACE_TEST(a_gfn_is_mapped_once),
-        SPACE_TEST(a_released_gfn_is_taken_back_without_a_hypercall),
-        SPACE_TEST(a_released_gfn_expires),
-        SPACE_TEST(taken_back_means_young_again),
-        SPACE_TEST(what_was_not_got_cannot_be_put),
-        SPACE_TEST(after_an_invalidate_a_gfn_is_mapped_anew),
-        SPACE_TEST(stale_stays_stale_through_all_generations),
-        SMALL_TEST(a_quota_is_kept),
-        SMALL_TEST(a_full_window_is_not_fatal),
-        SMALL_TEST(deferral_is_bounded_in_pages),
-        SPACE_TEST(a_failed_hypercall_is_an_answer),
-        cmocka_unit_test_setup_teardown(a_failed_unmap_leaks_the_slot, set_up, tear_down_leaky),
-        SPACE_TEST(a_destroyed_guest_is_a_zombie_until_it_is_released),
-        SPACE_TEST(two_spaces_do_not_mix),
-    };
-    return cmocka_run_group_tests_name("space", tests, NULL, NULL);
 }

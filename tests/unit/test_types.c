@@ -48,8 +48,10 @@ static unsigned available(struct fixture *f, const char *name)
     return 0;
 }
 
+#define TEST(name) TEST_WITH(name, setup_large, teardown)
+
 /* What the guest's driver reads is what the type says; and the aperture is the same for all. */
-static void test_guest_sees_its_type(void **state)
+TEST(guest_sees_its_type)
 {
     struct fixture *f = *state;
     struct guest_info first, second;
@@ -73,7 +75,7 @@ static void test_guest_sees_its_type(void **state)
                      (uint32_t) - (512 * MIB));
 }
 
-static void test_default(void **state)
+TEST(default_type)
 {
     struct fixture *f = *state;
     struct guests_type_info type;
@@ -89,7 +91,7 @@ static void test_default(void **state)
     assert_int_equal(presets, 1);
 }
 
-static void test_unknown_type(void **state)
+TEST(unknown_type)
 {
     struct fixture *f = *state;
     uint32_t domid;
@@ -104,7 +106,7 @@ static void test_unknown_type(void **state)
     assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
 }
 
-static void test_no_room(void **state)
+TEST(no_room)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -128,7 +130,7 @@ static void test_no_room(void **state)
 }
 
 /* Small ones until there are no more fences for a type that has four. */
-static void test_no_fences(void **state)
+TEST(no_fences)
 {
     struct fixture *f = *state;
     struct guest_info info;
@@ -153,7 +155,7 @@ static void test_no_fences(void **state)
 }
 
 /* Windows that a guest had are another's now: nothing of the first one is in them. */
-static void test_next_owner_finds_scratch(void **state)
+TEST(next_owner_finds_scratch)
 {
     struct fixture *f = *state;
     struct guest_info first, second;
@@ -194,7 +196,7 @@ static uint64_t commands_of(struct fixture *f, const char *domain)
 }
 
 /* Two that never end share the GPU as their types say: 8 to 2. */
-static void test_weights_reach_the_gpu(void **state)
+TEST(weights_reach_the_gpu)
 {
     struct fixture *f = *state;
     struct guest_info heavy, light;
@@ -212,7 +214,7 @@ static void test_weights_reach_the_gpu(void **state)
 }
 
 /* Of a guests: a default type that is none, or that the GPU is too small for. */
-static void test_bad_defaults(void **state)
+TEST_WITH(bad_defaults, setup, teardown)
 {
     struct fixture *f = *state;
     struct guests_config config = {
@@ -232,22 +234,4 @@ static void test_bad_defaults(void **state)
     config.mappable_pages = GTT_ENTRIES / 8 + 1;
     assert_int_equal(guests_create(&config, &guests), -ENOSPC);
     assert_null(guests);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_large, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_guest_sees_its_type),
-        TEST(test_default),
-        TEST(test_unknown_type),
-        TEST(test_no_room),
-        TEST(test_no_fences),
-        TEST(test_next_owner_finds_scratch),
-        TEST(test_weights_reach_the_gpu),
-        cmocka_unit_test_setup_teardown(test_bad_defaults, setup, teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

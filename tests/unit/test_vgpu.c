@@ -23,7 +23,9 @@ static void check_order(const struct reg *table, size_t n, uint32_t end)
     }
 }
 
-static void test_tables_are_in_order(void **state)
+#define TEST(name) TEST_WITH(name, fake_setup, fake_teardown)
+
+PLAIN_TEST(tables_are_in_order)
 {
     (void)state;
     check_order(engine_regs, engine_regs_count, ENGINE_REGS_SIZE);
@@ -36,7 +38,7 @@ static void test_tables_are_in_order(void **state)
 }
 
 /* What a driver reads and would trip over. */
-static void test_reset_values(void **state)
+TEST(reset_values)
 {
     struct fake *f = *state;
     static const struct {
@@ -81,7 +83,7 @@ static void test_reset_values(void **state)
 
 /* --- poll loops: over with the first read ------------------------------------------------ */
 
-static void test_engine_reset_handshake(void **state)
+TEST(engine_reset_handshake)
 {
     struct fake *f = *state;
     for (int e = 0; e < GPU_ENGINES; e++) {
@@ -97,7 +99,7 @@ static void test_engine_reset_handshake(void **state)
     }
 }
 
-static void test_reset_register(void **state)
+TEST(reset_register)
 {
     struct fake *f = *state;
     static const uint32_t bits[GPU_ENGINES] = {
@@ -119,7 +121,7 @@ static void test_reset_register(void **state)
     assert_int_equal(f->gtt->engine_resets[GPU_RCS], 2);
 }
 
-static void test_other_polls(void **state)
+TEST(other_polls)
 {
     struct fake *f = *state;
     for (uint32_t tlb = 0x4260; tlb <= 0x4270; tlb += 4) {
@@ -147,7 +149,7 @@ static void test_other_polls(void **state)
     assert_int_equal(rd(f, FORCEWAKE_ACK), 0);
 }
 
-static void test_interrupt_registers_read_zero(void **state)
+TEST(interrupt_registers_read_zero)
 {
     struct fake *f = *state;
     static const uint32_t banks[] = {0x44300, 0x44310, 0x44320, 0x44330, 0x44400, 0x44410,
@@ -163,7 +165,7 @@ static void test_interrupt_registers_read_zero(void **state)
     }
 }
 
-static void test_timestamp_runs(void **state)
+TEST(timestamp_runs)
 {
     struct fake *f = *state;
     uint64_t first = vgpu_mmio_read(f->vgpu, RCS + RING_TIMESTAMP, 8);
@@ -175,7 +177,7 @@ static void test_timestamp_runs(void **state)
 
 /* --- kinds of registers ------------------------------------------------------------------ */
 
-static void test_flags(void **state)
+TEST(flags)
 {
     struct fake *f = *state;
     wr(f, 0x42014, 0); /* read-only */
@@ -189,7 +191,7 @@ static void test_flags(void **state)
     assert_int_equal(stats_of(f).unknown, 0);
 }
 
-static void test_unknown_registers(void **state)
+TEST(unknown_registers)
 {
     struct fake *f = *state;
     for (uint32_t i = 0; i < 64; i++) {
@@ -202,7 +204,7 @@ static void test_unknown_registers(void **state)
     assert_int_equal(f->lines, 2); /* one of each kind */
 }
 
-static void test_access_sizes(void **state)
+TEST(access_sizes)
 {
     struct fake *f = *state;
     vgpu_mmio_write(f->vgpu, 0x5000, UINT64_C(0x1122334455667788), 8);
@@ -225,7 +227,7 @@ static void test_access_sizes(void **state)
     assert_int_equal(rd(f, GT_IRQ(0) + 8), 0x01010100);
 }
 
-static void test_gtt_half(void **state)
+TEST(gtt_half)
 {
     struct fake *f = *state;
     vgpu_mmio_write(f->vgpu, 0x800008, 5, 8);
@@ -234,7 +236,7 @@ static void test_gtt_half(void **state)
     assert_int_equal(vgpu_mmio_read(f->vgpu, 0x800010, 8), 0x10);
 }
 
-static void test_status_page(void **state)
+TEST(status_page)
 {
     struct fake *f = *state;
     wr(f, RCS + RING_HWS_PGA, AT(HIGH_FIRST + 2));
@@ -244,7 +246,7 @@ static void test_status_page(void **state)
     assert_int_equal(stats_of(f).dropped, 1);
 }
 
-static void test_force_to_nonpriv(void **state)
+TEST(force_to_nonpriv)
 {
     struct fake *f = *state;
     wr(f, RCS + 0x4d4, 0x2094);
@@ -255,7 +257,7 @@ static void test_force_to_nonpriv(void **state)
 
 /* --- PVINFO ------------------------------------------------------------------------------ */
 
-static void test_pvinfo(void **state)
+TEST(pvinfo)
 {
     struct fake *f = *state;
     find_vgpu(f);
@@ -276,7 +278,7 @@ static void test_pvinfo(void **state)
     assert_well(f);
 }
 
-static void test_insufficient_resources(void **state)
+TEST(insufficient_resources)
 {
     struct fake *f = *state;
     wr(f, 0x78808 + 8, 1);
@@ -291,7 +293,7 @@ static void notify(struct fake *f, uint32_t code)
     wr(f, 0x78818, code);
 }
 
-static void test_ppgtt_notifications(void **state)
+TEST(ppgtt_notifications)
 {
     struct fake *f = *state;
     notify(f, 4);
@@ -318,13 +320,13 @@ static void test_ppgtt_notifications(void **state)
     assert_failsafe(f, "0x10000 is no root");
 }
 
-static void test_notification_that_is_none(void **state)
+TEST(notification_that_is_none)
 {
     notify(*state, 8);
     assert_failsafe(*state, "notification 8");
 }
 
-static void test_log_is_bounded(void **state)
+TEST(log_is_bounded)
 {
     struct fake *f = *state;
     f->gtt->ppgtt_error = -ENOENT;
@@ -336,7 +338,7 @@ static void test_log_is_bounded(void **state)
 
 /* --- fences ------------------------------------------------------------------------------ */
 
-static void test_fences(void **state)
+TEST(test_fences)
 {
     struct fake *f = *state;
     find_vgpu(f);
@@ -349,7 +351,7 @@ static void test_fences(void **state)
     assert_well(f);
 }
 
-static void test_unaware_guests(void **state)
+TEST(unaware_guests)
 {
     struct fake *f = *state;
     wr(f, FENCES + 8 * 3, 1);
@@ -369,7 +371,7 @@ static void test_unaware_guests(void **state)
 
 /* --- failsafe and reset ------------------------------------------------------------------ */
 
-static void test_failsafe_is_storage(void **state)
+TEST(failsafe_is_storage)
 {
     struct fake *f = *state;
     enable_interrupts(f);
@@ -390,7 +392,7 @@ static void test_failsafe_is_storage(void **state)
     vgpu_check(f->vgpu);
 }
 
-static void test_reset(void **state)
+TEST(reset)
 {
     struct fake *f = *state;
     find_vgpu(f);
@@ -409,7 +411,7 @@ static void test_reset(void **state)
     find_vgpu(f);
 }
 
-static void test_too_many_fences(void **state)
+PLAIN_TEST(too_many_fences)
 {
     struct vgpu *vgpu;
     const struct vgpu_config config = {.gtt = calloc(1, sizeof(struct gtt)), .fences = 33};
@@ -420,7 +422,7 @@ static void test_too_many_fences(void **state)
 
 /* --- the aperture ------------------------------------------------------------------------ */
 
-static void test_aperture(void **state)
+TEST(aperture)
 {
     struct fake *f = *state;
     uint64_t at = AT(LOW_FIRST + 3);
@@ -437,37 +439,4 @@ static void test_aperture(void **state)
     vgpu_aperture_write(f->vgpu, at, 1, 4);
     assert_int_equal(stats_of(f).dropped, 1);
     assert_int_equal(stats_of(f).aperture_writes, 2);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables_are_in_order),
-        TEST(test_reset_values),
-        TEST(test_engine_reset_handshake),
-        TEST(test_reset_register),
-        TEST(test_other_polls),
-        TEST(test_interrupt_registers_read_zero),
-        TEST(test_timestamp_runs),
-        TEST(test_flags),
-        TEST(test_unknown_registers),
-        TEST(test_access_sizes),
-        TEST(test_gtt_half),
-        TEST(test_status_page),
-        TEST(test_force_to_nonpriv),
-        TEST(test_pvinfo),
-        TEST(test_insufficient_resources),
-        TEST(test_ppgtt_notifications),
-        TEST(test_notification_that_is_none),
-        TEST(test_log_is_bounded),
-        TEST(test_fences),
-        TEST(test_unaware_guests),
-        TEST(test_failsafe_is_storage),
-        TEST(test_reset),
-        cmocka_unit_test(test_too_many_fences),
-        TEST(test_aperture),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

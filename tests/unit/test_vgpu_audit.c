@@ -80,9 +80,11 @@ static void try_all(struct fake *f, run_fn *run_it, const struct sample *samples
 
 #define TRY(f, run_it, samples) try_all(f, run_it, samples, sizeof(samples) / sizeof((samples)[0]))
 
+#define TEST(name) TEST_WITH(name, fake_setup, fake_teardown)
+
 /* --- what a driver does ------------------------------------------------------------------ */
 
-static void test_driver_commands(void **state)
+TEST(driver_commands)
 {
     static const struct sample samples[] = {
         {GPU_RCS, {0x7a000004, 0x00104c0c | 1 << 14 | 1 << 21, 0xd0, 0, 0, 0}},
@@ -110,7 +112,7 @@ static void test_driver_commands(void **state)
 
 /* --- refusals ---------------------------------------------------------------------------- */
 
-static void test_forbidden_commands(void **state)
+TEST(forbidden_commands)
 {
     static const struct {
         uint32_t opcode;
@@ -137,7 +139,7 @@ static void test_forbidden_commands(void **state)
     }
 }
 
-static void test_unknown_commands(void **state)
+TEST(unknown_commands)
 {
     static const uint32_t everywhere[] = {0xffffffff, 0x20000000, 0x80000000, 0xa0000000,
                                           MI(0x0e),   MI(0x3f),   MI(0x2b),   MI(0x30)};
@@ -160,7 +162,7 @@ static void test_unknown_commands(void **state)
     TRY(f, run, by_engine);
 }
 
-static void test_lengths(void **state)
+TEST(lengths)
 {
     static const struct sample samples[] = {
         {GPU_RCS, {0x7a000003}, "PIPE_CONTROL at 0x11000: 0x7a000003 has 5 dwords"},
@@ -178,7 +180,7 @@ static void test_lengths(void **state)
     TRY(*state, run, samples);
 }
 
-static void test_registers(void **state)
+TEST(registers)
 {
     struct fake *f = *state;
     static const struct sample samples[] = {
@@ -203,7 +205,7 @@ static void test_registers(void **state)
     }
 }
 
-static void test_addresses(void **state)
+TEST(addresses)
 {
     static const struct sample samples[] = {
         {GPU_BCS, {MI(0x20) | GGTT | 2, END, 0, 1}, "4 bytes at 0x50000 lie outside"},
@@ -233,7 +235,7 @@ static void test_addresses(void **state)
 }
 
 /* Without a PPGTT what would go there is refused, and blits have to keep to the windows. */
-static void test_without_ppgtt(void **state)
+TEST(without_ppgtt)
 {
     static const struct sample samples[] = {
         {GPU_BCS, {MI(0x20) | GGTT | 2, GOOD, 0, 1}, NULL},
@@ -270,7 +272,7 @@ static void test_without_ppgtt(void **state)
     TRY(*state, run_old, samples);
 }
 
-static void test_index_without_status_page(void **state)
+TEST(index_without_status_page)
 {
     struct fake *f = *state;
     const uint32_t dw[] = {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0xd0, 0, 1};
@@ -287,7 +289,7 @@ static void test_index_without_status_page(void **state)
 
 static const uint32_t start_batch[] = {MI(8), START, BATCH, 0, MI(2)};
 
-static void test_batch_is_copied(void **state)
+TEST(batch_is_copied)
 {
     struct fake *f = *state;
     const struct gpu_buffer *b = f->gtt->work[GPU_RCS].buffer;
@@ -321,7 +323,7 @@ static void run_batch(struct fake *f, const uint32_t *dw, size_t n)
     submit_list(f, GPU_RCS, DESCRIPTOR(IMAGE, 1), 0);
 }
 
-static void test_batch_is_checked(void **state)
+TEST(batch_is_checked)
 {
     struct fake *f = *state;
 
@@ -341,7 +343,7 @@ static void test_batch_is_checked(void **state)
     assert_failsafe(f, "commands at 0x405000 are where the guest has no memory");
 }
 
-static void test_chained_batches(void **state)
+TEST(chained_batches)
 {
     struct fake *f = *state;
     const struct fake_work *work = &f->gtt->work[GPU_RCS];
@@ -386,7 +388,7 @@ static void test_chained_batches(void **state)
     assert_failsafe(f, "starts the ring");
 }
 
-static void test_bounds(void **state)
+TEST(bounds)
 {
     struct fake *f = *state;
 
@@ -414,7 +416,7 @@ static void test_bounds(void **state)
 
 /* Commands are read once: what changes after the copy changes nothing. */
 
-static void test_copy_check_use(void **state)
+TEST(copy_check_use)
 {
     struct fake *f = *state;
     const uint32_t dw[] = {MI(0x20) | GGTT | 2, GOOD, 0, 1};
@@ -427,7 +429,7 @@ static void test_copy_check_use(void **state)
 }
 
 /* Noise: nothing but refusals and submissions comes of it. */
-static void test_noise(void **state)
+TEST(noise)
 {
     struct fake *f = *state;
     static const uint32_t seeds[] = {
@@ -448,20 +450,4 @@ static void test_noise(void **state)
         passed += !vgpu_failsafe(f->vgpu);
     }
     assert_in_range(passed, 1, 3999);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_driver_commands),  TEST(test_forbidden_commands),
-        TEST(test_unknown_commands), TEST(test_lengths),
-        TEST(test_registers),        TEST(test_addresses),
-        TEST(test_without_ppgtt),    TEST(test_index_without_status_page),
-        TEST(test_batch_is_copied),  TEST(test_batch_is_checked),
-        TEST(test_chained_batches),  TEST(test_bounds),
-        TEST(test_copy_check_use),   TEST(test_noise),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

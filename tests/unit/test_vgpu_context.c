@@ -2,9 +2,11 @@
 /* Context images: what of them becomes a workload, what is saved, what is refused. */
 #include "vgpu_fake.h"
 
+#define TEST(name) TEST_WITH(name, blitter_setup, fake_teardown)
+
 /* --- context images ---------------------------------------------------------------------- */
 
-static void test_bad_images(void **state)
+TEST(bad_images)
 {
     struct fake *f = *state;
     static const struct {
@@ -39,7 +41,7 @@ static void test_bad_images(void **state)
     assert_failsafe(f, "no memory at the context image 0x400000");
 }
 
-static void test_workload(void **state)
+TEST(workload)
 {
     struct fake *f = *state;
     const struct gtt_workload *w = &f->gtt->work[GPU_BCS].w;
@@ -70,7 +72,7 @@ static void test_workload(void **state)
     assert_int_equal(rd(f, BCS + RING_MI_MODE), MI_MODE_IDLE);
 }
 
-static void test_three_levels(void **state)
+TEST(three_levels)
 {
     struct fake *f = *state;
     const struct gtt_root *root = &f->gtt->work[GPU_BCS].w.root;
@@ -101,7 +103,7 @@ static void run_around_the_end(struct fake *f, uint32_t head, const uint32_t *dw
 }
 
 /* Commands keep their addresses; one around the end of the ring stays in one piece. */
-static void test_ring_wraps(void **state)
+TEST(ring_wraps)
 {
     struct fake *f = *state;
     const struct fake_work *work = &f->gtt->work[GPU_BCS];
@@ -134,7 +136,7 @@ static void test_ring_wraps(void **state)
     assert_int_equal(b[0].count, 6);
 }
 
-static void test_context_is_saved(void **state)
+TEST(context_is_saved)
 {
     struct fake *f = *state;
 
@@ -153,7 +155,7 @@ static void test_context_is_saved(void **state)
     assert_well(f);
 }
 
-static void test_another_ring_while_running(void **state)
+TEST(another_ring_while_running)
 {
     struct fake *f = *state;
 
@@ -177,7 +179,7 @@ static void make_render_context(struct fake *f, uint32_t indirect, uint32_t per_
     set_tail(f, IMAGE_A, 8);
 }
 
-static void test_batches_at_load(void **state)
+TEST(batches_at_load)
 {
     struct fake *f = *state;
     const struct gpu_buffer *b = f->gtt->work[GPU_RCS].buffer;
@@ -201,7 +203,7 @@ static void test_batches_at_load(void **state)
     assert_int_equal(f->gtt->work[GPU_RCS].w.buffers, 1);
 }
 
-static void test_bad_batches_at_load(void **state)
+TEST(bad_batches_at_load)
 {
     struct fake *f = *state;
 
@@ -217,17 +219,4 @@ static void test_bad_batches_at_load(void **state)
     make_render_context(f, 0, OUTSIDE | 1);
     submit_list(f, GPU_RCS, A, 0);
     assert_failsafe(f, "no memory");
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, blitter_setup, fake_teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_bad_images),       TEST(test_workload),
-        TEST(test_three_levels),     TEST(test_ring_wraps),
-        TEST(test_context_is_saved), TEST(test_another_ring_while_running),
-        TEST(test_batches_at_load),  TEST(test_bad_batches_at_load),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

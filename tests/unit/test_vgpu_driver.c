@@ -215,7 +215,9 @@ static void drain(struct driver *d)
     assert_int_equal(rd(d->f, BCS + 0x234), 0);
 }
 
-static void test_random_sequences(void **state)
+#define TEST(name) TEST_WITH(name, blitter_setup, fake_teardown)
+
+TEST(random_sequences)
 {
     static const unsigned kinds[] = {IDLE_TO_ACTIVE & 15, LITE_RESTORE & 15, NEXT_ELEMENT & 15,
                                      TO_IDLE & 15};
@@ -238,14 +240,4 @@ static void test_random_sequences(void **state)
         }
         assert_well(*state);
     }
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, blitter_setup, fake_teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_random_sequences),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

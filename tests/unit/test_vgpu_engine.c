@@ -4,9 +4,11 @@
 
 #include "vgpu_fake.h"
 
+#define TEST(name) TEST_WITH(name, blitter_setup, fake_teardown)
+
 /* --- what the GPU reports ---------------------------------------------------------------- */
 
-static void test_events_of_the_gpu(void **state)
+TEST(events_of_the_gpu)
 {
     struct fake *f = *state;
 
@@ -27,7 +29,7 @@ static void test_events_of_the_gpu(void **state)
     assert_true(took_interrupt(f, 0));
 }
 
-static void test_engine_error(void **state)
+TEST(engine_error)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -62,7 +64,7 @@ static void test_engine_error(void **state)
     assert_int_equal(rd(f, BCS + RING_CSB_PTR), 7);
 }
 
-static void test_hang_and_reset(void **state)
+TEST(hang_and_reset)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -89,7 +91,7 @@ static void test_hang_and_reset(void **state)
 }
 
 /* Each engine for itself. */
-static void test_reset_of_one_engine(void **state)
+TEST(reset_of_one_engine)
 {
     struct fake *f = *state;
 
@@ -105,7 +107,7 @@ static void test_reset_of_one_engine(void **state)
     assert_int_equal(peek(f, AT(LOW_FIRST + 8) + 0x48), TO_IDLE);
 }
 
-static void test_stopped_ring(void **state)
+TEST(stopped_ring)
 {
     struct fake *f = *state;
 
@@ -118,7 +120,7 @@ static void test_stopped_ring(void **state)
     assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
 }
 
-static void test_submissions_that_fail(void **state)
+TEST(submissions_that_fail)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -139,7 +141,7 @@ static void test_submissions_that_fail(void **state)
     assert_failsafe(f, "PPGTT 0x1234000");
 }
 
-static void test_eager_gpu(void **state)
+TEST(eager_gpu)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -167,7 +169,7 @@ static void start_ring(struct fake *f)
     wr(f, BCS + RING_CTL, 1);
 }
 
-static void test_ring(void **state)
+TEST(ring)
 {
     struct fake *f = *state;
     const struct fake_work *work = &f->gtt->work[GPU_BCS];
@@ -197,7 +199,7 @@ static void test_ring(void **state)
     assert_int_equal(rd(f, BCS + RING_HEAD), 48); /* stopped, and nobody waits for it */
 }
 
-static void test_bad_rings(void **state)
+TEST(bad_rings)
 {
     struct fake *f = *state;
 
@@ -214,7 +216,7 @@ static void test_bad_rings(void **state)
     assert_failsafe(f, "no memory");
 }
 
-static void test_ring_error(void **state)
+TEST(ring_error)
 {
     struct fake *f = *state;
 
@@ -228,17 +230,4 @@ static void test_ring_error(void **state)
     start_ring(f);
     wr(f, BCS + RING_TAIL, 16);
     assert_int_equal(f->gtt->submissions[GPU_BCS], 2);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, blitter_setup, fake_teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_events_of_the_gpu),   TEST(test_engine_error), TEST(test_hang_and_reset),
-        TEST(test_reset_of_one_engine), TEST(test_stopped_ring), TEST(test_submissions_that_fail),
-        TEST(test_eager_gpu),           TEST(test_ring),         TEST(test_bad_rings),
-        TEST(test_ring_error),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,11 @@
 
 #include "vgpu_fake.h"
 
+#define TEST(name) TEST_WITH(name, blitter_setup, fake_teardown)
+
 /* --- the rules of the context status buffer ---------------------------------------------- */
 
-static void test_one_context(void **state)
+TEST(one_context)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -29,7 +31,7 @@ static void test_one_context(void **state)
     expect_no_entry(f, read);
 }
 
-static void test_short_work_is_one_interrupt(void **state)
+TEST(short_work_is_one_interrupt)
 {
     struct fake *f = *state;
     unsigned read = 5, before = f->interrupts;
@@ -44,7 +46,7 @@ static void test_short_work_is_one_interrupt(void **state)
     assert_true(took_interrupt(f, BCS_USER | BCS_SWITCH));
 }
 
-static void test_two_contexts(void **state)
+TEST(two_contexts)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -62,7 +64,7 @@ static void test_two_contexts(void **state)
     assert_int_equal(f->gtt->submissions[GPU_BCS], 2);
 }
 
-static void test_waiting_list(void **state)
+TEST(waiting_list)
 {
     struct fake *f = *state;
     unsigned read = 5, interrupts;
@@ -88,7 +90,7 @@ static void test_waiting_list(void **state)
     expect_entry(f, &read, TO_IDLE, 0xb);
 }
 
-static void test_lite_restore(void **state)
+TEST(lite_restore)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -118,7 +120,7 @@ static void test_lite_restore(void **state)
 }
 
 /* The first of two: not a lite restore, whatever its name. */
-static void test_no_lite_restore_of_the_first(void **state)
+TEST(no_lite_restore_of_the_first)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -138,7 +140,7 @@ static void test_no_lite_restore_of_the_first(void **state)
     expect_no_entry(f, read);
 }
 
-static void test_empty_context(void **state)
+TEST(empty_context)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -172,7 +174,7 @@ static void interrupt_in_order(void *arg)
     assert_int_equal(order++, 2);
 }
 
-static void test_order_of_an_event(void **state)
+TEST(order_of_an_event)
 {
     struct fake *f = *state;
 
@@ -185,7 +187,7 @@ static void test_order_of_an_event(void **state)
     assert_int_equal(order, 3);
 }
 
-static void test_pointer_after_reset(void **state)
+TEST(pointer_after_reset)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -202,7 +204,7 @@ static void test_pointer_after_reset(void **state)
 }
 
 /* A status page that is not there costs the entries in memory, nothing else. */
-static void test_no_status_page(void **state)
+TEST(no_status_page)
 {
     struct fake *f = *state;
 
@@ -215,7 +217,7 @@ static void test_no_status_page(void **state)
 
 /* --- submission -------------------------------------------------------------------------- */
 
-static void test_wide_stores(void **state)
+TEST(wide_stores)
 {
     struct fake *f = *state;
     unsigned read = 5;
@@ -228,7 +230,7 @@ static void test_wide_stores(void **state)
     assert_int_equal(rd(f, BCS + 0x230), 0);
 }
 
-static void test_descriptors(void **state)
+TEST(descriptors)
 {
     struct fake *f = *state;
     static const struct {
@@ -255,7 +257,7 @@ static void test_descriptors(void **state)
     }
 }
 
-static void test_third_list(void **state)
+TEST(third_list)
 {
     struct fake *f = *state;
 
@@ -267,7 +269,7 @@ static void test_third_list(void **state)
     assert_failsafe(f, "third list");
 }
 
-static void test_port_without_execlists(void **state)
+TEST(port_without_execlists)
 {
     struct fake *f = *state;
 
@@ -279,7 +281,7 @@ static void test_port_without_execlists(void **state)
 }
 
 /* Whatever is written to the port, the worst is failsafe. */
-static void test_port_torture(void **state)
+TEST(port_torture)
 {
     struct fake *f = *state;
     static const uint64_t parts[] = {
@@ -306,21 +308,4 @@ static void test_port_torture(void **state)
             set_tail(f, IMAGE_B, rand() % 2 ? 8 : 0x1000);
         }
     }
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, blitter_setup, fake_teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_one_context),         TEST(test_short_work_is_one_interrupt),
-        TEST(test_two_contexts),        TEST(test_waiting_list),
-        TEST(test_lite_restore),        TEST(test_no_lite_restore_of_the_first),
-        TEST(test_empty_context),       TEST(test_order_of_an_event),
-        TEST(test_pointer_after_reset), TEST(test_no_status_page),
-        TEST(test_wide_stores),         TEST(test_descriptors),
-        TEST(test_third_list),          TEST(test_port_without_execlists),
-        TEST(test_port_torture),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

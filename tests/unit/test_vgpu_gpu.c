@@ -12,8 +12,8 @@
 #include <xengt/target.h>
 #include <xengt/xengt.h>
 
-#include "cmocka_all.h"
 #include "gpu/dma/dma.h"
+#include "support/test.h"
 #include "vgpu/device.h"
 
 #define PAGE        4096u
@@ -400,7 +400,9 @@ static void emit_first(struct fixture *f, enum gpu_engine e)
     end_request(f, e, 1);
 }
 
-static void test_first_requests(void **state)
+#define TEST(name) TEST_WITH(name, setup, teardown)
+
+TEST(first_requests)
 {
     struct fixture *f = *state;
 
@@ -437,7 +439,7 @@ static void emit_user(struct fixture *f, enum gpu_engine e, uint32_t number, con
     end_request(f, e, number);
 }
 
-static void test_user_batch(void **state)
+TEST(user_batch)
 {
     struct fixture *f = *state;
     const uint32_t store[] = {MI(0x20) | 2, USER_ADDRESS + PAGE + 16, 0, 0xcafe, BBE};
@@ -454,7 +456,7 @@ static void test_user_batch(void **state)
 }
 
 /* Blits of the ring go to the address space of its context, too. */
-static void test_blit_in_ppgtt(void **state)
+TEST(blit_in_ppgtt)
 {
     struct fixture *f = *state;
 
@@ -497,7 +499,7 @@ static void finish_after_reset(struct fixture *f, enum gpu_engine e, uint32_t nu
     expect_entry(f, e, 0x18, 0x80 + e);
 }
 
-static void test_hang(void **state)
+TEST(hang)
 {
     struct fixture *f = *state;
     const uint32_t loop[] = {0, START | 1 << 8, USER_ADDRESS, 0};
@@ -513,7 +515,7 @@ static void test_hang(void **state)
     }
 }
 
-static void test_error_in_user_batch(void **state)
+TEST(error_in_user_batch)
 {
     struct fixture *f = *state;
     const uint32_t nonsense[] = {0, 0xffffffff, BBE};
@@ -531,7 +533,7 @@ static void test_error_in_user_batch(void **state)
 }
 
 /* While a context runs the driver gives it more: it goes on without being loaded anew. */
-static void test_more_for_the_same_context(void **state)
+TEST(more_for_the_same_context)
 {
     struct fixture *f = *state;
 
@@ -550,7 +552,7 @@ static void test_more_for_the_same_context(void **state)
     expect_entry(f, GPU_RCS, 0x18, 0x80);
 }
 
-static void test_reset_of_everything(void **state)
+TEST(reset_of_everything)
 {
     struct fixture *f = *state;
 
@@ -565,17 +567,4 @@ static void test_reset_of_everything(void **state)
     vgpu_mmio_write(f->vgpu, 0x800000 + (LOW_FIRST + 1) * 8, TIMELINE * PAGE | 3, 8);
     vgpu_aperture_write(f->vgpu, GGTT(1) + 8, 0x77, 4);
     assert_int_equal(frame(f, TIMELINE)[2], 0x77);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_first_requests),      TEST(test_user_batch),
-        TEST(test_blit_in_ppgtt),       TEST(test_hang),
-        TEST(test_error_in_user_batch), TEST(test_more_for_the_same_context),
-        TEST(test_reset_of_everything),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,9 @@ static void raise_event(struct fake *f, enum gpu_engine engine, enum engine_even
     irq_deliver(f->vgpu);
 }
 
-static void test_event_to_interrupt(void **state)
+#define TEST(name) TEST_WITH(name, fake_setup, fake_teardown)
+
+TEST(event_to_interrupt)
 {
     struct fake *f = *state;
     static const enum engine_event events[] = {EVENT_USER, EVENT_ERROR, EVENT_NOTIFY,
@@ -53,7 +55,7 @@ static void test_event_to_interrupt(void **state)
 }
 
 /* The handler of a driver, and what comes in between. */
-static void test_interrupt_edges(void **state)
+TEST(interrupt_edges)
 {
     struct fake *f = *state;
     enable_interrupts(f);
@@ -80,7 +82,7 @@ static void test_interrupt_edges(void **state)
 }
 
 /* What came together is one interrupt. */
-static void test_delivered_together(void **state)
+TEST(delivered_together)
 {
     struct fake *f = *state;
     enable_interrupts(f);
@@ -93,7 +95,7 @@ static void test_delivered_together(void **state)
     assert_int_equal(rd(f, MASTER_IRQ), MASTER_IRQ_ENABLE | 0x41);
 }
 
-static void test_interrupt_by_enabling(void **state)
+TEST(interrupt_by_enabling)
 {
     struct fake *f = *state;
     enable_interrupts(f);
@@ -106,7 +108,7 @@ static void test_interrupt_by_enabling(void **state)
 }
 
 /* Twice is as much as an IIR remembers. */
-static void test_two_deep(void **state)
+TEST(two_deep)
 {
     struct fake *f = *state;
     enable_interrupts(f);
@@ -119,23 +121,11 @@ static void test_two_deep(void **state)
     assert_int_equal(rd(f, IIR(1)), 0);
 }
 
-static void test_no_interrupt_callback(void **state)
+TEST(no_interrupt_callback)
 {
     struct fake *f = *state;
     enable_interrupts(f);
     f->vgpu->cfg.interrupt = NULL;
     raise_event(f, GPU_RCS, EVENT_USER);
     assert_int_equal(rd(f, IIR(0)), 1);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(test_event_to_interrupt),    TEST(test_interrupt_edges),
-        TEST(test_interrupt_by_enabling), TEST(test_two_deep),
-        TEST(test_no_interrupt_callback), TEST(test_delivered_together),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmocka_all.h"
+#include "support/test.h"
 
 #include "hv/xen/window.h"
 
@@ -36,7 +36,7 @@ static int choose(const char *map, const struct window_rules *rules, uint64_t ba
     return ret;
 }
 
-static void unusable_memory_above_4g_is_chosen(void **state)
+PLAIN_TEST(unusable_memory_above_4g_is_chosen)
 {
     (void)state;
     struct window w;
@@ -50,7 +50,7 @@ static void unusable_memory_above_4g_is_chosen(void **state)
 }
 
 /* Newer kernels put their own foreign mappings there; the range at 1 TiB is out of reach. */
-static void a_newer_kernel_needs_a_reservation(void **state)
+PLAIN_TEST(a_newer_kernel_needs_a_reservation)
 {
     (void)state;
     struct window w;
@@ -64,7 +64,7 @@ static void a_newer_kernel_needs_a_reservation(void **state)
     assert_true(w.base == 0x4000000);
 }
 
-static void more_than_there_is_is_refused(void **state)
+PLAIN_TEST(more_than_there_is_is_refused)
 {
     (void)state;
     struct window w;
@@ -72,7 +72,7 @@ static void more_than_there_is_is_refused(void **state)
     assert_int_equal(choose(dom0_map, &before_6_9, 0, 1u << 19, &w, text, sizeof(text)), -EINVAL);
 }
 
-static void an_explicit_window_must_be_safe(void **state)
+PLAIN_TEST(an_explicit_window_must_be_safe)
 {
     (void)state;
     static const struct {
@@ -109,7 +109,7 @@ static void an_explicit_window_must_be_safe(void **state)
     }
 }
 
-static void something_nested_spoils_a_range(void **state)
+PLAIN_TEST(something_nested_spoils_a_range)
 {
     (void)state;
     const char map[] = "100000000-13fffffff : Unusable memory\n"
@@ -121,23 +121,10 @@ static void something_nested_spoils_a_range(void **state)
     assert_int_equal(choose(map, &before_6_9, 0x120000, 512, &w, text, sizeof(text)), 0);
 }
 
-static void nonsense_is_no_map(void **state)
+PLAIN_TEST(nonsense_is_no_map)
 {
     (void)state;
     struct window w;
     char text[256];
     assert_int_equal(choose("hello\n\n-: x\n", &before_6_9, 0, 0, &w, text, sizeof(text)), -EINVAL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unusable_memory_above_4g_is_chosen),
-        cmocka_unit_test(a_newer_kernel_needs_a_reservation),
-        cmocka_unit_test(more_than_there_is_is_refused),
-        cmocka_unit_test(an_explicit_window_must_be_safe),
-        cmocka_unit_test(something_nested_spoils_a_range),
-        cmocka_unit_test(nonsense_is_no_map),
-    };
-    return cmocka_run_group_tests_name("window", tests, NULL, NULL);
 }

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmocka_all.h"
 #include "guests/windows.h"
+#include "support/test.h"
 
 #define MAX 16u
 #define MIB GTT_ENTRIES_PER_MIB
@@ -86,7 +86,7 @@ static unsigned available(const struct shared *s, const char *name)
 /* --- types ------------------------------------------------------------------------------- */
 
 /* GVT-g's numbers: drivers and administrators know them. */
-static void test_types(void **state)
+PLAIN_TEST(test_types)
 {
     static const struct {
         const char *name;
@@ -119,7 +119,7 @@ static void test_types(void **state)
 }
 
 /* The number in the name is how many there can be, and placing them one by one comes to that. */
-static void test_names_keep_their_promise(void **state)
+PLAIN_TEST(names_keep_their_promise)
 {
     static const struct {
         const char *name;
@@ -145,7 +145,7 @@ static void test_names_keep_their_promise(void **state)
 
 /* --- places ------------------------------------------------------------------------------ */
 
-static void test_mixed(void **state)
+PLAIN_TEST(mixed)
 {
     struct shared s;
 
@@ -165,7 +165,7 @@ static void test_mixed(void **state)
 }
 
 /* A hole is filled by what fits into it, and passed over by what does not. */
-static void test_holes(void **state)
+PLAIN_TEST(holes)
 {
     struct shared s;
 
@@ -187,7 +187,7 @@ static void test_holes(void **state)
 }
 
 /* Enough in all, but not in one piece: windows are not split. */
-static void test_pieces(void **state)
+PLAIN_TEST(pieces)
 {
     struct windows left;
     struct shared s;
@@ -212,7 +212,7 @@ static void test_pieces(void **state)
     assert_int_equal(place(&s, "GVTg_V4_4"), 0);
 }
 
-static void test_fences_run_out(void **state)
+PLAIN_TEST(fences_run_out)
 {
     struct windows left;
     struct shared s;
@@ -231,7 +231,7 @@ static void test_fences_run_out(void **state)
 }
 
 /* Where only the unmappable part is full. */
-static void test_unmappable_runs_out(void **state)
+PLAIN_TEST(unmappable_runs_out)
 {
     struct shared s;
 
@@ -248,7 +248,7 @@ static void test_unmappable_runs_out(void **state)
 }
 
 /* Nothing but mappable memory, all of it, none at all, more than there is. */
-static void test_odd_sizes(void **state)
+PLAIN_TEST(odd_sizes)
 {
     struct shared s;
 
@@ -266,16 +266,4 @@ static void test_odd_sizes(void **state)
     assert_int_equal(place(&s, "custom"), -ENOSPC);
     types_init(&s.types, UINT32_MAX, UINT32_MAX);
     assert_int_equal(place(&s, "custom"), -ENOSPC);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),     cmocka_unit_test(test_names_keep_their_promise),
-        cmocka_unit_test(test_mixed),     cmocka_unit_test(test_holes),
-        cmocka_unit_test(test_pieces),    cmocka_unit_test(test_fences_run_out),
-        cmocka_unit_test(test_odd_sizes), cmocka_unit_test(test_unmappable_runs_out),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

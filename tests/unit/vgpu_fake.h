@@ -6,7 +6,7 @@
 #ifndef TESTS_VGPU_FAKE_H
 #define TESTS_VGPU_FAKE_H
 
-#include "cmocka_all.h"
+#include "support/test.h"
 #include "vgpu/device.h"
 
 #define LOW_FIRST  16u /* the windows, in pages */
