@@ -17,7 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
+sys.path.insert(0, str(TESTS / "xen"))
+import run as xen  # noqa: E402  pylint: disable=wrong-import-position
 FUZZ_SECONDS = 20
+BOOT_SECONDS = 270       # more scenarios than fit are another boot
 SANITIZED = {"XENGT_MODEL_OPERATIONS": "3000"}    # sanitizers make five minutes of one
 POINT = re.compile(r"^(not )?ok\b(?!.*# SKIP)")
 SKIPPED = re.compile(r"^(not )?ok\b.*# SKIP")
@@ -33,6 +36,7 @@ class Suite:
     command: list
     environment: dict = field(default_factory=dict)
     tap: bool = True
+    seconds: int = 5     # about, for the order of work
 
 
 @dataclass
@@ -61,24 +65,19 @@ def meson_suites(builddir: Path, label, environment=None):
 
 
 def all_suites(builddir: Path):
-    """The quick ones first, for whoever waits for a report."""
-    yield from meson_suites(builddir, "unit")
-    yield from meson_suites(Path(f"{builddir}-asan"), "asan", SANITIZED)
-    for boot in boots_with_scenarios():
-        yield Suite(f"xen/{boot}", [str(TESTS / "xen/run.py"), "--builddir", str(builddir),
-                                    "--boot", boot])
-    yield Suite("mutation", [str(TESTS / "mutation/run.py"), "--builddir", str(builddir)])
-    yield Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
-                         "--seconds", str(FUZZ_SECONDS), "--tap"])
-
-
-def boots_with_scenarios():
-    """Boots that a scenario asks for, in the order of first mention."""
-    boots = {}
-    for path in sorted((TESTS / "xen/scenarios").glob("*.sh")):
-        match = re.search(r"^# boots: *(.+)$", path.read_text(), re.M)
-        boots.update(dict.fromkeys(match[1].split() if match else []))
-    return boots
+    """The long ones first: two lanes then come to an end at about the same time."""
+    suites = [*meson_suites(builddir, "unit"),
+              *meson_suites(Path(f"{builddir}-asan"), "asan", SANITIZED)]
+    for label, boot, scenarios, seconds in xen.suites(BOOT_SECONDS):
+        only = [word for name in scenarios for word in ("--scenario", name)]
+        suites.append(Suite(f"xen/{label}", [
+            str(TESTS / "xen/run.py"), "--builddir", str(builddir), "--boot", boot,
+            "--label", label, *only], seconds=seconds))
+    suites.append(Suite("mutation", [str(TESTS / "mutation/run.py"), "--builddir", str(builddir)],
+                        seconds=300))
+    suites.append(Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
+                                 "--seconds", str(FUZZ_SECONDS), "--tap"], seconds=200))
+    return sorted(suites, key=lambda suite: -suite.seconds)
 
 
 def read_tap(process, verbose, say):

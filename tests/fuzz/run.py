@@ -119,7 +119,8 @@ def main():
             shutil.copytree(HERE / "corpus" / name_of(program), corpus)
             return run_fuzzer(program, args, corpus, tmp)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Among the tests it is one lane of several.
+        with ThreadPoolExecutor(1 if args.tap else os.cpu_count()) as pool:
             results = zip(programs, pool.map(run, programs))
             for number, (program, (status, output)) in enumerate(results, 1):
                 report(args, number, name_of(program), status, output)

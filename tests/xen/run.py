@@ -24,6 +24,7 @@ from image import ImageError, build_initramfs, prepare
 HERE = Path(__file__).resolve().parent
 TESTS = "/xen-tests"
 PREFIX = "@xengt "
+UP_SECONDS = 25          # what it usually takes
 UP_LIMIT = 120           # seconds from QEMU's start to dom0's init
 SCENARIO_GRACE = 45      # beyond a scenario's own limit, which dom0 enforces with its clean-up
 COMMAND_LIMIT = 600
@@ -42,6 +43,7 @@ class Scenario:
     path: Path
     boots: list
     limit: int
+    takes: int           # seconds, measured on two idle cores: for the order of work only
     needs: tuple = ()    # "i915": Linux as a guest; "i915-tools": with intel-gpu-tools
 
     @property
@@ -60,8 +62,10 @@ def read_scenario(path: Path):
     unknown = set(boots[1].split()) - set(BOOTS)
     if unknown:
         raise ImageError(f"{path}: unknown boot {' '.join(sorted(unknown))}")
+    takes = re.search(r"^# takes: *(\d+)$", text, re.M)
     needs = re.search(r"^# needs: *(.+)$", text, re.M)
-    return Scenario(path, boots[1].split(), int(limit[1]), tuple(needs[1].split()) if needs else ())
+    return Scenario(path, boots[1].split(), int(limit[1]), int(takes[1]) if takes else 10,
+                    tuple(needs[1].split()) if needs else ())
 
 
 class Tap:
@@ -285,7 +289,9 @@ def parse_arguments():
     parser.add_argument("--builddir", type=Path, default=Path("build"))
     parser.add_argument("--folder", default="scenarios",
                         help="of the scenarios; 'long' holds what is not part of the tests")
-    parser.add_argument("--scenario", metavar="GLOB", default="*", help="only those that match")
+    parser.add_argument("--scenario", metavar="GLOB", default=[], action="append",
+                        help="only those that match one of these")
+    parser.add_argument("--label", help="names the log and the image; default: the boot")
     parser.add_argument("--payload", metavar="FILE[:PATH]", type=payload_argument, default=[],
                         action="append", help="add a file to dom0, at /opt/xengt unless said")
     parser.add_argument("--needs", choices=["i915", "i915-tools"], default=[], action="append",
@@ -294,7 +300,28 @@ def parse_arguments():
     mode.add_argument("--command", metavar="FILE", type=Path,
                       help="run this shell script in dom0 instead of scenarios")
     mode.add_argument("--interactive", action="store_true", help="a shell in dom0")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.scenario = args.scenario or ["*"]
+    args.label = args.label or args.boot
+    return args
+
+
+def suites(limit):
+    """The machines to start so that every scenario runs on each of its boots: (label, boot,
+    scenarios, seconds), each about `limit` seconds at most, so that lanes come out even."""
+    for boot in BOOTS:
+        shards = []
+        found = [s for s in map(read_scenario, sorted((HERE / "scenarios").glob("*.sh")))
+                 if boot in s.boots]
+        for scenario in sorted(found, key=lambda s: -s.takes):
+            room = [s for s in shards if s[1] + scenario.takes <= limit]
+            shard = room[0] if room else [[], UP_SECONDS]
+            if not room:
+                shards.append(shard)
+            shard[0].append(scenario.name)
+            shard[1] += scenario.takes
+        for n, (names, seconds) in enumerate(shards):
+            yield f"{boot}.{n + 1}" if len(shards) > 1 else boot, boot, sorted(names), seconds
 
 
 def choose_scenarios(args):
@@ -303,19 +330,20 @@ def choose_scenarios(args):
         return []
     if args.command:
         limit = re.search(r"^# timeout: *(\d+)$", args.command.read_text(), re.M)
-        return [Scenario(args.command, [args.boot], int(limit[1]) if limit else COMMAND_LIMIT,
+        return [Scenario(args.command, [args.boot], int(limit[1]) if limit else COMMAND_LIMIT, 0,
                          tuple(args.needs))]
     found = map(read_scenario, sorted((HERE / args.folder).glob("*.sh")))
     chosen = [scenario for scenario in found
-              if args.boot in scenario.boots and fnmatch.fnmatch(scenario.name, args.scenario)]
+              if args.boot in scenario.boots
+              and any(fnmatch.fnmatch(scenario.name, glob) for glob in args.scenario)]
     if not chosen:
-        raise ImageError(f"no scenario matches '{args.scenario}' on {args.boot}")
+        raise ImageError(f"no scenario matches '{' '.join(args.scenario)}' on {args.boot}")
     return chosen
 
 
 def build_machine(args, scenarios, xen_dir: Path):
     """Everything QEMU is given; returns its command line and the console's log file."""
-    console_log = xen_dir / "logs" / f"{args.boot}.log"
+    console_log = xen_dir / "logs" / f"{args.label}.log"
     console_log.parent.mkdir(parents=True, exist_ok=True)
     console_log.unlink(missing_ok=True)
     iommu_log(console_log).unlink(missing_ok=True)
@@ -337,7 +365,7 @@ def build_machine(args, scenarios, xen_dir: Path):
         payload.append((Path(os.devnull), f"{TESTS}/interactive"))
     # First come, first served: what the command line names replaces the build's own.
     payload += [*args.payload, *guest, *products(args.builddir)]
-    initramfs = xen_dir / f"{args.boot}.cpio"
+    initramfs = xen_dir / f"{args.label}.cpio"
     build_initramfs(initramfs, base, root, payload)
     command = BOOTS[args.boot].qemu_command(qemu, xen, kernel, initramfs, console_log)
     return command, console_log
