@@ -14,16 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gen/engines.h"
+
 struct gpu;
 struct gpu_client;
-
-enum gpu_engine {
-    GPU_RCS,
-    GPU_BCS,
-    GPU_VCS0,
-    GPU_VECS,
-    GPU_ENGINES,
-};
 
 /* A range of the global GTT, in entries of one page. */
 struct gpu_range {
