@@ -70,22 +70,13 @@
 #define RING_CTL_VALID      0x00000001u
 #define RING_CTL_PAGES(ctl) ((((ctl) >> 12) & 0x1ff) + 1)
 
-#define MI_MODE_STOP_RING      (1u << 8)
-#define MI_MODE_IDLE           (1u << 9)
-#define RESET_CTL_REQUEST      (1u << 0)
-#define RESET_CTL_READY        (1u << 1)
-#define MODE_PRIVILEGE_CHECK   (1u << 0) /* off, when set */
-#define MODE_RUN_LIST          (1u << 15)
-#define ERROR_INSTRUCTION      (1u << 0) /* in EIR, EMR, ESR */
-#define CSB_PTR_WRITE(ptr)     ((ptr)&7u)
-#define CSB_PTR_WRITE_MASK     0x007u
-#define CSB_PTR_READ_MASK      0x700u
-#define CSB_PTR_NONE_YET       7u
-#define CSB_ENTRIES            6u
-#define HWSP_CSB               0x40u /* bytes into the hardware status page */
-#define HWSP_CSB_WRITE         0x7cu
-#define STATUS_PAGE_SIZE       0x1000u
-#define CTX_CONTROL_NO_RESTORE (1u << 0)
+#define MI_MODE_STOP_RING    (1u << 8)
+#define MI_MODE_IDLE         (1u << 9)
+#define RESET_CTL_REQUEST    (1u << 0)
+#define RESET_CTL_READY      (1u << 1)
+#define MODE_PRIVILEGE_CHECK (1u << 0) /* off, when set */
+#define MODE_RUN_LIST        (1u << 15)
+#define ERROR_INSTRUCTION    (1u << 0) /* in EIR, EMR, ESR */
 
 /* --- of the whole GPU -------------------------------------------------------------------- */
 

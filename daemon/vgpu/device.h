@@ -5,6 +5,7 @@
 
 #include "vgpu/vgpu.h"
 
+#include "gen/context.h"
 #include "gen/engines.h"
 #include "gen/registers.h"
 #include "vgpu/registers.h"
@@ -157,12 +158,6 @@ reg_read_fn execlist_read_status;
 reg_write_fn execlist_write_port;
 
 /* --- context.c --------------------------------------------------------------------------- */
-
-#define DESCRIPTOR_VALID     UINT64_C(0x001)
-#define DESCRIPTOR_PRIVILEGE UINT64_C(0x100) /* there is a PPGTT */
-#define DESCRIPTOR_MODE(d)   ((d) >> 3 & 3)
-#define DESCRIPTOR_LRCA(d)   ((d)&UINT64_C(0xfffff000))
-#define DESCRIPTOR_ID(d)     ((uint32_t)((d) >> 32))
 
 /* These read the image that a descriptor names. False, and failsafe: it makes no sense. */
 bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descriptor);
