@@ -14,16 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gen/engines.h"
+#include "gen/pte.h"
+
 struct gpu;
 struct gpu_client;
-
-enum gpu_engine {
-    GPU_RCS,
-    GPU_BCS,
-    GPU_VCS0,
-    GPU_VECS,
-    GPU_ENGINES,
-};
 
 /* A range of the global GTT, in entries of one page. */
 struct gpu_range {
@@ -190,11 +185,6 @@ static inline uint64_t gpu_read_pte(const struct gpu *gpu, uint32_t table, uint3
     gpu->ops->read_ptes(gpu, table, index, 1, &pte);
     return pte;
 }
-
-/* gen8 PTE: the format of Intel's Broadwell PRM, vol. 5, "Page Table Entry". */
-#define GPU_PTE_PRESENT   UINT64_C(1)
-#define GPU_PTE_WRITABLE  UINT64_C(2)                  /* PPGTT only */
-#define GPU_PTE_ADDR_MASK UINT64_C(0x00003ffffffff000) /* bits 45:12 */
 
 /* What an entry holds that points to a page table. */
 static inline uint64_t gpu_pte_of_table(uint32_t table)

@@ -18,7 +18,7 @@
 
 #include <xengt/space.h>
 
-#include "gtt/format.h"
+#include "gen/pte.h"
 
 /*
  * Stores into the global GTT recorded before a commit is due at the latest. 512 entries, one page

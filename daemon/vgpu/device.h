@@ -5,23 +5,14 @@
 
 #include "vgpu/vgpu.h"
 
+#include "gen/context.h"
+#include "gen/engines.h"
 #include "gen/registers.h"
 #include "vgpu/registers.h"
 
 #define VGPU_REGS_SIZE (2u << 20)
 
 /* --- engines ----------------------------------------------------------------------------- */
-
-/* What there is to say about an engine before anything ran on it. */
-struct engine_info {
-    const char *name;
-    uint32_t base;
-    uint32_t reset_bit; /* in GDRST */
-    unsigned irq_bank;  /* of the GT's interrupt registers */
-    unsigned irq_shift; /* its half of the bank */
-    uint32_t irq_master;
-};
-extern const struct engine_info engine_info[GPU_ENGINES];
 
 enum engine_state {
     ENGINE_IDLE,
@@ -168,12 +159,6 @@ reg_write_fn execlist_write_port;
 
 /* --- context.c --------------------------------------------------------------------------- */
 
-#define DESCRIPTOR_VALID     UINT64_C(0x001)
-#define DESCRIPTOR_PRIVILEGE UINT64_C(0x100) /* there is a PPGTT */
-#define DESCRIPTOR_MODE(d)   ((d) >> 3 & 3)
-#define DESCRIPTOR_LRCA(d)   ((d)&UINT64_C(0xfffff000))
-#define DESCRIPTOR_ID(d)     ((uint32_t)((d) >> 32))
-
 /* These read the image that a descriptor names. False, and failsafe: it makes no sense. */
 bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descriptor);
 bool context_load(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descriptor);
@@ -189,13 +174,6 @@ void workload_start(struct vgpu *vgpu, struct vgpu_engine *engine);
 
 /* --- irq.c ------------------------------------------------------------------------------- */
 
-/* Bits of an engine's half of its interrupt bank. */
-enum engine_event {
-    EVENT_USER = 0,
-    EVENT_ERROR = 3,
-    EVENT_NOTIFY = 4,
-    EVENT_CONTEXT_SWITCH = 8,
-};
 /* It is noted; the guest hears of all that came together by one irq_deliver(). */
 void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_event event);
 void irq_deliver(struct vgpu *vgpu);

@@ -52,7 +52,7 @@ const struct reg engine_regs[] = {
     {RING_CSB,   2*CSB_ENTRIES, REG_RO, 0, 0, NULL, NULL},
     {RING_CSB_PTR,          1,  REG_MASKED, CSB_PTR_NONE_YET, 0, NULL, NULL},
     {RING_CTX_TIMESTAMP,    1,  REG_STORE, 0, 0, NULL, NULL},
-    {RING_PREDICATE,        8,  REG_LOAD | REG_STORE, 0, 0, NULL, NULL},
+    {RING_PREDICATE_SRC0,   8,  REG_LOAD | REG_STORE, 0, 0, NULL, NULL},
     {RING_3DPRIM,           5,  REG_LOAD | REG_STORE, 0, 0, NULL, NULL},
     {RING_FORCE_TO_NONPRIV, 12, 0, 0, 0, NULL, engine_write_force_to_nonpriv},
     {RING_GPGPU_DISPATCH,   3,  REG_LOAD | REG_STORE, 0, 0, NULL, NULL},

@@ -96,7 +96,7 @@ static int set_destination(struct cs_engine *engine, const uint32_t *dw)
                    blt->depth);
         return 0;
     }
-    if (cs_reg_get(engine, REG_BCS_SWCTRL) & SWCTRL_DST_Y) {
+    if (cs_reg_get(engine, RING_SWCTRL) & SWCTRL_DST_Y) {
         return cs_fail(engine, -EOPNOTSUPP, "Y-tiled destination");
     }
     return set_tiled(engine, &blt->dst, cs_address(dw + 4, ~0u), pitch_at(dw[1]), point_at(dw[2]));
@@ -111,7 +111,7 @@ static int set_source(struct cs_engine *engine, const uint32_t *dw)
                    blt->depth);
         return 0;
     }
-    if (cs_reg_get(engine, REG_BCS_SWCTRL) & SWCTRL_SRC_Y) {
+    if (cs_reg_get(engine, RING_SWCTRL) & SWCTRL_SRC_Y) {
         return cs_fail(engine, -EOPNOTSUPP, "Y-tiled source");
     }
     return set_tiled(engine, &blt->src, cs_address(dw + 8, ~0u), pitch_at(dw[7]), point_at(dw[6]));

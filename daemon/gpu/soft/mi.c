@@ -62,7 +62,7 @@ static int mi_batch_buffer_start(struct cs_engine *engine, const uint32_t *dw)
     enum cs_level level = engine->level;
     int ret = 0;
 
-    if ((dw[0] & BBS_PREDICATED) && !(cs_reg_get(engine, REG_PREDICATE_RESULT_1) & 1)) {
+    if ((dw[0] & BBS_PREDICATED) && !(cs_reg_get(engine, RING_PREDICATE_RESULT_1) & 1)) {
         return CS_DONE;
     }
     /* From a batch it is a call when it says so, otherwise a jump. */
@@ -101,11 +101,11 @@ static int mi_set_predicate(struct cs_engine *engine, const uint32_t *dw)
         return CS_DONE;
     case 1:
     case 2:
-        engine->predicated = (cs_reg_get(engine, REG_PREDICATE_RESULT_2) & 1) == (mode == 2);
+        engine->predicated = (cs_reg_get(engine, RING_PREDICATE_RESULT_2) & 1) == (mode == 2);
         return CS_DONE;
     case 3:
     case 4:
-        engine->predicated = (cs_reg_get(engine, REG_PREDICATE_RESULT) & 1) == (mode == 4);
+        engine->predicated = (cs_reg_get(engine, RING_PREDICATE_RESULT) & 1) == (mode == 4);
         return CS_DONE;
     case 15:
         engine->predicated = true;
@@ -117,8 +117,8 @@ static int mi_set_predicate(struct cs_engine *engine, const uint32_t *dw)
 
 static bool compare_sources(const struct cs_engine *engine, uint32_t operation)
 {
-    uint64_t src0 = cs_reg_get64(engine, REG_PREDICATE_SRC0);
-    uint64_t src1 = cs_reg_get64(engine, REG_PREDICATE_SRC1);
+    uint64_t src0 = cs_reg_get64(engine, RING_PREDICATE_SRC0);
+    uint64_t src1 = cs_reg_get64(engine, RING_PREDICATE_SRC1);
 
     switch (operation) {
     case 0:
@@ -128,7 +128,7 @@ static bool compare_sources(const struct cs_engine *engine, uint32_t operation)
     case 2:
         return src0 == src1;
     default:
-        return src0 - src1 == cs_reg_get64(engine, REG_PREDICATE_DATA);
+        return src0 - src1 == cs_reg_get64(engine, RING_PREDICATE_DATA);
     }
 }
 
@@ -150,11 +150,11 @@ static int mi_predicate(struct cs_engine *engine, const uint32_t *dw)
 {
     enum { KEEP, LOAD = 2, LOAD_INVERTED = 3 };
     uint32_t load = dw[0] >> 6 & 3;
-    bool value = combine(cs_reg_get(engine, REG_PREDICATE_RESULT) & 1,
+    bool value = combine(cs_reg_get(engine, RING_PREDICATE_RESULT) & 1,
                          compare_sources(engine, dw[0] & 3), dw[0] >> 3 & 3);
 
     if (load == LOAD || load == LOAD_INVERTED) {
-        cs_reg_set(engine, REG_PREDICATE_RESULT, value != (load == LOAD_INVERTED));
+        cs_reg_set(engine, RING_PREDICATE_RESULT, value != (load == LOAD_INVERTED));
     }
     return CS_DONE;
 }

@@ -54,7 +54,7 @@ static uint64_t *source(struct alu *alu, uint32_t operand)
 
 static uint64_t *gpr(struct alu *alu, uint32_t operand)
 {
-    return operand < REG_GPRS ? &alu->gpr[operand] : NULL;
+    return operand < RING_GPRS ? &alu->gpr[operand] : NULL;
 }
 
 static uint64_t *result(struct alu *alu, uint32_t operand)

@@ -70,7 +70,7 @@ int mi_store_register_mem(struct cs_engine *engine, const uint32_t *dw)
 {
     uint32_t value = cs_reg_load(engine, dw[1]);
 
-    if ((dw[0] & SRM_PREDICATED) && !(cs_reg_get(engine, REG_PREDICATE_RESULT) & 1)) {
+    if ((dw[0] & SRM_PREDICATED) && !(cs_reg_get(engine, RING_PREDICATE_RESULT) & 1)) {
         return CS_DONE;
     }
     return mem_write(engine, space_of(dw), cs_address(dw + 2, ~3u), &value, sizeof(value));

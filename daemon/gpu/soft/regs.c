@@ -6,22 +6,10 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "gen/clock.h"
 #include "gpu/soft/soft.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-#define TIMESTAMP_NS   80u
-#define TIMESTAMP_MASK ((UINT64_C(1) << 36) - 1)
-
-/* An engine's own registers lie within this of its base. */
-#define ENGINE_REGISTERS 0x800u
-
-static const uint32_t bases[GPU_ENGINES] = {
-    [GPU_RCS] = 0x2000,
-    [GPU_BCS] = 0x22000,
-    [GPU_VCS0] = 0x12000,
-    [GPU_VECS] = 0x1a000,
-};
 
 struct span {
     uint32_t first, last;
@@ -29,13 +17,13 @@ struct span {
 
 /* What a batch without privilege may write. First those of every engine, from its base. */
 static const struct span open_to_all[] = {
-    {REG_PREDICATE_SRC0, REG_PREDICATE_RESULT_1},
-    {REG_GPR, REG_GPR + 8 * REG_GPRS - 4},
+    {RING_PREDICATE_SRC0, RING_PREDICATE_RESULT_1},
+    {RING_GPR, RING_GPR + 8 * RING_GPRS - 4},
 };
 
 /* The blitter's, from its base. */
 static const struct span open_to_blits[] = {
-    {REG_BCS_SWCTRL, REG_BCS_SWCTRL},
+    {RING_SWCTRL, RING_SWCTRL},
 };
 
 /* The render engine's and its pipeline's, by their offsets. */
@@ -55,11 +43,9 @@ static const struct span open_to_render[] = {
 
 /* The high half of what is written to these says which bits of the low half are meant. */
 static const struct span masked_by_base[] = {
-    {0x09c, 0x09c},                   /* MI_MODE */
-    {0x0c0, 0x0c0},                   /* INSTPM */
-    {REG_BCS_SWCTRL, REG_BCS_SWCTRL}, /* of the blitter; elsewhere there is none */
-    {0x244, 0x244},                   /* CTX_CONTROL */
-    {0x29c, 0x29c},                   /* MODE */
+    {RING_MI_MODE, RING_MI_MODE},         {RING_INSTPM, RING_INSTPM},
+    {RING_SWCTRL, RING_SWCTRL}, /* of the blitter; elsewhere there is none */
+    {RING_CTX_CONTROL, RING_CTX_CONTROL}, {RING_MODE, RING_MODE},
 };
 
 static const struct span masked[] = {
@@ -84,7 +70,7 @@ static bool within(const struct span *spans, size_t n, uint32_t offset)
 
 static uint32_t from_base(const struct cs_engine *engine, uint32_t offset)
 {
-    return offset - bases[engine->id];
+    return offset - engine_info[engine->id].base;
 }
 
 static bool is_open(const struct cs_engine *engine, uint32_t offset)
@@ -109,8 +95,7 @@ uint64_t gpu_timestamp(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) / TIMESTAMP_NS &
-           TIMESTAMP_MASK;
+    return clock_ticks((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 }
 
 /* --- storage ----------------------------------------------------------------------------- */
@@ -144,7 +129,7 @@ static void store(struct registers *regs, uint32_t offset, uint32_t value)
 
 static bool is_gpr(uint32_t own)
 {
-    return own >= REG_GPR && own < REG_GPR + 8 * REG_GPRS;
+    return own >= RING_GPR && own < RING_GPR + 8 * RING_GPRS;
 }
 
 /* --- access ------------------------------------------------------------------------------ */
@@ -152,16 +137,16 @@ static bool is_gpr(uint32_t own)
 uint32_t cs_reg_get(const struct cs_engine *engine, uint32_t own)
 {
     if (is_gpr(own)) {
-        return (uint32_t)(engine->regs.gpr[(own - REG_GPR) / 8] >> 8 * (own & 4));
+        return (uint32_t)(engine->regs.gpr[(own - RING_GPR) / 8] >> 8 * (own & 4));
     }
     switch (own) {
-    case REG_TIMESTAMP:
-    case REG_CTX_TIMESTAMP:
+    case RING_TIMESTAMP:
+    case RING_CTX_TIMESTAMP:
         return (uint32_t)gpu_timestamp();
-    case REG_TIMESTAMP + 4:
+    case RING_TIMESTAMP + 4:
         return (uint32_t)(gpu_timestamp() >> 32);
     default:
-        return load_stored(&engine->regs, bases[engine->id] + own);
+        return load_stored(&engine->regs, engine_info[engine->id].base + own);
     }
 }
 
@@ -173,19 +158,19 @@ uint64_t cs_reg_get64(const struct cs_engine *engine, uint32_t own)
 void cs_reg_set(struct cs_engine *engine, uint32_t own, uint32_t value)
 {
     if (is_gpr(own)) {
-        uint64_t *gpr = &engine->regs.gpr[(own - REG_GPR) / 8];
+        uint64_t *gpr = &engine->regs.gpr[(own - RING_GPR) / 8];
         unsigned shift = 8 * (own & 4);
 
         *gpr = (*gpr & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
         return;
     }
-    store(&engine->regs, bases[engine->id] + own, value);
+    store(&engine->regs, engine_info[engine->id].base + own, value);
 }
 
 uint32_t cs_reg_load(const struct cs_engine *engine, uint32_t offset)
 {
     offset &= REG_OFFSET_MASK;
-    if (from_base(engine, offset) < ENGINE_REGISTERS) {
+    if (from_base(engine, offset) < ENGINE_REGS_SIZE) {
         return cs_reg_get(engine, from_base(engine, offset));
     }
     return load_stored(&engine->regs, offset);
@@ -203,7 +188,7 @@ void cs_reg_store(struct cs_engine *engine, uint32_t offset, uint32_t value)
 
         value = (cs_reg_load(engine, offset) & ~mask) | (value & mask);
     }
-    if (from_base(engine, offset) < ENGINE_REGISTERS) {
+    if (from_base(engine, offset) < ENGINE_REGS_SIZE) {
         cs_reg_set(engine, from_base(engine, offset), value);
     } else {
         store(&engine->regs, offset, value);

@@ -2,22 +2,20 @@
 /* Registers of the whole GPU that do something. All of it is done when the store is. */
 #include <time.h>
 
+#include "gen/clock.h"
 #include "vgpu/device.h"
-
-#define TICK_NS         80u
-#define TIMESTAMP_UPPER 0xfu /* 36 bits in all */
 
 uint64_t vgpu_ticks(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ((uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec) / TICK_NS;
+    return clock_ticks((uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec);
 }
 
 uint32_t gt_read_timestamp(struct vgpu *vgpu, const struct reg_at *at)
 {
     (void)vgpu;
-    return at->index ? vgpu_ticks() >> 32 & TIMESTAMP_UPPER : (uint32_t)vgpu_ticks();
+    return at->index ? vgpu_ticks() >> 32 : (uint32_t)vgpu_ticks();
 }
 
 /* Reads 0 at once: the invalidation is over when the store is. */

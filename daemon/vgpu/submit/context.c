@@ -1,36 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Context images. The first page is the context's status page, the second holds its registers as
- * the GPU loads them: pairs of a register's offset and its value. All of it is the guest's: it is
- * copied once, and what is used of the copy is checked.
+ * Context images, loaded and saved. All of an image is the guest's: it is copied once, and what is
+ * used of the copy is checked.
  */
 #include <inttypes.h>
 
 #include <xengt/types.h>
 
 #include "vgpu/device.h"
-
-/* Dwords of the second page: where the value of a register stands, one behind its offset. */
-#define IMAGE_CTX_CONTROL   0x03u
-#define IMAGE_RING_HEAD     0x05u
-#define IMAGE_RING_TAIL     0x07u
-#define IMAGE_RING_START    0x09u
-#define IMAGE_RING_CTL      0x0bu
-#define IMAGE_PER_CONTEXT   0x19u
-#define IMAGE_INDIRECT      0x1bu
-#define IMAGE_TIMESTAMP     0x23u
-#define IMAGE_PDP3_UDW      0x25u
-#define IMAGE_PDP0_LDW      0x33u
-#define IMAGE_DWORDS        0x50u
-#define IMAGE_CHECKED_PAGES 2u
-
-#define PER_CONTEXT_VALID 1u
-#define INDIRECT_ADDRESS  0xffffffc0u
-#define INDIRECT_LINES    0x3fu
-#define CACHE_LINE        64u
-
-#define MODE_LEGACY_32 1u /* four page directories */
-#define MODE_LEGACY_64 3u /* four levels */
 
 bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t d)
 {

@@ -19,13 +19,6 @@
 
 #include "vgpu/device.h"
 
-#define CSB_IDLE_TO_ACTIVE 0x0001u
-#define CSB_PREEMPTED      0x0002u
-#define CSB_ELEMENT_SWITCH 0x0004u
-#define CSB_ACTIVE_TO_IDLE 0x0008u
-#define CSB_COMPLETE       0x0010u
-#define CSB_LITE_RESTORE   0x8000u
-
 static bool slot_is_valid(const struct execlist_slot *slot)
 {
     return slot->element[0] & DESCRIPTOR_VALID;
