@@ -16,6 +16,7 @@ struct target {
     uint8_t handle[16];        /* guards against another domain of the same domid */
     struct xengt_space *space; /* or NULL */
     uint32_t raw;              /* mappings of xengt_map() */
+    uint32_t mapped;           /* mappings of its space */
 };
 
 struct xengt {
@@ -23,7 +24,7 @@ struct xengt {
     struct slots slots;
     struct bfns bfns; /* used where the back end has no window */
     void **views;     /* CPU pointers by slot; NULL until the first is asked for */
-    struct target targets[XENGT_TARGETS_MAX];
+    struct target *targets[XENGT_TARGETS_MAX]; /* in the order they were added */
     size_t targets_count;
     struct xengt_caps caps;
     struct xengt_stats stats;
@@ -63,55 +64,7 @@ struct target *target_find(struct xengt *xg, uint32_t domid);
  */
 int target_check(struct xengt *xg, const struct target *t);
 
-/*
- * Runs fn over the n entries of a call, a batch at a time. err is the caller's; where it is NULL
- * the first failure is returned, and with all_or_nothing the batches behind it are not begun.
- */
-typedef void batch_fn(void *call, size_t first, int *err, size_t n);
-int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, bool all_or_nothing);
-
-/* --- the engine: slots and hypercalls ---------------------------------------------------- */
-
-/*
- * A slot for a gfn, or an offered reference. If there is none, mappings that only wait for their
- * users to come back make room. -ENOSPC, or -EINVAL: no gfn.
- */
-int engine_reserve(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool offered,
-                   uint32_t *slot);
-
-/*
- * Maps slots that were reserved, at most one batch of one kind, and moves those that succeeded to
- * SLOT_MAPPED. Those whose err is not 0 the caller gives to engine_drop().
- */
-void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                unsigned prot);
-
-/* Frees a slot that was not mapped; one of which that is not certain stays leaked. */
-void engine_drop(struct xengt *xg, uint32_t slot);
-
-/* From here on a mapping is not found any more, and is to be given to engine_unmap(). */
-void engine_leave(struct xengt *xg, uint32_t slot);
-
-/*
- * Unmaps slots, at most one batch. Those Xen let go are free afterwards and err is 0; the rest are
- * leaked.
- */
-void engine_unmap(struct xengt *xg, const uint32_t *slot, int *err, size_t n);
-
-/*
- * The slot of a BFN that is mapped, or SLOT_NONE; and the next one of the same BFN. Only where
- * there is no window can there be more than one: when a page was mapped more than once.
- */
-uint32_t engine_slot(const struct xengt *xg, struct xengt_bfn bfn);
-uint32_t engine_next(const struct xengt *xg, uint32_t slot);
-struct xengt_bfn engine_bfn(const struct xengt *xg, uint32_t slot);
-
-/* A plain mapping of a BFN, one that xengt_unmap() takes; or SLOT_NONE. */
-uint32_t raw_find(const struct xengt *xg, struct xengt_bfn bfn);
-
 /* Gives up mappings that only wait for their users to come back, of all spaces. */
 void spaces_flush(struct xengt *xg);
-
-uint32_t space_mapped(const struct xengt_space *space);
 
 #endif

@@ -6,32 +6,7 @@
 
 #include <xengt/grant.h>
 
-#include "handle.h"
-
-static int first_error(const int *err, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (err[i]) {
-            return err[i];
-        }
-    }
-    return 0;
-}
-
-int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, bool all_or_nothing)
-{
-    int ret = 0;
-    for (size_t done = 0; done < n && !(ret && all_or_nothing);) {
-        size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
-        int *chunk_err = err ? err + done : xg->batch.entry_err;
-        fn(call, done, chunk_err, chunk);
-        if (!err && !ret) {
-            ret = first_error(chunk_err, chunk);
-        }
-        done += chunk;
-    }
-    return ret;
-}
+#include "mapper.h"
 
 /* --- mapping ----------------------------------------------------------------------------- */
 
@@ -45,6 +20,18 @@ struct map_call {
     unsigned prot;
 };
 
+/* A slot for an entry. If there is none, mappings that only wait for their users make room. */
+static int reserve(const struct map_call *c, size_t i, uint32_t *slot)
+{
+    struct xengt_gfn what = c->gref ? (struct xengt_gfn){c->gref[i]} : c->gfn[i];
+    int ret = mapper_reserve(c->xg, c->domid, what, c->gref, slot);
+    if (ret == -ENOSPC) {
+        spaces_flush(c->xg);
+        ret = mapper_reserve(c->xg, c->domid, what, c->gref, slot);
+    }
+    return ret;
+}
+
 static void map_batch(void *arg, size_t first, int *err, size_t n)
 {
     struct map_call *c = arg;
@@ -52,23 +39,21 @@ static void map_batch(void *arg, size_t first, int *err, size_t n)
     int gone = c->t ? target_check(c->xg, c->t) : 0;
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
-        struct xengt_gfn what =
-            c->gref ? (struct xengt_gfn){c->gref[first + i]} : c->gfn[first + i];
-        err[i] = gone ? gone : engine_reserve(c->xg, c->domid, what, c->gref, &b->slot[count]);
+        err[i] = gone ? gone : reserve(c, first + i, &b->slot[count]);
         if (!err[i]) {
             c->xg->slots.slot[b->slot[count]].raw = 1;
             b->entry[count++] = i;
         }
     }
-    engine_map(c->xg, c->domid, b->slot, b->err, count, c->prot);
+    mapper_map(c->xg, c->domid, b->slot, b->err, count, c->prot);
     for (size_t k = 0; k < count; k++) {
         size_t i = b->entry[k];
         err[i] = b->err[k];
         if (err[i]) {
-            engine_drop(c->xg, b->slot[k]);
+            mapper_drop(c->xg, b->slot[k]);
             continue;
         }
-        c->bfn[first + i] = engine_bfn(c->xg, b->slot[k]);
+        c->bfn[first + i] = mapper_bfn(c->xg, b->slot[k]);
         if (c->t) {
             c->t->raw++;
         }
@@ -130,15 +115,6 @@ struct unmap_call {
     const struct xengt_bfn *bfn;
 };
 
-uint32_t raw_find(const struct xengt *xg, struct xengt_bfn bfn)
-{
-    uint32_t s = engine_slot(xg, bfn);
-    while (s != SLOT_NONE && !xg->slots.slot[s].raw) {
-        s = engine_next(xg, s);
-    }
-    return s;
-}
-
 /* A BFN that stands twice is known only the first time. */
 static void unmap_batch(void *arg, size_t first, int *err, size_t n)
 {
@@ -147,19 +123,19 @@ static void unmap_batch(void *arg, size_t first, int *err, size_t n)
     struct batch *b = &xg->batch;
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t s = raw_find(xg, c->bfn[first + i]);
+        uint32_t s = mapper_find_plain(xg, c->bfn[first + i]);
         err[i] = -ENOENT;
         if (s != SLOT_NONE) {
             struct target *t = target_find(xg, slots_domid(&xg->slots, s));
             if (t && !slots_offered(&xg->slots, s)) {
                 t->raw--;
             }
-            engine_leave(xg, s);
+            mapper_leave(xg, s);
             b->entry[count] = i;
             b->slot[count++] = s;
         }
     }
-    engine_unmap(xg, b->slot, b->err, count);
+    mapper_unmap(xg, b->slot, b->err, count);
     for (size_t k = 0; k < count; k++) {
         err[b->entry[k]] = b->err[k];
     }
@@ -190,7 +166,7 @@ size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t
                 .domid = slots_domid(slots, s),
                 .offered = slots_offered(slots, s),
                 .gfn = slots_gfn(slots, s),
-                .bfn = engine_bfn(xg, s),
+                .bfn = mapper_bfn(xg, s),
             };
         }
         count++;
@@ -200,7 +176,7 @@ size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t
 
 int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view)
 {
-    uint32_t s = engine_slot(xg, bfn);
+    uint32_t s = mapper_slot(xg, bfn);
     if (s == SLOT_NONE) {
         return handle_fail(xg, -ENOENT, "BFN 0x%llx is not mapped", (unsigned long long)bfn.v);
     }

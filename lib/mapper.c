@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Moves slots through their states around the hypercalls. */
+#include "mapper.h"
+
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "handle.h"
-
-struct xengt_bfn engine_bfn(const struct xengt *xg, uint32_t slot)
+struct xengt_bfn mapper_bfn(const struct xengt *xg, uint32_t slot)
 {
     return (struct xengt_bfn){xg->hv->windowed ? xg->hv->window_base + slot
                                                : held_bfn(&xg->slots, slot)};
 }
 
-uint32_t engine_slot(const struct xengt *xg, struct xengt_bfn bfn)
+uint32_t mapper_slot(const struct xengt *xg, struct xengt_bfn bfn)
 {
     if (!xg->hv->windowed) {
         return bfns_first(&xg->bfns, bfn);
@@ -24,31 +23,56 @@ uint32_t engine_slot(const struct xengt *xg, struct xengt_bfn bfn)
     return s;
 }
 
-uint32_t engine_next(const struct xengt *xg, uint32_t slot)
+uint32_t mapper_next(const struct xengt *xg, uint32_t slot)
 {
     return xg->hv->windowed ? SLOT_NONE : bfns_next(&xg->bfns, slot);
 }
 
-/* --- mapping ----------------------------------------------------------------------------- */
-
-static uint32_t take_slot(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool offered)
+uint32_t mapper_find_plain(const struct xengt *xg, struct xengt_bfn bfn)
 {
-    return offered ? slots_reserve_offered(&xg->slots, domid, (uint32_t)gfn.v)
-                   : slots_reserve(&xg->slots, domid, gfn);
+    uint32_t s = mapper_slot(xg, bfn);
+    while (s != SLOT_NONE && !xg->slots.slot[s].raw) {
+        s = mapper_next(xg, s);
+    }
+    return s;
 }
 
-int engine_reserve(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool offered,
+static int first_error(const int *err, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (err[i]) {
+            return err[i];
+        }
+    }
+    return 0;
+}
+
+int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, bool all_or_nothing)
+{
+    int ret = 0;
+    for (size_t done = 0; done < n && !(ret && all_or_nothing);) {
+        size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
+        int *chunk_err = err ? err + done : xg->batch.entry_err;
+        fn(call, done, chunk_err, chunk);
+        if (!err && !ret) {
+            ret = first_error(chunk_err, chunk);
+        }
+        done += chunk;
+    }
+    return ret;
+}
+
+/* --- mapping ----------------------------------------------------------------------------- */
+
+int mapper_reserve(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool offered,
                    uint32_t *slot)
 {
     *slot = SLOT_NONE;
     if (gfn.v > XENGT_GFN_MAX) {
         return -EINVAL;
     }
-    *slot = take_slot(xg, domid, gfn, offered);
-    if (*slot == SLOT_NONE) {
-        spaces_flush(xg);
-        *slot = take_slot(xg, domid, gfn, offered);
-    }
+    *slot = offered ? slots_reserve_offered(&xg->slots, domid, (uint32_t)gfn.v)
+                    : slots_reserve(&xg->slots, domid, gfn);
     return *slot == SLOT_NONE ? -ENOSPC : 0;
 }
 
@@ -61,7 +85,7 @@ static void doubt(struct xengt *xg, uint32_t s)
     slots_set_state(&xg->slots, s, SLOT_LEAKED);
 }
 
-void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot)
 {
     if (!n) {
@@ -94,7 +118,7 @@ void engine_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err
     }
 }
 
-void engine_drop(struct xengt *xg, uint32_t slot)
+void mapper_drop(struct xengt *xg, uint32_t slot)
 {
     if (slots_state(&xg->slots, slot) != SLOT_LEAKED) {
         slots_free(&xg->slots, slot);
@@ -103,7 +127,7 @@ void engine_drop(struct xengt *xg, uint32_t slot)
 
 /* --- unmapping --------------------------------------------------------------------------- */
 
-void engine_leave(struct xengt *xg, uint32_t slot)
+void mapper_leave(struct xengt *xg, uint32_t slot)
 {
     if (xg->views && xg->views[slot]) {
         xg->hv->ops->unview(xg->hv, xg->views[slot]);
@@ -126,7 +150,7 @@ static void unmapped(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
         } else {
             xg->stats.unmap_failures++;
             handle_log(xg, LOG_ERR, "BFN 0x%llx cannot be unmapped and is leaked: %s",
-                       (unsigned long long)engine_bfn(xg, slot[i]).v, strerror(-err[i]));
+                       (unsigned long long)mapper_bfn(xg, slot[i]).v, strerror(-err[i]));
             slots_set_state(&xg->slots, slot[i], SLOT_LEAKED);
         }
     }
@@ -138,7 +162,7 @@ static void unmapped(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
  */
 static bool is_shared(const struct xengt *xg, uint32_t s)
 {
-    uint32_t other = bfns_first(&xg->bfns, engine_bfn(xg, s));
+    uint32_t other = bfns_first(&xg->bfns, mapper_bfn(xg, s));
     while (other != SLOT_NONE && slots_domid(&xg->slots, other) != slots_domid(&xg->slots, s)) {
         other = bfns_next(&xg->bfns, other); /* of a domain that is gone: the frame is new */
     }
@@ -160,7 +184,7 @@ static enum route route_of(const struct xengt *xg, uint32_t s)
     return xg->hv->one_pin && is_shared(xg, s) ? ROUTE_NONE : ROUTE_PLAIN;
 }
 
-void engine_unmap(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
+void mapper_unmap(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
 {
     for (size_t i = 0, end; i < n; i = end) {
         enum route route = route_of(xg, slot[i]);

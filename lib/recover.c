@@ -6,7 +6,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "handle.h"
+#include "mapper.h"
 
 /*
  * What a predecessor's journal makes of a slot. Without a journal that can be read all slots of a
@@ -195,11 +195,11 @@ static void adopt(struct xengt *xg)
         size_t n = 0;
         for (; s < slots->fresh && n < xg->hv->batch; s++) {
             if (slots_state(slots, s) != SLOT_FREE && slots_state(slots, s) != SLOT_MAPPED) {
-                engine_leave(xg, s);
+                mapper_leave(xg, s);
                 b->slot[n++] = s;
             }
         }
-        engine_unmap(xg, b->slot, b->err, n);
+        mapper_unmap(xg, b->slot, b->err, n);
     }
     xg->stats.reclaimed = xg->stats.unmap_pages;
     xg->stats.unmap_calls = xg->stats.unmap_pages = xg->stats.unmap_failures = 0;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handle.h"
+#include "mapper.h"
 
 /* First-in first-out, linked through the slots; also left from the middle. */
 struct queue {
@@ -22,12 +22,11 @@ struct queue {
 
 struct xengt_space {
     struct xengt *xg;
-    uint32_t domid;
-    uint8_t generation; /* 1..255; a slot of another one is stale */
+    struct target *target; /* has the count of mappings */
+    uint8_t generation;    /* 1..255; a slot of another one is stale */
     bool no_defer;
     uint32_t quota;
     uint32_t defer_pages;
-    uint32_t mapped;
     uint32_t high_water;
     struct queue young; /* deferred since the last expiry */
     struct queue old;   /* deferred before it: the next expiry unmaps them */
@@ -162,11 +161,11 @@ static void unmap_from(struct xengt_space *space, struct queue *q, uint32_t max)
             slot[n] = q->head;
             queue_remove(xg->slots.slot, q, slot[n]);
             hash_remove(space, slot[n]);
-            engine_leave(xg, slot[n]);
+            mapper_leave(xg, slot[n]);
         }
-        engine_unmap(xg, slot, err, n);
+        mapper_unmap(xg, slot, err, n);
         space->unmap_calls++;
-        space->mapped -= n;
+        space->target->mapped -= n;
         max -= n;
     }
 }
@@ -180,8 +179,8 @@ void xengt_space_flush(struct xengt_space *space)
 void spaces_flush(struct xengt *xg)
 {
     for (size_t i = 0; i < xg->targets_count; i++) {
-        if (xg->targets[i].space) {
-            xengt_space_flush(xg->targets[i].space);
+        if (xg->targets[i]->space) {
+            xengt_space_flush(xg->targets[i]->space);
         }
     }
 }
@@ -233,19 +232,19 @@ static int use(struct xengt_space *space, uint32_t s)
 /* Makes room for another mapping; false: the quota is reached. */
 static bool within_quota(struct xengt_space *space)
 {
-    if (space->mapped >= space->quota) {
+    if (space->target->mapped >= space->quota) {
         xengt_space_flush(space);
     }
-    return space->mapped < space->quota;
+    return space->target->mapped < space->quota;
 }
 
 static void count_mapping(struct xengt_space *space)
 {
-    space->mapped++;
-    if (space->mapped > space->high_water) {
-        space->high_water = space->mapped;
+    space->target->mapped++;
+    if (space->target->mapped > space->high_water) {
+        space->high_water = space->target->mapped;
     }
-    if (space->mapped > space->hash_size) {
+    if (space->target->mapped > space->hash_size) {
         hash_grow(space);
     }
 }
@@ -257,7 +256,11 @@ static int reserve(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *sl
     if (!within_quota(space)) {
         return -EDQUOT;
     }
-    int ret = engine_reserve(xg, space->domid, gfn, false, slot);
+    int ret = mapper_reserve(xg, space->target->domid, gfn, false, slot);
+    if (ret == -ENOSPC) {
+        spaces_flush(xg);
+        ret = mapper_reserve(xg, space->target->domid, gfn, false, slot);
+    }
     if (ret) {
         return ret;
     }
@@ -291,7 +294,7 @@ static int want(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *slot,
         return ret;
     }
     if (*gone > 0) {
-        *gone = target_check(xg, target_find(xg, space->domid));
+        *gone = target_check(xg, space->target);
     }
     int ret = *gone ? *gone : reserve(space, gfn, slot);
     if (!ret) {
@@ -312,7 +315,7 @@ static void get_batch(void *arg, size_t first, int *err, size_t n)
     for (size_t i = 0; i < n; i++) {
         err[i] = want(space, c->gfn[first + i], &b->entry[i], &misses, &gone);
     }
-    engine_map(xg, space->domid, b->slot, b->err, misses, XENGT_PROT_RW);
+    mapper_map(xg, space->target->domid, b->slot, b->err, misses, XENGT_PROT_RW);
     space->map_calls += misses > 0;
     space->gets += n;
     for (size_t i = 0; i < n; i++) {
@@ -321,15 +324,15 @@ static void get_batch(void *arg, size_t first, int *err, size_t n)
             err[i] = b->err[xg->slots.slot[s].prev];
         }
         if (!err[i]) {
-            c->bfn[first + i] = engine_bfn(xg, s);
+            c->bfn[first + i] = mapper_bfn(xg, s);
         }
         space->failures += err[i] != 0;
     }
     for (size_t k = 0; k < misses; k++) {
         if (b->err[k]) {
             hash_remove(space, b->slot[k]);
-            engine_drop(xg, b->slot[k]);
-            space->mapped--;
+            mapper_drop(xg, b->slot[k]);
+            space->target->mapped--;
         }
     }
 }
@@ -352,14 +355,14 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
     for (size_t i = 0; i < n; i++) {
         bfn[i] = XENGT_BFN_INVALID;
     }
-    return handle_fail(space->xg, ret, "domain %u: a frame cannot be mapped: %s", space->domid,
-                       strerror(-ret));
+    return handle_fail(space->xg, ret, "domain %u: a frame cannot be mapped: %s",
+                       space->target->domid, strerror(-ret));
 }
 
 static bool is_own(const struct xengt_space *space, uint32_t s)
 {
     const struct slots *slots = &space->xg->slots;
-    return !slots->slot[s].raw && slots_domid(slots, s) == space->domid;
+    return !slots->slot[s].raw && slots_domid(slots, s) == space->target->domid;
 }
 
 /*
@@ -369,7 +372,7 @@ static bool is_own(const struct xengt_space *space, uint32_t s)
 static uint32_t own_slot(const struct xengt_space *space, struct xengt_bfn bfn)
 {
     uint32_t found = SLOT_NONE;
-    for (uint32_t s = engine_slot(space->xg, bfn); s != SLOT_NONE; s = engine_next(space->xg, s)) {
+    for (uint32_t s = mapper_slot(space->xg, bfn); s != SLOT_NONE; s = mapper_next(space->xg, s)) {
         if (is_own(space, s)) {
             found = s;
             if (space->xg->slots.slot[s].users) {
@@ -383,7 +386,7 @@ static uint32_t own_slot(const struct xengt_space *space, struct xengt_bfn bfn)
 uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn)
 {
     uint32_t users = 0;
-    for (uint32_t s = engine_slot(space->xg, bfn); s != SLOT_NONE; s = engine_next(space->xg, s)) {
+    for (uint32_t s = mapper_slot(space->xg, bfn); s != SLOT_NONE; s = mapper_next(space->xg, s)) {
         users += is_own(space, s) ? space->xg->slots.slot[s].users : 0;
     }
     return users;
@@ -417,8 +420,8 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
 static int adopt(struct xengt_space *space, struct xengt_bfn bfn)
 {
     struct xengt *xg = space->xg;
-    uint32_t s = raw_find(xg, bfn);
-    if (s == SLOT_NONE || slots_domid(&xg->slots, s) != space->domid ||
+    uint32_t s = mapper_find_plain(xg, bfn);
+    if (s == SLOT_NONE || slots_domid(&xg->slots, s) != space->target->domid ||
         slots_offered(&xg->slots, s)) {
         return -ENOENT;
     }
@@ -428,7 +431,7 @@ static int adopt(struct xengt_space *space, struct xengt_bfn bfn)
     xg->slots.slot[s].raw = 0;
     xg->slots.slot[s].users = 1;
     xg->slots.slot[s].generation = 0; /* stale: nobody listened to what the guest did since */
-    target_find(xg, space->domid)->raw--;
+    space->target->raw--;
     count_mapping(space);
     return 0;
 }
@@ -456,7 +459,7 @@ void xengt_space_invalidate(struct xengt_space *space)
     space->generation = 1;
     struct slots *slots = &space->xg->slots;
     for (uint32_t s = 0; s < slots->fresh; s++) {
-        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->domid) {
+        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->target->domid) {
             slots->slot[s].generation = 0;
         }
     }
@@ -489,7 +492,7 @@ int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_
     memset(hash, 0xff, HASH_MIN * sizeof(*hash));
     *space = (struct xengt_space){
         .xg = xg,
-        .domid = domid,
+        .target = t,
         .generation = 1,
         .no_defer = options->no_defer,
         .quota = options->quota ? options->quota : UINT32_MAX,
@@ -510,8 +513,8 @@ void xengt_space_close(struct xengt_space *space)
         return;
     }
     struct slots *slots = &space->xg->slots;
-    for (uint32_t s = 0; space->mapped && s < slots->fresh; s++) {
-        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->domid &&
+    for (uint32_t s = 0; space->target->mapped && s < slots->fresh; s++) {
+        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->target->domid &&
             !slots->slot[s].raw && slots->slot[s].users) {
             slots->slot[s].users = 0;
             slots->slot[s].old = 0;
@@ -519,25 +522,17 @@ void xengt_space_close(struct xengt_space *space)
         }
     }
     xengt_space_flush(space);
-    struct target *t = target_find(space->xg, space->domid);
-    if (t) {
-        t->space = NULL;
-    }
+    space->target->space = NULL;
     free(space->hash);
     free(space);
-}
-
-uint32_t space_mapped(const struct xengt_space *space)
-{
-    return space->mapped;
 }
 
 void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats)
 {
     uint32_t deferred = space->young.count + space->old.count;
     *stats = (struct xengt_space_stats){
-        .mapped = space->mapped,
-        .in_use = space->mapped - deferred,
+        .mapped = space->target->mapped,
+        .in_use = space->target->mapped - deferred,
         .deferred = deferred,
         .high_water = space->high_water,
         .gets = space->gets,

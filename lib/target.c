@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The target list: who is on it, and whether it is still who it was. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -8,8 +10,8 @@
 struct target *target_find(struct xengt *xg, uint32_t domid)
 {
     for (size_t i = 0; i < xg->targets_count; i++) {
-        if (xg->targets[i].domid == domid) {
-            return &xg->targets[i];
+        if (xg->targets[i]->domid == domid) {
+            return xg->targets[i];
         }
     }
     return NULL;
@@ -40,7 +42,7 @@ static int ask(struct xengt *xg, const struct target *t)
 
 int target_check(struct xengt *xg, const struct target *t)
 {
-    bool holds_domid = t->raw || (t->space && space_mapped(t->space));
+    bool holds_domid = t->raw || t->mapped;
     return holds_domid && !xg->hv->one_pin ? 0 : ask(xg, t);
 }
 
@@ -48,9 +50,9 @@ size_t xengt_target_dead(struct xengt *xg, uint32_t *domids, size_t n)
 {
     size_t count = 0;
     for (size_t i = 0; i < xg->targets_count; i++) {
-        if (ask(xg, &xg->targets[i]) == -ESRCH) {
+        if (ask(xg, xg->targets[i]) == -ESRCH) {
             if (count < n) {
-                domids[count] = xg->targets[i].domid;
+                domids[count] = xg->targets[i]->domid;
             }
             count++;
         }
@@ -110,9 +112,14 @@ int xengt_target_add(struct xengt *xg, uint32_t domid)
     if (xg->targets_count == XENGT_TARGETS_MAX) {
         return handle_fail(xg, -ENOSPC, "there are %u targets already", XENGT_TARGETS_MAX);
     }
-    struct target *t = &xg->targets[xg->targets_count++];
-    *t = (struct target){.domid = domid, .raw = count_adopted(xg, domid)};
+    struct target *t = calloc(1, sizeof(*t));
+    if (!t) {
+        return handle_fail(xg, -ENOMEM, "out of memory");
+    }
+    t->domid = domid;
+    t->raw = count_adopted(xg, domid);
     memcpy(t->handle, info.handle, sizeof(t->handle));
+    xg->targets[xg->targets_count++] = t;
     handle_log(xg, LOG_INFO, "domain %u is a target", domid);
     return 0;
 }
@@ -144,9 +151,13 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid)
     if (xg->hv->ops->forget) {
         xg->hv->ops->forget(xg->hv, domid);
     }
-    size_t i = t - xg->targets;
+    size_t i = 0;
+    while (xg->targets[i] != t) {
+        i++;
+    }
     xg->targets_count--;
-    memmove(t, t + 1, (xg->targets_count - i) * sizeof(*t));
+    memmove(&xg->targets[i], &xg->targets[i + 1], (xg->targets_count - i) * sizeof(xg->targets[0]));
+    free(t);
     handle_log(xg, LOG_INFO, "domain %u is no target any more", domid);
     return 0;
 }
@@ -154,7 +165,7 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid)
 size_t xengt_target_list(const struct xengt *xg, uint32_t *domids, size_t n)
 {
     for (size_t i = 0; i < n && i < xg->targets_count; i++) {
-        domids[i] = xg->targets[i].domid;
+        domids[i] = xg->targets[i]->domid;
     }
     return xg->targets_count;
 }

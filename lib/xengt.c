@@ -2,7 +2,6 @@
 /* The handle: opening, closing, the lock. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,42 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "handle.h"
-
-int handle_fail(struct xengt *xg, int error, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(xg->error, sizeof(xg->error), format, ap);
-    va_end(ap);
-    return error;
-}
-
-void handle_log(struct xengt *xg, int level, const char *format, ...)
-{
-    if (!xg->log) {
-        return;
-    }
-    char line[320];
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(line, sizeof(line), format, ap);
-    va_end(ap);
-    xg->log(xg->log_arg, level, line);
-}
-
-void hv_error(struct hv_error *error, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(error->text, error->size, format, ap);
-    va_end(ap);
-}
-
-const char *xengt_last_error(const struct xengt *xg)
-{
-    return xg->error;
-}
+#include "mapper.h"
 
 const struct xengt_caps *xengt_get_caps(const struct xengt *xg)
 {
@@ -61,9 +25,9 @@ void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
     stats->leaked = xg->slots.leaked;
     stats->deferred = 0;
     for (size_t i = 0; i < xg->targets_count; i++) {
-        if (xg->targets[i].space) {
+        if (xg->targets[i]->space) {
             struct xengt_space_stats space;
-            xengt_space_get_stats(xg->targets[i].space, &space);
+            xengt_space_get_stats(xg->targets[i]->space, &space);
             stats->deferred += space.deferred;
         }
     }
@@ -101,25 +65,6 @@ static int take_lock(struct xengt *xg, struct hv_error *error)
     return 0;
 }
 
-static int open_backend(struct xengt *xg, const struct xengt_options *options,
-                        struct hv_error *error)
-{
-    switch (options->backend) {
-    case XENGT_BACKEND_AUTO:
-        return hv_auto_open(options, &xg->hv, error);
-    case XENGT_BACKEND_PHYSMAP:
-        return hv_physmap_open(options, &xg->hv, error);
-    case XENGT_BACKEND_GRANT:
-        return hv_grant_open(options, &xg->hv, error);
-    case XENGT_BACKEND_PVIOMMU:
-        return hv_pviommu_open(options, &xg->hv, error);
-    case XENGT_BACKEND_SIM:
-        return hv_sim_open(options, &xg->hv, error);
-    }
-    hv_error(error, "unknown back end %d", (int)options->backend);
-    return -EINVAL;
-}
-
 static int alloc_batch(struct xengt *xg, unsigned n)
 {
     struct batch *b = &xg->batch;
@@ -145,6 +90,9 @@ static void handle_free(struct xengt *xg)
     free(xg->batch.slot);
     free(xg->batch.err);
     free(xg->batch.entry_err);
+    for (size_t i = 0; i < xg->targets_count; i++) {
+        free(xg->targets[i]);
+    }
     free(xg->state_dir);
     free(xg);
 }
@@ -164,7 +112,7 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     if (dir && !(xg->state_dir = strdup(dir))) {
         return -ENOMEM;
     }
-    int ret = xg->hv ? 0 : open_backend(xg, options, error);
+    int ret = xg->hv ? 0 : hv_open(options, &xg->hv, error);
     if (ret) {
         return ret;
     }
@@ -247,11 +195,11 @@ static void unmap_raw(struct xengt *xg)
         size_t n = 0;
         for (; s < xg->slots.fresh && n < xg->hv->batch; s++) {
             if (slots_state(&xg->slots, s) == SLOT_MAPPED) {
-                engine_leave(xg, s);
+                mapper_leave(xg, s);
                 xg->batch.slot[n++] = s;
             }
         }
-        engine_unmap(xg, xg->batch.slot, xg->batch.err, n);
+        mapper_unmap(xg, xg->batch.slot, xg->batch.err, n);
     }
 }
 
@@ -261,7 +209,7 @@ void xengt_close(struct xengt *xg)
         return;
     }
     for (size_t i = 0; i < xg->targets_count; i++) {
-        xengt_space_close(xg->targets[i].space);
+        xengt_space_close(xg->targets[i]->space);
     }
     unmap_raw(xg);
     bfns_free(&xg->bfns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Choosing the back end by what the running Xen offers. */
+/* The choice of the back end: the one that is asked for, or by what the running Xen offers. */
 #include "hv/xen/xen.h"
 
-int hv_auto_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
+static int open_auto(const struct xengt_options *options, struct hv **out, struct hv_error *error)
 {
     if (options->sim) {
         return hv_sim_open(options, out, error);
@@ -20,4 +20,22 @@ int hv_auto_open(const struct xengt_options *options, struct hv **out, struct hv
         break;
     }
     return xen_absent(error);
+}
+
+int hv_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
+{
+    switch (options->backend) {
+    case XENGT_BACKEND_AUTO:
+        return open_auto(options, out, error);
+    case XENGT_BACKEND_PHYSMAP:
+        return hv_physmap_open(options, out, error);
+    case XENGT_BACKEND_GRANT:
+        return hv_grant_open(options, out, error);
+    case XENGT_BACKEND_PVIOMMU:
+        return hv_pviommu_open(options, out, error);
+    case XENGT_BACKEND_SIM:
+        return hv_sim_open(options, out, error);
+    }
+    hv_error(error, "unknown back end %d", (int)options->backend);
+    return -EINVAL;
 }

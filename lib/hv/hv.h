@@ -95,10 +95,12 @@ struct hv_error {
 __attribute__((format(printf, 2, 3))) void hv_error(struct hv_error *error, const char *format,
                                                     ...);
 
+/* The back end that options.backend names, or the one that fits the running Xen. */
+int hv_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
+
 int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_grant_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
-int hv_auto_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_sim_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 
 #endif

@@ -10,7 +10,7 @@ from pathlib import Path
 CALLGRIND = ["valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no",
              "--compress-strings=no", "--compress-pos=no"]
 # What the library calls of a back end, by the file it is in.
-BACKENDS = {"sim_hv.c": {"map", "unmap"}, "bench_space.c": {"bare_map", "bare_unmap"}}
+BACKENDS = {"backend.c": {"map", "unmap"}, "bench_space.c": {"bare_map", "bare_unmap"}}
 MARK = "desc: Trigger: Client Request: "
 
 

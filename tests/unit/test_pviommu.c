@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handle.h"
+#include "mapper.h"
 #include "pviommu_model.h"
 #include "support/test.h"
 
@@ -342,7 +342,7 @@ TEST(an_answer_nobody_read_is_found)
     const struct xengt_gfn gfn[2] = {{5}, {6}};
     uint32_t saved = 2;
     assert_int_equal(xengt_map(f->xg, DOMID, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
-    uint32_t s = engine_slot(f->xg, bfn[1]);
+    uint32_t s = mapper_slot(f->xg, bfn[1]);
     bfns_remove(&f->xg->bfns, s);
     held_clear(&f->xg->slots, s);
     slots_set_state(&f->xg->slots, s, SLOT_RESERVED);

@@ -3,7 +3,7 @@
  * pviommu: a PV dom0 of XenServer or XCP-ng, whose Xen has a hypercall for just this.
  *
  * Its pin is one bit in the page, not a count: any unmap drops it, however many lookups there
- * were. So the engine counts (hv->one_pin), and an unmap is issued for the last mapping only. Xen
+ * were. So the mapper counts (hv->one_pin), and an unmap is issued for the last mapping only. Xen
  * drops the pins of a domain that dies by itself; an unmap that comes after that would take the
  * pin of whoever has the frame by then. So a mapping remembers which domain it was made for, in
  * the handle and ref of its held entry, and is forgotten without a hypercall when that is gone.
