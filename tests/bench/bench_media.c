@@ -29,7 +29,7 @@ struct counts {
 };
 
 struct play {
-    struct world world;
+    struct stack stack;
     struct counts begin;
     struct counts end;
     unsigned frames;
@@ -43,9 +43,9 @@ static void count(struct play *play, struct counts *counts)
     struct guest_info info;
     char error[256];
 
-    xengt_sim_get_stats(play->world.sim, &sim);
-    play->world.gpu->ops->get_stats(play->world.gpu, &gpu);
-    if (guests_info(play->world.guests, "guest", &info, error, sizeof(error))) {
+    xengt_sim_get_stats(play->stack.sim, &sim);
+    play->stack.gpu->ops->get_stats(play->stack.gpu, &gpu);
+    if (guests_info(play->stack.guests, "guest", &info, error, sizeof(error))) {
         return;
     }
     *counts = (struct counts){
@@ -57,7 +57,7 @@ static void count(struct play *play, struct counts *counts)
         .ptes = info.gtt.ptes,
         .trapped = info.gtt.table_writes,
     };
-    if (guests_verify(play->world.guests, "guest", error, sizeof(error))) {
+    if (guests_verify(play->stack.guests, "guest", error, sizeof(error))) {
         fprintf(stderr, "bench-media: %s\n", error);
         play->broken++;
     }
@@ -93,23 +93,23 @@ static void report(const char *mode, const struct play *play)
 static int play(const char *mode, enum guests_gtt_mode gtt_mode, const char *command_line)
 {
     struct play play = {.frames = 0};
-    const struct world_options options = {
+    const struct stack_options options = {
         .space = {.defer_ms = DEFER_MS},
         .gtt_mode = gtt_mode,
         .window_pages = WINDOW_PAGES,
         .mute = true,
     };
     struct guest_run run = {
-        .world = &play.world,
+        .stack = &play.stack,
         .pages = GUEST_PAGES,
         .command_line = command_line,
         .on_line = on_line,
         .on_line_arg = &play,
     };
-    const char *reason = "no world";
+    const char *reason = "no stack";
 
-    if (!world_open(&play.world, &options) &&
-        !world_guest(&play.world, "guest", run.pages, &run.domid)) {
+    if (!stack_open(&play.stack, &options) &&
+        !stack_guest(&play.stack, "guest", run.pages, &run.domid)) {
         reason = guest_run(&run);
     }
     if (reason || !play.frames || play.broken) {
@@ -117,7 +117,7 @@ static int play(const char *mode, enum guests_gtt_mode gtt_mode, const char *com
     } else {
         report(mode, &play);
     }
-    world_close(&play.world);
+    stack_close(&play.stack);
     return reason || !play.frames || play.broken;
 }
 

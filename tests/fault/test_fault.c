@@ -42,66 +42,66 @@ void *__wrap_calloc(size_t n, size_t size)
 
 #define PAGES 256u
 
-static const struct world_options options = {.space = {.no_defer = true}, .mute = true};
+static const struct stack_options options = {.space = {.no_defer = true}, .mute = true};
 
 /* What may remain when everything was taken down. */
-static void check_end(struct world *world, uint64_t leaked)
+static void check_end(struct stack *stack, uint64_t leaked)
 {
     struct xengt_sim_stats stats;
-    xengt_sim_get_stats(world->sim, &stats);
+    xengt_sim_get_stats(stack->sim, &stats);
     if (stats.violations) {
-        fail_msg("violation: %s", xengt_sim_violation(world->sim));
+        fail_msg("violation: %s", xengt_sim_violation(stack->sim));
     }
     assert_true(stats.mapped <= leaked);
 }
 
-static uint64_t leaked_pages(struct world *world)
+static uint64_t leaked_pages(struct stack *stack)
 {
     struct xengt_stats stats;
-    xengt_get_stats(world->xengt, &stats);
+    xengt_get_stats(stack->xengt, &stats);
     return stats.leaked;
 }
 
 /* A guest's life; false when it could not even be begun. */
-static bool scenario(struct world *world, uint64_t fail_hypercall)
+static bool scenario(struct stack *stack, uint64_t fail_hypercall)
 {
     uint32_t domid;
     char error[256] = "";
-    if (world_guest(world, "guest", PAGES, &domid)) {
+    if (stack_guest(stack, "guest", PAGES, &domid)) {
         return false;
     }
     if (fail_hypercall) {
-        xengt_sim_fail_hypercall(world->sim, fail_hypercall, -ENOMEM);
+        xengt_sim_fail_hypercall(stack->sim, fail_hypercall, -ENOMEM);
     }
-    struct guest_run run = {.world = world,
+    struct guest_run run = {.stack = stack,
                             .domid = domid,
                             .pages = PAGES,
                             .command_line = "blit+repoint+badgfn+halves pages=20"};
     guest_run(&run);
     fail_at = 0; /* the proof needs memory of its own */
-    int violations = guests_verify(world->guests, "guest", error, sizeof(error));
+    int violations = guests_verify(stack->guests, "guest", error, sizeof(error));
     if (violations > 0) {
         fail_msg("verify: %s", error);
     }
-    xengt_sim_domain_destroy(world->sim, domid);
-    host_sim_notice_deaths(world->host);
-    world_run(world);
+    xengt_sim_domain_destroy(stack->sim, domid);
+    host_sim_notice_deaths(stack->host);
+    stack_run(stack);
     return true;
 }
 
 static uint64_t allocations_of_a_run(uint64_t nth)
 {
-    struct world world;
+    struct stack stack;
     allocations = 0;
     fail_at = nth;
-    if (world_open(&world, &options)) {
+    if (stack_open(&stack, &options)) {
         fail_at = 0;
         return allocations;
     }
-    scenario(&world, 0);
+    scenario(&stack, 0);
     fail_at = 0;
-    check_end(&world, leaked_pages(&world));
-    world_close(&world);
+    check_end(&stack, leaked_pages(&stack));
+    stack_close(&stack);
     return allocations;
 }
 
@@ -118,13 +118,13 @@ PLAIN_TEST(each_allocation_may_fail)
 
 static uint64_t hypercalls_of_a_run(uint64_t nth)
 {
-    struct world world;
+    struct stack stack;
     struct xengt_sim_stats stats;
-    assert_int_equal(world_open(&world, &options), 0);
-    assert_true(scenario(&world, nth));
-    check_end(&world, leaked_pages(&world));
-    xengt_sim_get_stats(world.sim, &stats);
-    world_close(&world);
+    assert_int_equal(stack_open(&stack, &options), 0);
+    assert_true(scenario(&stack, nth));
+    check_end(&stack, leaked_pages(&stack));
+    xengt_sim_get_stats(stack.sim, &stats);
+    stack_close(&stack);
     return stats.hypercalls;
 }
 

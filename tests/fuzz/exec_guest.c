@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "gpu/dma/dma.h"
-
 #define BYSTANDER_FIRST 128u /* of the GTT */
 #define OTHERS_PAGES    4u
 #define PATTERN         UINT64_C(0xfeedc0def00dfade)
@@ -12,13 +10,7 @@
 #define BUDGET          64u
 #define IMAGE_ROOT      0x33u /* dword of the image: the lower half of PDP 0 */
 
-/* --- the world --------------------------------------------------------------------------- */
-
-static bool gpu_holds(void *arg, struct xengt_bfn bfn)
-{
-    struct gpu *gpu = arg;
-    return gpu->ops->holds(gpu, bfn.v);
-}
+/* --- the stack --------------------------------------------------------------------------- */
 
 static void layout_changed(void *arg, uint32_t domid)
 {
@@ -66,42 +58,28 @@ static int track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on)
 
 static uint32_t create_domain(struct exec_guest *g, const char *name, uint32_t pages, bool filled)
 {
-    const struct xengt_sim_domain config = {.name = name, .pages = pages};
     uint32_t domid = 0;
-    REQUIRE(!xengt_sim_domain_create(g->sim, &config, &domid), "no domain");
-    for (uint64_t gfn = 0; filled && gfn < pages; gfn++) {
-        uint64_t *word = xengt_sim_guest_page(g->sim, domid, (struct xengt_gfn){gfn});
-        for (size_t i = 0; i < PAGE / sizeof(*word); i++) {
-            word[i] = PATTERN;
-        }
-    }
+    REQUIRE(!stack_domain(&g->stack, name, pages, filled ? PATTERN : 0, &domid), "no domain");
     return domid;
 }
 
 static void open_host(struct exec_guest *g)
 {
-    const struct gpu_soft_options soft = {.gtt_entries = GTT_ENTRIES, .eager = true};
-    struct dma_port *port;
-    char error[256];
-    g->sim = xengt_sim_new();
-    REQUIRE(g->sim, "no simulator");
-    const struct xengt_options options = {.backend = XENGT_BACKEND_SIM, .sim = g->sim};
-    REQUIRE(!xengt_open(&g->xg, &options, error, sizeof(error)), "%s", error);
-    REQUIRE(!dma_sim_open(g->sim, &port) && !gpu_soft_open(port, &soft, &g->gpu), "no GPU");
-    xengt_sim_on_unmap(g->sim, gpu_holds, g->gpu);
+    const struct stack_options options = {.gtt_entries = GTT_ENTRIES};
+    REQUIRE(!stack_open_gpu(&g->stack, &options), "no stack");
 }
 
 static void open_bystander(struct exec_guest *g)
 {
     g->stranger = create_domain(g, "stranger", OTHERS_PAGES, true);
     g->bystander = create_domain(g, "bystander", OTHERS_PAGES, true);
-    REQUIRE(!xengt_target_add(g->xg, g->bystander) &&
-                !xengt_space_open(g->xg, g->bystander, NULL, &g->bystander_space),
+    REQUIRE(!xengt_target_add(g->stack.xengt, g->bystander) &&
+                !xengt_space_open(g->stack.xengt, g->bystander, NULL, &g->bystander_space),
             "no space");
     const struct gtt_config config = {
-        .xengt = g->xg,
+        .xengt = g->stack.xengt,
         .space = g->bystander_space,
-        .gpu = g->gpu,
+        .gpu = g->stack.gpu,
         .mappable = {BYSTANDER_FIRST, OTHERS_PAGES},
     };
     REQUIRE(!gtt_create(&config, &g->bystander_gtt), "no GTT");
@@ -115,17 +93,17 @@ static void open_vgpu(struct exec_guest *g, uint8_t flags)
 {
     const struct xengt_space_options options = {.no_defer = flags & EXEC_NO_DEFER};
     g->domid = create_domain(g, "guest", PAGES, false);
-    REQUIRE(!xengt_target_add(g->xg, g->domid) &&
-                !xengt_space_open(g->xg, g->domid, &options, &g->space),
+    REQUIRE(!xengt_target_add(g->stack.xengt, g->domid) &&
+                !xengt_space_open(g->stack.xengt, g->domid, &options, &g->space),
             "no space");
     g->seen = calloc(PAGES, sizeof(*g->seen));
     REQUIRE(g->seen, "no memory");
     g->lazy = flags & EXEC_LAZY ? calloc(GTT_ENTRIES, sizeof(*g->lazy)) : NULL;
     g->tables_max = flags & EXEC_FEW_TABLES ? FEW_TABLES : GTT_TABLES_MAX_DEFAULT;
     const struct gtt_config gtt = {
-        .xengt = g->xg,
+        .xengt = g->stack.xengt,
         .space = g->space,
-        .gpu = g->gpu,
+        .gpu = g->stack.gpu,
         .track_after = 2,
         .tracker = {.track = flags & EXEC_NO_TRACKER ? NULL : track, .arg = g},
         .lazy = g->lazy,
@@ -144,7 +122,7 @@ static void open_vgpu(struct exec_guest *g, uint8_t flags)
         .log = on_log,
     };
     REQUIRE(!gtt_create(&gtt, &config.gtt) && !vgpu_create(&config, &g->vgpu), "no vGPU");
-    xengt_sim_on_invalidate(g->sim, layout_changed, g);
+    xengt_sim_on_invalidate(g->stack.sim, layout_changed, g);
 }
 
 void exec_open(struct exec_guest *g, uint8_t flags)
@@ -161,7 +139,7 @@ void exec_open(struct exec_guest *g, uint8_t flags)
 static void check_pattern(struct exec_guest *g, uint32_t domid, const char *whose)
 {
     for (uint64_t gfn = 0; gfn < OTHERS_PAGES; gfn++) {
-        const uint64_t *word = xengt_sim_guest_page(g->sim, domid, (struct xengt_gfn){gfn});
+        const uint64_t *word = xengt_sim_guest_page(g->stack.sim, domid, (struct xengt_gfn){gfn});
         for (size_t i = 0; i < PAGE / sizeof(*word); i++) {
             REQUIRE(word[i] == PATTERN, "the memory of a %s", whose);
         }
@@ -181,14 +159,11 @@ void exec_close(struct exec_guest *g)
     gtt_destroy(g->bystander_gtt);
     xengt_space_close(g->space);
     xengt_space_close(g->bystander_space);
-    xengt_sim_get_stats(g->sim, &stats);
-    REQUIRE(!stats.violations, "%s", xengt_sim_violation(g->sim));
+    xengt_sim_get_stats(g->stack.sim, &stats);
+    REQUIRE(!stats.violations, "%s", xengt_sim_violation(g->stack.sim));
     REQUIRE(!stats.mapped, "%llu pages stay mapped", (unsigned long long)stats.mapped);
-    xengt_sim_on_invalidate(g->sim, NULL, NULL);
-    xengt_sim_on_unmap(g->sim, NULL, NULL);
-    g->gpu->ops->close(g->gpu);
-    xengt_close(g->xg);
-    xengt_sim_free(g->sim);
+    xengt_sim_on_invalidate(g->stack.sim, NULL, NULL);
+    stack_close(&g->stack);
     free(g->lazy);
     free(g->seen);
 }
@@ -207,7 +182,7 @@ void exec_write(struct exec_guest *g, uint32_t offset, uint32_t value)
 
 uint8_t *exec_page(struct exec_guest *g, uint32_t gfn)
 {
-    return xengt_sim_guest_page(g->sim, g->domid, (struct xengt_gfn){gfn});
+    return xengt_sim_guest_page(g->stack.sim, g->domid, (struct xengt_gfn){gfn});
 }
 
 void exec_store(struct exec_guest *g, uint64_t gpa, uint64_t value, unsigned size)
@@ -259,9 +234,9 @@ void exec_store_unseen(struct exec_guest *g)
 void exec_balloon(struct exec_guest *g, uint32_t gfn, bool in)
 {
     const struct xengt_gfn frame = {gfn};
-    if (in && !xengt_sim_balloon_in(g->sim, g->domid, frame)) {
+    if (in && !xengt_sim_balloon_in(g->stack.sim, g->domid, frame)) {
         g->gone[gfn] = false;
-    } else if (!in && !xengt_sim_balloon_out(g->sim, g->domid, frame)) {
+    } else if (!in && !xengt_sim_balloon_out(g->stack.sim, g->domid, frame)) {
         g->gone[gfn] = true;
         g->lost_table |= g->tracked[gfn];
         g->tracked[gfn] = false;
@@ -385,13 +360,13 @@ bool exec_run(struct exec_guest *g, unsigned turns)
 {
     for (unsigned i = 0; i < turns; i++) {
         struct gpu_stats before, after;
-        g->gpu->ops->get_stats(g->gpu, &before);
-        bool more = g->gpu->ops->run(g->gpu, BUDGET);
-        g->gpu->ops->get_stats(g->gpu, &after);
+        g->stack.gpu->ops->get_stats(g->stack.gpu, &before);
+        bool more = g->stack.gpu->ops->run(g->stack.gpu, BUDGET);
+        g->stack.gpu->ops->get_stats(g->stack.gpu, &after);
         REQUIRE(after.commands - before.commands <= BUDGET, "%llu commands in a turn of %u",
                 (unsigned long long)(after.commands - before.commands), BUDGET);
         vgpu_check(g->vgpu);
-        if (!more && !g->gpu->ops->run(g->gpu, 1)) {
+        if (!more && !g->stack.gpu->ops->run(g->stack.gpu, 1)) {
             return true;
         }
     }

@@ -7,12 +7,10 @@
 #ifndef TESTS_FUZZ_EXEC_GUEST_H
 #define TESTS_FUZZ_EXEC_GUEST_H
 
-#include <xengt/sim.h>
-#include <xengt/space.h>
 #include <xengt/target.h>
-#include <xengt/xengt.h>
 
 #include "input.h"
+#include "support/stack.h"
 #include "vgpu/device.h"
 
 #define PAGE        4096u
@@ -54,9 +52,7 @@
 #define EXEC_BARE       0x40u /* nothing is set up */
 
 struct exec_guest {
-    struct xengt_sim *sim;
-    struct xengt *xg;
-    struct gpu *gpu;
+    struct stack stack;
     uint32_t domid;
     struct xengt_space *space;
     struct vgpu *vgpu;

@@ -5,7 +5,7 @@
 #include "control/control.h"
 #include "control/verbs.h"
 #include "input.h"
-#include "sim/world.h"
+#include "support/stack.h"
 
 #define LINES_MAX 32u
 
@@ -71,19 +71,19 @@ static void serve_lines(struct guests *guests, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct world_options options = {
+    const struct stack_options options = {
         .mappable_pages = 16, .unmappable_pages = 16, .gtt_entries = 256};
     const struct xengt_sim_domain web = {.name = "web", .pages = 4};
     const struct xengt_sim_domain pv = {.name = "old \"pv\"", .pages = 4, .pv = true};
-    struct world world;
+    struct stack stack;
     uint32_t domid;
-    if (world_open(&world, &options)) {
+    if (stack_open(&stack, &options)) {
         return 0;
     }
-    if (!xengt_sim_domain_create(world.sim, &web, &domid) &&
-        !xengt_sim_domain_create(world.sim, &pv, &domid)) {
-        serve_lines(world.guests, data, size);
+    if (!xengt_sim_domain_create(stack.sim, &web, &domid) &&
+        !xengt_sim_domain_create(stack.sim, &pv, &domid)) {
+        serve_lines(stack.guests, data, size);
     }
-    world_close(&world);
+    stack_close(&stack);
     return 0;
 }

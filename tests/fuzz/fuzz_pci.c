@@ -8,7 +8,7 @@
 #include "gen/registers.h"
 #include "host/xen/ioreq_decode.h"
 #include "input.h"
-#include "sim/world.h"
+#include "support/stack.h"
 #include "vgpu/pci.h"
 
 #define OPS_MAX  200u
@@ -29,7 +29,7 @@
 #define PM_STATUS   0xd4u
 
 struct fuzz {
-    struct world world;
+    struct stack stack;
     uint32_t domid;
     uint32_t low; /* first entry of its window of the GTT */
     struct ioreq_device device;
@@ -193,12 +193,12 @@ static void config_write(struct fuzz *f, unsigned reg, uint32_t value, unsigned 
 
 static uint64_t mmio_read(struct fuzz *f, unsigned bar, uint64_t offset, unsigned size)
 {
-    return host_sim_mmio_read(f->world.host, f->domid, model_bar(f, bar) + offset, size);
+    return host_sim_mmio_read(f->stack.host, f->domid, model_bar(f, bar) + offset, size);
 }
 
 static void mmio_write(struct fuzz *f, uint64_t offset, uint64_t value, unsigned size)
 {
-    host_sim_mmio_write(f->world.host, f->domid, model_bar(f, 0) + offset, value, size);
+    host_sim_mmio_write(f->stack.host, f->domid, model_bar(f, 0) + offset, value, size);
 }
 
 /* --- what must hold ---------------------------------------------------------------------- */
@@ -221,7 +221,7 @@ static void check_place(struct fuzz *f, uint64_t before)
                 (unsigned long long)now);
     }
     if (before && before != now && (!other || page - other >= f->size[VGPU_BAR_APERTURE])) {
-        REQUIRE(host_sim_mmio_read(f->world.host, f->domid, page, 8) == UINT64_MAX,
+        REQUIRE(host_sim_mmio_read(f->stack.host, f->domid, page, 8) == UINT64_MAX,
                 "something still answers at 0x%llx", (unsigned long long)before);
     }
 }
@@ -230,7 +230,7 @@ static void check_no_interrupt(struct fuzz *f)
 {
     uint64_t address;
     uint32_t data;
-    REQUIRE(!host_sim_interrupt(f->world.host, f->domid, &address, &data),
+    REQUIRE(!host_sim_interrupt(f->stack.host, f->domid, &address, &data),
             "an interrupt without a reason");
 }
 
@@ -255,7 +255,7 @@ static void raise_interrupt(struct fuzz *f)
     if (!model_bar(f, VGPU_BAR_MMIO)) {
         return;
     }
-    void *page = xengt_sim_guest_page(f->world.sim, f->domid, (struct xengt_gfn){0});
+    void *page = xengt_sim_guest_page(f->stack.sim, f->domid, (struct xengt_gfn){0});
     memcpy(page, commands, sizeof(commands));
     mmio_write(f, GDRST, 1, 4);
     mmio_write(f, VGPU_GTT_OFFSET + f->low * 8, 1, 8);
@@ -270,8 +270,8 @@ static void raise_interrupt(struct fuzz *f)
     mmio_write(f, BCS + RING_CTL, RING_CTL_VALID, 4);
     check_no_interrupt(f);
     mmio_write(f, BCS + RING_TAIL, sizeof(commands), 4);
-    world_run(&f->world);
-    bool came = host_sim_interrupt(f->world.host, f->domid, &address, &data);
+    stack_run(&f->stack);
+    bool came = host_sim_interrupt(f->stack.host, f->domid, &address, &data);
     REQUIRE(came == model_msi(f), "%s", came ? "an interrupt nobody wants" : "no interrupt");
     REQUIRE(!came ||
                 (address == get(f->space, MSI_ADDRESS, 4) && data == get(f->space, MSI_DATA, 2)),
@@ -302,7 +302,7 @@ static void reset(struct fuzz *f)
     config_write(f, AF_CONTROL, 1, 1);
     REQUIRE(!model_bar(f, 0), "the model");
     check_space(f);
-    config_write(f, BAR(0), WORLD_MMIO_BASE, 4);
+    config_write(f, BAR(0), STACK_MMIO_BASE, 4);
     config_write(f, COMMAND, 2, 2);
     REQUIRE(mmio_read(f, 0, VGPU_GTT_OFFSET + f->low * 8, 8) == 0, "the GTT outlives a reset");
     REQUIRE(mmio_read(f, 0, BCS + RING_START, 4) == 0, "a ring outlives a reset");
@@ -372,37 +372,37 @@ static void operate(struct fuzz *f, struct input *in)
     }
 }
 
-/* --- the world --------------------------------------------------------------------------- */
+/* --- the stack --------------------------------------------------------------------------- */
 
 static uint32_t on_pci_read(void *arg, unsigned devfn, unsigned reg, unsigned size)
 {
     struct fuzz *f = arg;
-    return host_sim_pci_read(f->world.host, f->domid, devfn, reg, size);
+    return host_sim_pci_read(f->stack.host, f->domid, devfn, reg, size);
 }
 
 static void on_pci_write(void *arg, unsigned devfn, unsigned reg, uint32_t value, unsigned size)
 {
     struct fuzz *f = arg;
-    host_sim_pci_write(f->world.host, f->domid, devfn, reg, value, size);
+    host_sim_pci_write(f->stack.host, f->domid, devfn, reg, value, size);
 }
 
 static const struct host_guest_ops ops = {.pci_read = on_pci_read, .pci_write = on_pci_write};
 
-static void open_world(struct fuzz *f)
+static void open_stack(struct fuzz *f)
 {
-    const struct world_options options = {
+    const struct stack_options options = {
         .mappable_pages = WINDOW,
         .unmappable_pages = WINDOW,
         .gtt_entries = 1024,
     };
-    REQUIRE(!world_open(&f->world, &options) && !world_guest(&f->world, "guest", PAGES, &f->domid),
-            "no world");
+    REQUIRE(!stack_open(&f->stack, &options) && !stack_guest(&f->stack, "guest", PAGES, &f->domid),
+            "no stack");
     f->device = (struct ioreq_device){.ops = &ops, .arg = f, .stats = &f->stats};
     for (unsigned reg = 0; reg < SPACE; reg++) {
-        f->space[reg] = (uint8_t)host_sim_pci_read(f->world.host, f->domid, VGPU_PCI_DEVFN, reg, 1);
+        f->space[reg] = (uint8_t)host_sim_pci_read(f->stack.host, f->domid, VGPU_PCI_DEVFN, reg, 1);
     }
     f->size[VGPU_BAR_MMIO] = VGPU_MMIO_SIZE;
-    f->size[VGPU_BAR_APERTURE] = WORLD_MMIO_BASE - (get(f->space, BAR(1), 4) & ~15u);
+    f->size[VGPU_BAR_APERTURE] = STACK_MMIO_BASE - (get(f->space, BAR(1), 4) & ~15u);
     model_init(f);
     f->low = (uint32_t)mmio_read(f, 0, PVINFO_BASE + PVINFO_MAPPABLE_BASE, 4) / XENGT_PAGE_SIZE;
 }
@@ -411,7 +411,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
     struct fuzz f = {0};
-    open_world(&f);
+    open_stack(&f);
     for (unsigned n = 0; n < OPS_MAX && in.left; n++) {
         uint64_t before = model_bar(&f, VGPU_BAR_MMIO);
         operate(&f, &in);
@@ -422,6 +422,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     check_space(&f);
-    world_close(&f.world);
+    stack_close(&f.stack);
     return 0;
 }

@@ -6,7 +6,7 @@
  * mapped and no domain lingers.
  */
 #include "input.h"
-#include "sim/world.h"
+#include "support/stack.h"
 
 #define GUESTS      2u
 #define PAGES       24u /* of each guest */
@@ -32,7 +32,7 @@ struct guest {
 };
 
 struct fuzz {
-    struct world world;
+    struct stack stack;
     struct guest guest[GUESTS];
     uint32_t bystander; /* has a vGPU, does nothing with it, and must not notice anything */
     uint32_t stranger;  /* has none */
@@ -45,14 +45,14 @@ static const char *const names[GUESTS] = {"a", "b"};
 
 static uint64_t mmio_read(struct fuzz *f, const struct guest *g, uint32_t offset, unsigned size)
 {
-    return host_sim_mmio_read(f->world.host, g->domid, WORLD_MMIO_BASE + (uint64_t)offset, size);
+    return host_sim_mmio_read(f->stack.host, g->domid, STACK_MMIO_BASE + (uint64_t)offset, size);
 }
 
 static void mmio_write(struct fuzz *f, const struct guest *g, uint32_t offset, uint64_t value,
                        unsigned size)
 {
-    host_sim_mmio_write(f->world.host, g->domid, WORLD_MMIO_BASE + (uint64_t)offset, value, size);
-    host_sim_end_of_turn(f->world.host, g->domid);
+    host_sim_mmio_write(f->stack.host, g->domid, STACK_MMIO_BASE + (uint64_t)offset, value, size);
+    host_sim_end_of_turn(f->stack.host, g->domid);
 }
 
 static uint32_t own_entry(const struct guest *g, uint8_t n)
@@ -160,7 +160,7 @@ static void write_memory(struct fuzz *f, struct input *in, const struct guest *g
     const struct xengt_gfn gfn = {input_u8(in) % PAGES};
     uint32_t at = input_u8(in) * 4u, dw[16];
     size_t n = 1u + input_u8(in) % 16;
-    uint8_t *page = xengt_sim_guest_page(f->world.sim, g->domid, gfn);
+    uint8_t *page = xengt_sim_guest_page(f->stack.sim, g->domid, gfn);
     if (command) {
         n = make_command(in, g, dw);
     } else {
@@ -183,7 +183,7 @@ static void attach(struct fuzz *f, unsigned i)
 {
     struct guest *g = &f->guest[i];
     char error[256] = "";
-    if (g->domid && !guests_attach(f->world.guests, names[i], NULL, NULL, error, sizeof(error))) {
+    if (g->domid && !guests_attach(f->stack.guests, names[i], NULL, NULL, error, sizeof(error))) {
         REQUIRE(!g->attached, "attached twice");
         g->attached = true;
         learn_windows(f, g);
@@ -194,7 +194,7 @@ static void create(struct fuzz *f, unsigned i)
 {
     const struct xengt_sim_domain config = {.name = names[i], .pages = PAGES};
     struct guest *g = &f->guest[i];
-    if (!g->domid && !xengt_sim_domain_create(f->world.sim, &config, &g->domid)) {
+    if (!g->domid && !xengt_sim_domain_create(f->stack.sim, &config, &g->domid)) {
         attach(f, i);
     }
 }
@@ -204,7 +204,7 @@ static void detach(struct fuzz *f, unsigned i)
     struct guest *g = &f->guest[i];
     char error[256];
     if (g->attached) {
-        REQUIRE(!guests_detach(f->world.guests, names[i], error, sizeof(error)), "%s", error);
+        REQUIRE(!guests_detach(f->stack.guests, names[i], error, sizeof(error)), "%s", error);
         g->attached = false;
     }
 }
@@ -212,7 +212,7 @@ static void detach(struct fuzz *f, unsigned i)
 static void turn(struct fuzz *f)
 {
     if (f->turns++ < TURNS_MAX) {
-        guests_turn(f->world.guests);
+        guests_turn(f->stack.guests);
     }
 }
 
@@ -221,9 +221,9 @@ static void destroy(struct fuzz *f, unsigned i)
 {
     struct guest *g = &f->guest[i];
     if (g->domid) {
-        xengt_sim_domain_destroy(f->world.sim, g->domid);
-        host_sim_notice_deaths(f->world.host);
-        guests_turn(f->world.guests);
+        xengt_sim_domain_destroy(f->stack.sim, g->domid);
+        host_sim_notice_deaths(f->stack.host);
+        guests_turn(f->stack.guests);
         *g = (struct guest){0};
     }
 }
@@ -235,19 +235,19 @@ static void check_rules(struct fuzz *f)
     struct guest_info info;
     struct xengt_sim_stats stats;
     char error[256];
-    for (unsigned i = 0; guests_list(f->world.guests, i, &info); i++) {
-        int violations = guests_verify(f->world.guests, info.name, error, sizeof(error));
+    for (unsigned i = 0; guests_list(f->stack.guests, i, &info); i++) {
+        int violations = guests_verify(f->stack.guests, info.name, error, sizeof(error));
         REQUIRE(violations == 0, "guest %s: %d violations: %s", info.name, violations, error);
     }
-    xengt_sim_get_stats(f->world.sim, &stats);
-    REQUIRE(!stats.violations, "%s", xengt_sim_violation(f->world.sim));
+    xengt_sim_get_stats(f->stack.sim, &stats);
+    REQUIRE(!stats.violations, "%s", xengt_sim_violation(f->stack.sim));
     REQUIRE(!stats.iommu_faults, "the GPU used a page that is not mapped");
 }
 
 static void check_bystanders(struct fuzz *f)
 {
-    REQUIRE(!world_changed_bytes(&f->world, f->bystander, PATTERN), "a bystander's memory");
-    REQUIRE(!world_changed_bytes(&f->world, f->stranger, PATTERN), "a stranger's memory");
+    REQUIRE(!stack_changed_bytes(&f->stack, f->bystander, PATTERN), "a bystander's memory");
+    REQUIRE(!stack_changed_bytes(&f->stack, f->stranger, PATTERN), "a stranger's memory");
 }
 
 static void check_end(struct fuzz *f)
@@ -259,22 +259,22 @@ static void check_end(struct fuzz *f)
         domids[i + 1] = f->guest[i].domid;
         destroy(f, i);
     }
-    xengt_sim_domain_destroy(f->world.sim, f->bystander);
-    host_sim_notice_deaths(f->world.host);
-    guests_turn(f->world.guests);
-    REQUIRE(!guests_list(f->world.guests, 0, &info), "guest %s keeps its vGPU", info.name);
+    xengt_sim_domain_destroy(f->stack.sim, f->bystander);
+    host_sim_notice_deaths(f->stack.host);
+    guests_turn(f->stack.guests);
+    REQUIRE(!guests_list(f->stack.guests, 0, &info), "guest %s keeps its vGPU", info.name);
     for (unsigned i = 0; i < GUESTS + 1; i++) {
-        REQUIRE(!xengt_sim_domain_exists(f->world.sim, domids[i]), "domain %u lingers", domids[i]);
+        REQUIRE(!xengt_sim_domain_exists(f->stack.sim, domids[i]), "domain %u lingers", domids[i]);
     }
-    xengt_sim_get_stats(f->world.sim, &stats);
+    xengt_sim_get_stats(f->stack.sim, &stats);
     REQUIRE(!stats.mapped, "%llu pages stay mapped", (unsigned long long)stats.mapped);
 }
 
-/* --- the world --------------------------------------------------------------------------- */
+/* --- the stack --------------------------------------------------------------------------- */
 
-static bool open_world(struct fuzz *f, uint8_t flags)
+static bool open_stack(struct fuzz *f, uint8_t flags)
 {
-    const struct world_options options = {
+    const struct stack_options options = {
         .space = {.no_defer = flags & 1,
                   .quota = flags & 2 ? 8 : 0,
                   .defer_pages = flags & 4 ? 4 : 0},
@@ -284,13 +284,13 @@ static bool open_world(struct fuzz *f, uint8_t flags)
     };
     struct guest bystander = {0};
     char error[256];
-    if (world_open(&f->world, &options)) {
+    if (stack_open(&f->stack, &options)) {
         return false;
     }
-    world_stranger(&f->world, "stranger", 8, PATTERN, &f->stranger);
-    world_stranger(&f->world, "bystander", 8, PATTERN, &f->bystander);
+    stack_domain(&f->stack, "stranger", 8, PATTERN, &f->stranger);
+    stack_domain(&f->stack, "bystander", 8, PATTERN, &f->bystander);
     bystander.domid = f->bystander;
-    REQUIRE(!guests_attach(f->world.guests, "bystander", NULL, NULL, error, sizeof(error)), "%s",
+    REQUIRE(!guests_attach(f->stack.guests, "bystander", NULL, NULL, error, sizeof(error)), "%s",
             error);
     learn_windows(f, &bystander);
     for (uint32_t i = 0; i < 8; i++) {
@@ -338,13 +338,13 @@ static void operate(struct fuzz *f, struct input *in)
         mmio_write(f, g, RING, (uint32_t)input_u8(in) * 8, 4);
         break;
     case 10:
-        xengt_sim_balloon_out(f->world.sim, g->domid, (struct xengt_gfn){input_u8(in) % PAGES});
+        xengt_sim_balloon_out(f->stack.sim, g->domid, (struct xengt_gfn){input_u8(in) % PAGES});
         break;
     case 11:
-        xengt_sim_balloon_in(f->world.sim, g->domid, (struct xengt_gfn){input_u8(in) % PAGES});
+        xengt_sim_balloon_in(f->stack.sim, g->domid, (struct xengt_gfn){input_u8(in) % PAGES});
         break;
     case 12:
-        guests_pause(f->world.guests, names[i], op & 0x40, error, sizeof(error));
+        guests_pause(f->stack.guests, names[i], op & 0x40, error, sizeof(error));
         break;
     case 13:
         mmio_write(f, g, FLUSH, 0, 4);
@@ -374,7 +374,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
     struct fuzz f = {0};
-    if (!open_world(&f, input_u8(&in))) {
+    if (!open_stack(&f, input_u8(&in))) {
         return 0;
     }
     for (unsigned n = 1; n <= OPS_MAX && in.left; n++) {
@@ -388,6 +388,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_bystanders(&f);
     check_end(&f);
     check_rules(&f);
-    world_close(&f.world);
+    stack_close(&f.stack);
     return 0;
 }

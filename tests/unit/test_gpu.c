@@ -4,7 +4,7 @@
  * windows.
  */
 
-#include "gpu_fixture.h"
+#include "support/gpu_fixture.h"
 
 /* --- MI commands ------------------------------------------------------------------------- */
 

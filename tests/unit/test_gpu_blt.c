@@ -4,7 +4,7 @@
  * does not matter where they are interrupted.
  */
 
-#include "gpu_blits.h"
+#include "support/gpu_blits.h"
 
 /* --- blits ------------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  * another's.
  */
 
-#include "gpu_fixture.h"
+#include "support/gpu_fixture.h"
 
 /* --- workloads --------------------------------------------------------------------------- */
 

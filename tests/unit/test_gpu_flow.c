@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The MI commands that decide what is executed: predicates, conditions, semaphores. */
 
-#include "gpu_fixture.h"
+#include "support/gpu_fixture.h"
 
 #define RCS_SRC0     0x2400u
 #define RCS_SRC1     0x2408u

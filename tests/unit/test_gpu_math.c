@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* MI_MATH of the software GPU: random programs, compared with a model written another way. */
 
-#include "gpu_fixture.h"
+#include "support/gpu_fixture.h"
 
 #define GPR(n)  (0x22600u + 8 * (n))
 #define MATH(n) (0x0d000000u | ((n)-1))

@@ -5,7 +5,7 @@
  * batches of users may do is in test_gpu_ppgtt.c.
  */
 
-#include "gpu_fixture.h"
+#include "support/gpu_fixture.h"
 
 #include "gpu/soft/regs.h"
 

@@ -4,7 +4,7 @@
  * fetched anew and when; and that nothing random gets out of it.
  */
 
-#include "gpu_fixture.h"
+#include "support/gpu_fixture.h"
 
 #define BCS_GPR(n) (0x22600u + 8 * (n))
 

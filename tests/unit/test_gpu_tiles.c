@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Blits of the software GPU between X-tiled and linear surfaces, compared with byte-wise models. */
 
-#include "gpu_blits.h"
+#include "support/gpu_blits.h"
 
 /* --- tiles ------------------------------------------------------------------------------- */
 

@@ -3,7 +3,9 @@
  * The guests with everything below it real, over the simulator: who can be attached, what a
  * detach leaves, and what happens when a domain dies.
  */
-#include "guests_fixture.h"
+#include <event2/event.h>
+
+#include "support/guests_fixture.h"
 
 /* Registers, by Intel's names. */
 #define PVINFO_G2V_NOTIFY (0x78000u + 0x818)
@@ -22,12 +24,12 @@
 
 static int setup_with_loop(void **state)
 {
-    return setup_like(state, (struct fixture){.base = event_base_new()});
+    return setup_like(state, (struct stack_options){.base = event_base_new()});
 }
 
 static int setup_lazy(void **state)
 {
-    return setup_like(state, (struct fixture){.lazy = true});
+    return setup_like(state, (struct stack_options){.lazy_ggtt = true});
 }
 
 #define TEST(name)      TEST_WITH(name, setup, teardown)
@@ -38,7 +40,7 @@ static int setup_lazy(void **state)
 
 TEST(attach_and_detach)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     uint32_t domid = new_domain(f, "web");
     struct guest_info info, listed;
     char number[16];
@@ -64,7 +66,7 @@ TEST(attach_and_detach)
 
 TEST(no_such_domain)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
 
     assert_attach_fails(f, "nope", -ENOENT, "domain 'nope': no such domain");
     assert_attach_fails(f, "77", -ENOENT, "domain '77': no such domain");
@@ -75,7 +77,7 @@ TEST(no_such_domain)
 
 TEST(attach_twice)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -85,7 +87,7 @@ TEST(attach_twice)
 
 TEST(unsafe_domains)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     const struct xengt_sim_domain pv = {.name = "old", .pages = 64, .pv = true};
     const struct xengt_sim_domain shadow = {.name = "slow", .pages = 64, .no_hap = true};
     uint32_t domid;
@@ -94,12 +96,12 @@ TEST(unsafe_domains)
     assert_int_equal(xengt_sim_domain_create(f->sim, &shadow, &domid), 0);
     assert_attach_fails(f, "old", -EOPNOTSUPP, "domain 'old' (");
     assert_attach_fails(f, "slow", -EOPNOTSUPP, "hardware assisted paging");
-    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
+    assert_int_equal(xengt_target_list(f->xengt, &domid, 1), 0);
 }
 
 TEST(windows)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info infos[GUESTS_VGPUS_MAX];
     bool taken[GTT_ENTRIES] = {false};
     char name[16];
@@ -132,7 +134,7 @@ TEST(windows)
 TEST(attach_that_fails_midway)
 {
     const struct gpu_range ranges[GPU_RANGES] = {{.first = 0, .count = 16}};
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct gpu_client *client;
     struct guest_info info;
     uint32_t domid;
@@ -141,7 +143,7 @@ TEST(attach_that_fails_midway)
     assert_int_equal(f->gpu->ops->client_open(f->gpu, ranges, 0, &client), 0);
     assert_attach_fails(f, "web", -ENOSPC, "no vGPU could be made");
     assert_false(guests_list(f->guests, 0, &info));
-    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
+    assert_int_equal(xengt_target_list(f->xengt, &domid, 1), 0);
 
     f->gpu->ops->client_close(client);
     attach(f, "web", &info);
@@ -165,7 +167,7 @@ static void see(void *arg, const struct guests_mapping *m)
 
 TEST(mappings)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
     struct seen seen = {0};
 
@@ -185,7 +187,7 @@ TEST(mappings)
 
 TEST(layout_change_is_heard)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -196,7 +198,7 @@ TEST(layout_change_is_heard)
 
 TEST(nobody_home)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_domain(f, "web");
@@ -212,7 +214,7 @@ TEST(nobody_home)
 
 TEST(a_paused_vgpu_waits)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -227,7 +229,7 @@ TEST(a_paused_vgpu_waits)
 /* What is kept for a user who may come back goes when the time is over. */
 TEST(kept_mappings_expire)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -246,19 +248,19 @@ TEST(kept_mappings_expire)
 
 /* --- the PCI function -------------------------------------------------------------------- */
 
-static uint32_t config_read(struct fixture *f, uint32_t domid, unsigned reg)
+static uint32_t config_read(struct stack *f, uint32_t domid, unsigned reg)
 {
     return host_sim_pci_read(f->host, domid, VGPU_DEVFN, reg, 4);
 }
 
-static void config_write(struct fixture *f, uint32_t domid, unsigned reg, uint32_t value)
+static void config_write(struct stack *f, uint32_t domid, unsigned reg, uint32_t value)
 {
     host_sim_pci_write(f->host, domid, VGPU_DEVFN, reg, value, 4);
 }
 
 TEST(pci_functions)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -274,20 +276,20 @@ TEST(pci_functions)
 TEST(bars_move)
 {
     const uint64_t elsewhere = UINT64_C(0x2e1000000), aperture = UINT64_C(0x300000000);
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
-    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
+    assert_int_equal(guest_reads(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
     config_write(f, info.domid, 0x04, 0);
-    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
+    assert_int_equal(guest_reads(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
     config_write(f, info.domid, 0x10, (uint32_t)elsewhere);
     config_write(f, info.domid, 0x14, elsewhere >> 32);
     config_write(f, info.domid, 0x18, (uint32_t)aperture);
     config_write(f, info.domid, 0x1c, aperture >> 32);
     config_write(f, info.domid, 0x04, 6);
-    assert_int_equal(reg_read(f, info.domid, elsewhere, 0x78000), 0x76544776);
-    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
+    assert_int_equal(guest_reads(f, info.domid, elsewhere, 0x78000), 0x76544776);
+    assert_int_equal(guest_reads(f, info.domid, MMIO_BASE, 0x78000), UINT32_MAX);
 
     guest_maps(f, &info, 16, 0); /* nothing: it is gone from there */
     host_sim_mmio_write(f->host, info.domid, elsewhere + VGPU_GTT_OFFSET, 16 << 12 | PTE_FLAGS, 8);
@@ -299,7 +301,7 @@ TEST(bars_move)
 /* A guest that puts its vGPU over its own RAM has RAM there. */
 TEST(bar_over_ram)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -307,53 +309,53 @@ TEST(bar_over_ram)
     config_write(f, info.domid, 0x1c, 0);
     config_write(f, info.domid, 0x14, 0);
     config_write(f, info.domid, 0x10, 0);
-    assert_int_equal(reg_read(f, info.domid, 0, 0), UINT32_MAX);
+    assert_int_equal(guest_reads(f, info.domid, 0, 0), UINT32_MAX);
     refresh(f, "web", &info);
     assert_null(info.failsafe);
 }
 
 TEST(function_level_reset)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
     guest_maps(f, &info, 16, 8);
-    reg_write(f, info.domid, 0x2044, 0x5a5a);
+    guest_writes(f, info.domid, 0x2044, 0x5a5a);
     config_write(f, info.domid, 0xa8, 1);
     refresh(f, "web", &info);
     assert_int_equal(info.gtt.present, 0);
     assert_int_equal(info.space.in_use, 0);
-    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x2044), UINT32_MAX); /* no address */
+    assert_int_equal(guest_reads(f, info.domid, MMIO_BASE, 0x2044), UINT32_MAX); /* no address */
     config_write(f, info.domid, 0x10, (uint32_t)MMIO_BASE);
     config_write(f, info.domid, 0x04, 6);
-    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x2044), 0);
-    assert_int_equal(reg_read(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
+    assert_int_equal(guest_reads(f, info.domid, MMIO_BASE, 0x2044), 0);
+    assert_int_equal(guest_reads(f, info.domid, MMIO_BASE, 0x78000), 0x76544776);
 }
 
 /* A ring with one command, which interrupts. */
-static void submit_interrupt(struct fixture *f, const struct guest_info *info)
+static void submit_interrupt(struct stack *f, const struct guest_info *info)
 {
     uint32_t *ring = xengt_sim_guest_page(f->sim, info->domid, (struct xengt_gfn){16});
 
     ring[0] = MI_USER_INTERRUPT;
     ring[1] = 0;
     guest_maps(f, info, 16, 1);
-    reg_write(f, info->domid, BCS + 0xa8, ~BCS_USER_IRQ);
-    reg_write(f, info->domid, GT_IMR0, ~BCS_USER_IRQ);
-    reg_write(f, info->domid, GT_IER0, BCS_USER_IRQ);
-    reg_write(f, info->domid, MASTER_IRQ, 1u << 31);
-    reg_write(f, info->domid, BCS + 0x34, 0);
-    reg_write(f, info->domid, BCS + 0x38, info->mappable.first << 12);
-    reg_write(f, info->domid, BCS + 0x3c, 1);
-    reg_write(f, info->domid, BCS + 0x30, 8);
+    guest_writes(f, info->domid, BCS + 0xa8, ~BCS_USER_IRQ);
+    guest_writes(f, info->domid, GT_IMR0, ~BCS_USER_IRQ);
+    guest_writes(f, info->domid, GT_IER0, BCS_USER_IRQ);
+    guest_writes(f, info->domid, MASTER_IRQ, 1u << 31);
+    guest_writes(f, info->domid, BCS + 0x34, 0);
+    guest_writes(f, info->domid, BCS + 0x38, info->mappable.first << 12);
+    guest_writes(f, info->domid, BCS + 0x3c, 1);
+    guest_writes(f, info->domid, BCS + 0x30, 8);
     while (guests_turn(f->guests)) {
     }
 }
 
 TEST(interrupt)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
     uint64_t address;
     uint32_t data;
@@ -374,7 +376,7 @@ TEST(interrupt)
 
 TEST(no_interrupt_unasked)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
     uint64_t address;
     uint32_t data;
@@ -382,13 +384,13 @@ TEST(no_interrupt_unasked)
     new_guest(f, "web", &info);
     submit_interrupt(f, &info);
     assert_false(host_sim_interrupt(f->host, info.domid, &address, &data));
-    assert_true(reg_read(f, info.domid, MMIO_BASE, MASTER_IRQ) &
+    assert_true(guest_reads(f, info.domid, MMIO_BASE, MASTER_IRQ) &
                 2); /* it is there to be asked for */
 }
 
 /* --- memory that is the guest's and the vGPU's ------------------------------------------- */
 
-static uint64_t word_of(struct fixture *f, uint32_t domid, uint64_t gfn, unsigned i)
+static uint64_t word_of(struct stack *f, uint32_t domid, uint64_t gfn, unsigned i)
 {
     const uint64_t *page = xengt_sim_guest_page(f->sim, domid, (struct xengt_gfn){gfn});
 
@@ -398,7 +400,7 @@ static uint64_t word_of(struct fixture *f, uint32_t domid, uint64_t gfn, unsigne
 /* Stores into a page table come by way of the vGPU while it is one, and are done all the same. */
 TEST(tracked_stores)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
     uint64_t before;
 
@@ -406,9 +408,9 @@ TEST(tracked_stores)
     host_sim_guest_store(f->host, info.domid, 100 << 12, 0x1111, 8);
     assert_int_equal(word_of(f, info.domid, 100, 0), 0x1111);
     host_sim_guest_store(f->host, info.domid, 100 << 12, 0, 8);
-    reg_write(f, info.domid, PVINFO_PDP0, 100 << 12);
-    reg_write(f, info.domid, PVINFO_PDP0 + 4, 0);
-    reg_write(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_CREATE);
+    guest_writes(f, info.domid, PVINFO_PDP0, 100 << 12);
+    guest_writes(f, info.domid, PVINFO_PDP0 + 4, 0);
+    guest_writes(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_CREATE);
     refresh(f, "web", &info);
     assert_int_equal(info.gtt.mms, 1);
 
@@ -418,7 +420,7 @@ TEST(tracked_stores)
     assert_int_equal(info.host.ioreqs - before, info.gtt.table_writes);
     assert_int_equal(word_of(f, info.domid, 100, 2), 101 << 12 | 3);
 
-    reg_write(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_DESTROY);
+    guest_writes(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_DESTROY);
     settle(f, "web");
     refresh(f, "web", &info);
     before = info.host.ioreqs;
@@ -431,7 +433,7 @@ TEST(tracked_stores)
 /* The GTT as RAM: no store into it is a request, and what it says is found at a flush. */
 LAZY_TEST(lazy_ggtt)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
     uint64_t before;
 
@@ -440,7 +442,7 @@ LAZY_TEST(lazy_ggtt)
     guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
     refresh(f, "web", &info);
     assert_int_equal(info.host.ioreqs, before);
-    reg_write(f, info.domid, 0x101008, 1);
+    guest_writes(f, info.domid, 0x101008, 1);
     refresh(f, "web", &info);
     assert_int_equal(info.host.ioreqs, before + 1);
     assert_int_equal(info.gtt.present, 8);
@@ -452,7 +454,7 @@ LAZY_TEST(lazy_ggtt)
 LAZY_TEST(lazy_ggtt_moves)
 {
     const uint64_t elsewhere = UINT64_C(0x2e1000000);
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -470,7 +472,7 @@ LAZY_TEST(lazy_ggtt_moves)
 
 TEST(death_releases_everything)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -488,7 +490,7 @@ TEST(death_releases_everything)
 
 TEST(same_name_again)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info first, second;
 
     new_guest(f, "web", &first);
@@ -504,7 +506,7 @@ TEST(same_name_again)
 
 TEST(others_live_on)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info web, db;
 
     new_domain(f, "web");
@@ -523,7 +525,7 @@ TEST(others_live_on)
 
 /* --- with an event loop ------------------------------------------------------------------ */
 
-static void run_loop(struct fixture *f, unsigned ms)
+static void run_loop(struct stack *f, unsigned ms)
 {
     const struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
@@ -533,7 +535,7 @@ static void run_loop(struct fixture *f, unsigned ms)
 
 LOOP_TEST(loop_does_the_turns)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);
@@ -551,7 +553,7 @@ LOOP_TEST(loop_does_the_turns)
 /* With nothing to do there is nothing to wake up for: the loop ends when no event is left. */
 LOOP_TEST(loop_falls_asleep)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
 
     new_guest(f, "web", &info);

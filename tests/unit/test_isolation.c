@@ -5,7 +5,7 @@
  * first made on memory of her own, where it has to succeed: it is refused for where it goes, not
  * for what it is.
  */
-#include "guests_fixture.h"
+#include "support/guests_fixture.h"
 
 #define PAGE   4096u
 #define PAGES  1024u
@@ -47,7 +47,7 @@ enum {
 #define TARGET_GFN       42u
 
 struct pair {
-    struct fixture *f;
+    struct stack *f;
     struct guest_info alice, bob;
     uint8_t *bob_before; /* PAGES of them */
 };
@@ -70,7 +70,7 @@ static void fill(const struct pair *p, uint32_t domid, uint32_t gfn, uint32_t va
 
 static void wr(const struct pair *p, const struct guest_info *guest, uint32_t reg, uint32_t value)
 {
-    reg_write(p->f, guest->domid, reg, value);
+    guest_writes(p->f, guest->domid, reg, value);
 }
 
 static uint32_t low(const struct guest_info *guest, uint32_t entry)
@@ -352,7 +352,7 @@ static void submit_context(const struct pair *p, uint32_t image, uint32_t ring, 
     const struct guest_info *alice = &p->alice;
 
     put_image(ram(p, alice->domid, GFN(IMAGE + 1)), ring, tail, pml4);
-    reg_read(p->f, alice->domid, MMIO_BASE, PVINFO);
+    guest_reads(p->f, alice->domid, MMIO_BASE, PVINFO);
     wr(p, alice, RING_MODE, 1u << 31 | 1u << 15);
     wr(p, alice, MI_MODE, 1u << 24);
     wr(p, alice, ELSP, 0);
@@ -396,7 +396,7 @@ TEST(rings_and_contexts)
         /* The events of an execlist go to the status page. */
         fresh_alice(&p);
         wr(&p, &p.alice, HWS_PGA, targets[i]);
-        assert_int_equal(reg_read(p.f, p.alice.domid, MMIO_BASE, HWS_PGA), 0);
+        assert_int_equal(guest_reads(p.f, p.alice.domid, MMIO_BASE, HWS_PGA), 0);
         submit_context(&p, low(&p.alice, IMAGE), low(&p.alice, RING), 16, 0);
         check_bob(&p, "a status page");
     }
@@ -423,7 +423,7 @@ static void leaves_others_entries_alone(void **state)
         for (uint32_t i = 0; i < ranges[r].count; i++) {
             uint64_t at = MMIO_BASE + VGPU_GTT_OFFSET + 8 * (uint64_t)(ranges[r].first + i);
 
-            if (!p.f->lazy) {
+            if (!p.f->options.lazy_ggtt) {
                 assert_true(host_sim_mmio_read(p.f->host, p.alice.domid, at, 8) == 0);
             }
             set_entry(&p, &p.alice, ranges[r].first + i, GFN(DATA) << 12 | PTE_FLAGS);
@@ -447,7 +447,7 @@ TEST(entries_of_others_trapped)
 
 static int setup_lazy(void **state)
 {
-    return setup_like(state, (struct fixture){.lazy = true});
+    return setup_like(state, (struct stack_options){.lazy_ggtt = true});
 }
 
 TEST_WITH(entries_of_others_in_ram, setup_lazy, teardown)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Attaching vGPUs of types: what a guest gets, and what its administrator is told who gets none. */
-#include "guests_fixture.h"
+#include "support/guests_fixture.h"
 
 #define PVINFO_MAPPABLE (0x78000u + 0x40) /* base and size of both windows */
 #define PVINFO_FENCES   (0x78000u + 0x50)
@@ -14,17 +14,17 @@
 /* 4 GiB of GPU addresses, as the daemon has them. */
 static int setup_large(void **state)
 {
-    return setup_like(state, (struct fixture){.gtt_entries = 1u << 20});
+    return setup_like(state, (struct stack_options){.gtt_entries = 1u << 20});
 }
 
-static void new_guest_of(struct fixture *f, const char *domain, const char *type,
+static void new_guest_of(struct stack *f, const char *domain, const char *type,
                          struct guest_info *info)
 {
     new_domain(f, domain);
     attach_type(f, domain, type, info);
 }
 
-static void assert_refused(struct fixture *f, const char *domain, const char *type, int ret,
+static void assert_refused(struct stack *f, const char *domain, const char *type, int ret,
                            const char *text)
 {
     struct guest_info info;
@@ -35,7 +35,7 @@ static void assert_refused(struct fixture *f, const char *domain, const char *ty
     assert_int_equal(guests_info(f->guests, domain, &info, f->error, sizeof(f->error)), -ENOENT);
 }
 
-static unsigned available(struct fixture *f, const char *name)
+static unsigned available(struct stack *f, const char *name)
 {
     struct guests_type_info info;
 
@@ -53,7 +53,7 @@ static unsigned available(struct fixture *f, const char *name)
 /* What the guest's driver reads is what the type says; and the aperture is the same for all. */
 TEST(guest_sees_its_type)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info first, second;
     uint32_t regs[4];
 
@@ -61,13 +61,13 @@ TEST(guest_sees_its_type)
     new_guest_of(f, "second", "GVTg_V4_4", &second);
     assert_string_equal(second.type->name, "GVTg_V4_4");
     for (unsigned i = 0; i < 4; i++) {
-        regs[i] = reg_read(f, second.domid, MMIO_BASE, PVINFO_MAPPABLE + 4 * i);
+        regs[i] = guest_reads(f, second.domid, MMIO_BASE, PVINFO_MAPPABLE + 4 * i);
     }
     assert_int_equal(regs[0], 64 * MIB);
     assert_int_equal(regs[1], 128 * MIB);
     assert_int_equal(regs[2], (512 + 384) * MIB);
     assert_int_equal(regs[3], 512 * MIB);
-    assert_int_equal(reg_read(f, second.domid, MMIO_BASE, PVINFO_FENCES), 4);
+    assert_int_equal(guest_reads(f, second.domid, MMIO_BASE, PVINFO_FENCES), 4);
     assert_int_equal(host_sim_pci_read(f->host, second.domid, VGPU_DEVFN, APERTURE_BAR, 4) & ~15u,
                      MMIO_BASE - 512 * MIB);
     host_sim_pci_write(f->host, second.domid, VGPU_DEVFN, APERTURE_BAR, UINT32_MAX, 4);
@@ -77,7 +77,7 @@ TEST(guest_sees_its_type)
 
 TEST(default_type)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guests_type_info type;
     struct guest_info info;
     unsigned presets = 0;
@@ -93,7 +93,7 @@ TEST(default_type)
 
 TEST(unknown_type)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     uint32_t domid;
 
     new_domain(f, "web");
@@ -103,12 +103,12 @@ TEST(unknown_type)
     assert_refused(f, "web", "", -EINVAL,
                    "domain 'web' (1): there is no type '', only GVTg_V4_1, GVTg_V4_2, GVTg_V4_4, "
                    "GVTg_V4_8, custom");
-    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 0);
+    assert_int_equal(xengt_target_list(f->xengt, &domid, 1), 0);
 }
 
 TEST(no_room)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
     uint32_t domid;
 
@@ -122,7 +122,7 @@ TEST(no_room)
                    "domain 'b' (2): no room for GVTg_V4_1, which wants 512 MiB mappable (0 free in "
                    "one piece), 2048 MiB unmappable (1536 free in one piece); detach a guest "
                    "first");
-    assert_int_equal(xengt_target_list(f->xg, &domid, 1), 2);
+    assert_int_equal(xengt_target_list(f->xengt, &domid, 1), 2);
     assert_int_equal(guests_detach(f->guests, "a", f->error, sizeof(f->error)), 0);
     assert_int_equal(guests_attach(f->guests, "b", "GVTg_V4_4", &info, f->error, sizeof(f->error)),
                      0);
@@ -132,7 +132,7 @@ TEST(no_room)
 /* Small ones until there are no more fences for a type that has four. */
 TEST(no_fences)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info info;
     char name[16];
 
@@ -157,7 +157,7 @@ TEST(no_fences)
 /* Windows that a guest had are another's now: nothing of the first one is in them. */
 TEST(next_owner_finds_scratch)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info first, second;
 
     new_guest_of(f, "first", "GVTg_V4_4", &first);
@@ -173,7 +173,7 @@ TEST(next_owner_finds_scratch)
 }
 
 /* A batch in the second page that goes to its own start. */
-static void hang(struct fixture *f, const struct guest_info *info)
+static void hang(struct stack *f, const struct guest_info *info)
 {
     uint32_t batch = (info->mappable.first + 1) << 12;
     const uint32_t start[] = {0x18800001, batch, 0, 0};
@@ -181,12 +181,12 @@ static void hang(struct fixture *f, const struct guest_info *info)
     memcpy(xengt_sim_guest_page(f->sim, info->domid, (struct xengt_gfn){16}), start, sizeof(start));
     memcpy(xengt_sim_guest_page(f->sim, info->domid, (struct xengt_gfn){17}), start, sizeof(start));
     guest_maps(f, info, 16, 2);
-    reg_write(f, info->domid, RING_START, info->mappable.first << 12);
-    reg_write(f, info->domid, RING_CTL, 1);
-    reg_write(f, info->domid, RING_TAIL, sizeof(start));
+    guest_writes(f, info->domid, RING_START, info->mappable.first << 12);
+    guest_writes(f, info->domid, RING_CTL, 1);
+    guest_writes(f, info->domid, RING_TAIL, sizeof(start));
 }
 
-static uint64_t commands_of(struct fixture *f, const char *domain)
+static uint64_t commands_of(struct stack *f, const char *domain)
 {
     struct guest_info info;
 
@@ -198,7 +198,7 @@ static uint64_t commands_of(struct fixture *f, const char *domain)
 /* Two that never end share the GPU as their types say: 8 to 2. */
 TEST(weights_reach_the_gpu)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guest_info heavy, light;
     uint64_t before[2];
 
@@ -216,9 +216,9 @@ TEST(weights_reach_the_gpu)
 /* Of a guests: a default type that is none, or that the GPU is too small for. */
 TEST_WITH(bad_defaults, setup, teardown)
 {
-    struct fixture *f = *state;
+    struct stack *f = *state;
     struct guests_config config = {
-        .xengt = f->xg,
+        .xengt = f->xengt,
         .gpu = f->gpu,
         .host = f->host,
         .mmio_base = MMIO_BASE,

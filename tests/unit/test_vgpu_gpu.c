@@ -7,12 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xengt/sim.h>
-#include <xengt/space.h>
 #include <xengt/target.h>
-#include <xengt/xengt.h>
 
-#include "gpu/dma/dma.h"
+#include "support/stack.h"
 #include "support/test.h"
 #include "vgpu/device.h"
 
@@ -45,10 +42,8 @@
 #define BBE            MI(0x0a)
 
 struct fixture {
-    struct xengt_sim *sim;
-    struct xengt *xg;
+    struct stack stack;
     struct xengt_space *space;
-    struct gpu *gpu;
     struct vgpu *vgpu;
     uint32_t domid;
     unsigned interrupts;
@@ -56,14 +51,7 @@ struct fixture {
     uint32_t csb[GPU_ENGINES];
 };
 
-/* --- the world --------------------------------------------------------------------------- */
-
-static bool gpu_holds(void *arg, struct xengt_bfn bfn)
-{
-    struct gpu *gpu = arg;
-
-    return gpu->ops->holds(gpu, bfn.v);
-}
+/* --- the stack --------------------------------------------------------------------------- */
 
 static void count_interrupt(void *arg)
 {
@@ -74,29 +62,20 @@ static void count_interrupt(void *arg)
 
 static void open_xen(struct fixture *f)
 {
-    const struct xengt_sim_domain guest = {.name = "guest", .pages = PAGES};
-    const struct gpu_soft_options soft = {.gtt_entries = GTT_ENTRIES, .eager = true};
-    struct dma_port *port;
-    char error[256];
+    const struct stack_options options = {.gtt_entries = GTT_ENTRIES};
 
-    f->sim = xengt_sim_new();
-    const struct xengt_options options = {.backend = XENGT_BACKEND_SIM, .sim = f->sim};
-
-    assert_int_equal(xengt_sim_domain_create(f->sim, &guest, &f->domid), 0);
-    assert_int_equal(xengt_open(&f->xg, &options, error, sizeof(error)), 0);
-    assert_int_equal(xengt_target_add(f->xg, f->domid), 0);
-    assert_int_equal(xengt_space_open(f->xg, f->domid, NULL, &f->space), 0);
-    assert_int_equal(dma_sim_open(f->sim, &port), 0);
-    assert_int_equal(gpu_soft_open(port, &soft, &f->gpu), 0);
-    xengt_sim_on_unmap(f->sim, gpu_holds, f->gpu);
+    assert_int_equal(stack_open_gpu(&f->stack, &options), 0);
+    assert_int_equal(stack_domain(&f->stack, "guest", PAGES, 0, &f->domid), 0);
+    assert_int_equal(xengt_target_add(f->stack.xengt, f->domid), 0);
+    assert_int_equal(xengt_space_open(f->stack.xengt, f->domid, NULL, &f->space), 0);
 }
 
 static void open_vgpu(struct fixture *f)
 {
     const struct gtt_config gtt = {
-        .xengt = f->xg,
+        .xengt = f->stack.xengt,
         .space = f->space,
-        .gpu = f->gpu,
+        .gpu = f->stack.gpu,
         .mappable = {.first = LOW_FIRST, .count = LOW_COUNT},
         .unmappable = {.first = HIGH_FIRST, .count = HIGH_COUNT},
     };
@@ -125,7 +104,7 @@ static void wr(struct fixture *f, uint32_t offset, uint32_t value)
 
 static uint32_t *frame(struct fixture *f, uint32_t gfn)
 {
-    return xengt_sim_guest_page(f->sim, f->domid, (struct xengt_gfn){gfn});
+    return xengt_sim_guest_page(f->stack.sim, f->domid, (struct xengt_gfn){gfn});
 }
 
 /* --- the driver -------------------------------------------------------------------------- */
@@ -278,15 +257,12 @@ static int teardown(void **state)
     }
     vgpu_destroy(f->vgpu);
     xengt_space_close(f->space);
-    assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
-    xengt_sim_get_stats(f->sim, &stats);
-    assert_string_equal(xengt_sim_violation(f->sim), "");
+    assert_int_equal(xengt_target_remove(f->stack.xengt, f->domid), 0);
+    xengt_sim_get_stats(f->stack.sim, &stats);
+    assert_string_equal(xengt_sim_violation(f->stack.sim), "");
     assert_int_equal(stats.mapped, 0);
     assert_int_equal(stats.iommu_faults, 0);
-    xengt_sim_on_unmap(f->sim, NULL, NULL);
-    f->gpu->ops->close(f->gpu);
-    xengt_close(f->xg);
-    xengt_sim_free(f->sim);
+    stack_close(&f->stack);
     free(f);
     return 0;
 }
@@ -357,10 +333,10 @@ static void submit(struct fixture *f, enum gpu_engine e)
 static bool run(struct fixture *f)
 {
     for (unsigned i = 0; i < 200; i++) {
-        bool more = f->gpu->ops->run(f->gpu, 64);
+        bool more = f->stack.gpu->ops->run(f->stack.gpu, 64);
 
         vgpu_check(f->vgpu);
-        if (!more && !f->gpu->ops->run(f->gpu, 1)) {
+        if (!more && !f->stack.gpu->ops->run(f->stack.gpu, 1)) {
             return true;
         }
     }

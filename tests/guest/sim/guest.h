@@ -3,13 +3,13 @@
 #ifndef TESTS_GUEST_SIM_GUEST_H
 #define TESTS_GUEST_SIM_GUEST_H
 
-#include "world.h"
+#include "support/stack.h"
 
 /* Called with each line the guest says, before it goes on: what a bystander would do then. */
 typedef void guest_line_fn(void *arg, const char *line);
 
 struct guest_run {
-    struct world *world;
+    struct stack *stack;
     uint32_t domid;
     uint32_t pages;
     const char *command_line; /* "case key=value ..." */
@@ -21,7 +21,7 @@ struct guest_run {
 const char *guest_run(const struct guest_run *run);
 
 /*
- * Guests at once, on one world: they take turns whenever one of them waits, and now and then at a
+ * Guests at once, on one stack: they take turns whenever one of them waits, and now and then at a
  * store or a register. Each gets its reason.
  */
 #define GUESTS_AT_ONCE_MAX 4u

@@ -10,7 +10,7 @@
 #define ENTRIES (XENGT_PAGE_SIZE / sizeof(uint64_t))
 
 static struct {
-    struct world *world;
+    struct stack *stack;
     const struct host_ops *real;
     struct host_ops ops;
     unsigned stores;
@@ -21,8 +21,8 @@ static uint64_t *page_of(struct xengt_gfn gfn)
 {
     struct guest_info info;
 
-    return guests_list(late.world->guests, 0, &info)
-               ? xengt_sim_guest_page(late.world->sim, info.domid, gfn)
+    return guests_list(late.stack->guests, 0, &info)
+               ? xengt_sim_guest_page(late.stack->sim, info.domid, gfn)
                : NULL;
 }
 
@@ -64,14 +64,14 @@ static int track(struct host_guest *guest, const struct xengt_gfn *gfn, size_t n
     return late.real->track(guest, gfn, n, on);
 }
 
-void late_begin(struct world *world)
+void late_begin(struct stack *stack)
 {
-    late.world = world;
-    late.real = world->host->ops;
+    late.stack = stack;
+    late.real = stack->host->ops;
     late.stores = 0;
     late.ops = *late.real;
     late.ops.track = track;
-    world->host->ops = &late.ops;
+    stack->host->ops = &late.ops;
 }
 
 unsigned late_stores(void)

@@ -3,10 +3,10 @@
 #ifndef TESTS_GUEST_SIM_LATE_H
 #define TESTS_GUEST_SIM_LATE_H
 
-#include "world.h"
+#include "support/stack.h"
 
-/* Before the first guest; ends with the world. One world at a time. */
-void late_begin(struct world *world);
+/* Before the first guest; ends with the stack. One stack at a time. */
+void late_begin(struct stack *stack);
 
 unsigned late_stores(void);
 

@@ -70,7 +70,7 @@ static const struct scenario scenarios[] = {
 };
 
 struct check {
-    struct world *world;
+    struct stack *stack;
     const struct scenario *scenario;
     bool detached;
     char problem[600];
@@ -88,7 +88,7 @@ static void prove(struct check *check, const char *name, const char *when)
 {
     char error[256] = "";
     char what[300];
-    int violations = guests_verify(check->world->guests, name, error, sizeof(error));
+    int violations = guests_verify(check->stack->guests, name, error, sizeof(error));
 
     snprintf(what, sizeof(what), "verify at '%s'", when);
     expect(check, violations == 0, what, error);
@@ -104,12 +104,12 @@ static void on_line(void *arg, const char *line)
     if (strncmp(line, "step ", 5) != 0) {
         return;
     }
-    for (unsigned i = 0; guests_list(check->world->guests, i, &info); i++) {
+    for (unsigned i = 0; guests_list(check->stack->guests, i, &info); i++) {
         prove(check, info.name, line);
     }
     if (check->scenario && check->scenario->detach && !check->detached) {
         check->detached = true;
-        guests_detach(check->world->guests, "guest", error, sizeof(error));
+        guests_detach(check->stack->guests, "guest", error, sizeof(error));
     }
 }
 
@@ -130,7 +130,7 @@ static void check_counters(struct check *check, const struct scenario *s,
     expect(check, !s->late || late_stores() > 0, "no store came late", "");
 }
 
-static void check_running(struct check *check, struct world *world, const struct scenario *s)
+static void check_running(struct check *check, struct stack *stack, const struct scenario *s)
 {
     char error[256] = "";
     struct guest_info info;
@@ -139,48 +139,48 @@ static void check_running(struct check *check, struct world *world, const struct
         return;
     }
     prove(check, "guest", "the end");
-    if (guests_info(world->guests, "guest", &info, error, sizeof(error))) {
+    if (guests_info(stack->guests, "guest", &info, error, sizeof(error))) {
         expect(check, false, "the guest has lost its vGPU", error);
         return;
     }
     check_counters(check, s, &info);
 }
 
-static void check_end(struct check *check, struct world *world)
+static void check_end(struct check *check, struct stack *stack)
 {
     struct xengt_sim_stats stats;
 
-    xengt_sim_get_stats(world->sim, &stats);
+    xengt_sim_get_stats(stack->sim, &stats);
     expect(check, stats.mapped == 0, "pages stay mapped after the guest's end", "");
-    expect(check, stats.violations == 0, "violation", xengt_sim_violation(world->sim));
+    expect(check, stats.violations == 0, "violation", xengt_sim_violation(stack->sim));
     expect(check, stats.iommu_faults == 0, "the IOMMU stopped the GPU", "");
 }
 
-static void end_guest(struct check *check, struct world *world, uint32_t domid)
+static void end_guest(struct check *check, struct stack *stack, uint32_t domid)
 {
-    xengt_sim_domain_destroy(world->sim, domid);
-    host_sim_notice_deaths(world->host);
-    world_run(world);
-    expect(check, !xengt_sim_domain_exists(world->sim, domid), "the domain is a zombie", "");
+    xengt_sim_domain_destroy(stack->sim, domid);
+    host_sim_notice_deaths(stack->host);
+    stack_run(stack);
+    expect(check, !xengt_sim_domain_exists(stack->sim, domid), "the domain is a zombie", "");
 }
 
 static void run_scenario(const struct scenario *s, struct check *check)
 {
-    struct world world;
+    struct stack stack;
     uint32_t domid, pages = s->pages ? s->pages : 2048;
-    const struct world_options options = {.space = {.no_defer = s->no_defer},
+    const struct stack_options options = {.space = {.no_defer = s->no_defer},
                                           .track_after = TRACK_AFTER};
 
-    *check = (struct check){.world = &world, .scenario = s};
-    if (world_open(&world, &options)) {
-        expect(check, false, "no world", "");
+    *check = (struct check){.stack = &stack, .scenario = s};
+    if (stack_open(&stack, &options)) {
+        expect(check, false, "no stack", "");
         return;
     }
     if (s->late) {
-        late_begin(&world);
+        late_begin(&stack);
     }
-    if (world_guest(&world, "guest", pages, &domid) == 0) {
-        const struct guest_run run = {.world = &world,
+    if (stack_guest(&stack, "guest", pages, &domid) == 0) {
+        const struct guest_run run = {.stack = &stack,
                                       .domid = domid,
                                       .pages = pages,
                                       .command_line = s->command_line,
@@ -189,13 +189,13 @@ static void run_scenario(const struct scenario *s, struct check *check)
         const char *reason = guest_run(&run);
 
         expect(check, !reason, "the guest says", reason ? reason : "");
-        check_running(check, &world, s);
-        end_guest(check, &world, domid);
-        check_end(check, &world);
+        check_running(check, &stack, s);
+        end_guest(check, &stack, domid);
+        check_end(check, &stack);
     } else {
         expect(check, false, "no guest", "");
     }
-    world_close(&world);
+    stack_close(&stack);
 }
 
 /* --- the race ---------------------------------------------------------------------------- */
@@ -203,7 +203,7 @@ static void run_scenario(const struct scenario *s, struct check *check)
 #define PATTERN UINT64_C(0x5354524e47455221)
 
 struct race {
-    struct world *world;
+    struct stack *stack;
     uint32_t stranger;
 };
 
@@ -214,26 +214,26 @@ static void on_race_line(void *arg, const char *line)
     char error[256];
 
     if (strstr(line, "blit is waiting")) {
-        world_stranger(race->world, "stranger", 1024, PATTERN, &race->stranger);
-        guests_pause(race->world->guests, "guest", false, error, sizeof(error));
+        stack_domain(race->stack, "stranger", 1024, PATTERN, &race->stranger);
+        guests_pause(race->stack->guests, "guest", false, error, sizeof(error));
     }
 }
 
 static void run_race(struct check *check)
 {
-    struct world world;
-    struct race race = {.world = &world};
+    struct stack stack;
+    struct race race = {.stack = &stack};
     uint32_t domid;
     char error[256];
 
-    *check = (struct check){.world = &world};
-    if (world_open(&world, &(struct world_options){.track_after = TRACK_AFTER})) {
-        expect(check, false, "no world", "");
+    *check = (struct check){.stack = &stack};
+    if (stack_open(&stack, &(struct stack_options){.track_after = TRACK_AFTER})) {
+        expect(check, false, "no stack", "");
         return;
     }
-    world_guest(&world, "guest", 256, &domid);
-    guests_pause(world.guests, "guest", true, error, sizeof(error));
-    const struct guest_run run = {.world = &world,
+    stack_guest(&stack, "guest", 256, &domid);
+    guests_pause(stack.guests, "guest", true, error, sizeof(error));
+    const struct guest_run run = {.stack = &stack,
                                   .domid = domid,
                                   .pages = 256,
                                   .command_line = "race",
@@ -243,11 +243,11 @@ static void run_race(struct check *check)
 
     expect(check, !reason, "the guest says", reason ? reason : "");
     expect(check, race.stranger != 0, "no stranger came", "");
-    expect(check, world_changed_bytes(&world, race.stranger, PATTERN) == 0,
+    expect(check, stack_changed_bytes(&stack, race.stranger, PATTERN) == 0,
            "the stranger's memory changed", "");
-    end_guest(check, &world, domid);
-    check_end(check, &world);
-    world_close(&world);
+    end_guest(check, &stack, domid);
+    check_end(check, &stack);
+    stack_close(&stack);
 }
 
 /* --- guests at once ---------------------------------------------------------------------- */
@@ -261,23 +261,23 @@ static void run_together(struct check *check)
     };
     static const char *const names[] = {"one", "two", "three"};
     enum { GUESTS = sizeof(lines) / sizeof(lines[0]), PAGES = 4096 };
-    struct world world;
+    struct stack stack;
     struct guest_run run[GUESTS];
     const char *reason[GUESTS];
 
-    *check = (struct check){.world = &world};
-    if (world_open(&world, &(struct world_options){.space = {.no_defer = true},
+    *check = (struct check){.stack = &stack};
+    if (stack_open(&stack, &(struct stack_options){.space = {.no_defer = true},
                                                    .track_after = TRACK_AFTER})) {
-        expect(check, false, "no world", "");
+        expect(check, false, "no stack", "");
         return;
     }
     for (unsigned i = 0; i < GUESTS; i++) {
-        run[i] = (struct guest_run){.world = &world,
+        run[i] = (struct guest_run){.stack = &stack,
                                     .pages = PAGES,
                                     .command_line = lines[i],
                                     .on_line = on_line,
                                     .on_line_arg = check};
-        expect(check, !world_guest(&world, names[i], PAGES, &run[i].domid), "no guest", "");
+        expect(check, !stack_guest(&stack, names[i], PAGES, &run[i].domid), "no guest", "");
     }
     if (!check->problem[0]) {
         guest_run_together(run, GUESTS, reason);
@@ -287,10 +287,10 @@ static void run_together(struct check *check)
         }
     }
     for (unsigned i = 0; i < GUESTS; i++) {
-        end_guest(check, &world, run[i].domid);
+        end_guest(check, &stack, run[i].domid);
     }
-    check_end(check, &world);
-    world_close(&world);
+    check_end(check, &stack);
+    stack_close(&stack);
 }
 
 /* --- all of it --------------------------------------------------------------------------- */

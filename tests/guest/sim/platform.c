@@ -19,7 +19,7 @@
 
 void *page_va(uint64_t gfn)
 {
-    return xengt_sim_guest_page(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+    return xengt_sim_guest_page(guest.run->stack->sim, guest.run->domid, (struct xengt_gfn){gfn});
 }
 
 /* Pages that were freed come again first; with what was in them, so that this is stored over. */
@@ -49,7 +49,7 @@ void page_free(struct page *p)
 void page_store(const struct page *p, uint32_t offset, uint64_t value, unsigned size)
 {
     guest_may_turn();
-    host_sim_guest_store(guest.run->world->host, guest.run->domid, p->gfn * PAGE_SIZE + offset,
+    host_sim_guest_store(guest.run->stack->host, guest.run->domid, p->gfn * PAGE_SIZE + offset,
                          value, size);
 }
 
@@ -62,12 +62,12 @@ void page_fill(const struct page *p, uint64_t value)
 
 int balloon_out(uint64_t gfn)
 {
-    return xengt_sim_balloon_out(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+    return xengt_sim_balloon_out(guest.run->stack->sim, guest.run->domid, (struct xengt_gfn){gfn});
 }
 
 int balloon_in(uint64_t gfn)
 {
-    return xengt_sim_balloon_in(guest.run->world->sim, guest.run->domid, (struct xengt_gfn){gfn});
+    return xengt_sim_balloon_in(guest.run->stack->sim, guest.run->domid, (struct xengt_gfn){gfn});
 }
 
 uint64_t ram_pages(void)
@@ -79,21 +79,21 @@ uint64_t ram_pages(void)
 
 static uint64_t mmio_read(uint32_t off, unsigned size)
 {
-    struct host *host = guest.run->world->host;
+    struct host *host = guest.run->stack->host;
     uint64_t v;
 
     guest_may_turn();
-    v = host_sim_mmio_read(host, guest.run->domid, WORLD_MMIO_BASE + off, size);
+    v = host_sim_mmio_read(host, guest.run->domid, STACK_MMIO_BASE + off, size);
     host_sim_end_of_turn(host, guest.run->domid);
     return v;
 }
 
 static void mmio_write(uint32_t off, uint64_t v, unsigned size)
 {
-    struct host *host = guest.run->world->host;
+    struct host *host = guest.run->stack->host;
 
     guest_may_turn();
-    host_sim_mmio_write(host, guest.run->domid, WORLD_MMIO_BASE + off, v, size);
+    host_sim_mmio_write(host, guest.run->domid, STACK_MMIO_BASE + off, v, size);
     host_sim_end_of_turn(host, guest.run->domid);
 }
 
@@ -126,7 +126,7 @@ __attribute__((format(printf, 2, 0))) static void put_line(const char *start, co
     int length = snprintf(line, sizeof(line), "%s", start);
 
     vsnprintf(line + length, sizeof(line) - (size_t)length, fmt, ap);
-    if (!guest.run->world->mute) {
+    if (!guest.run->stack->options.mute) {
         printf("# (d%u) %s\n", guest.run->domid, line);
     }
     if (guest.run->on_line) {
@@ -181,8 +181,8 @@ unsigned long arg_num(const char *key, unsigned long dflt)
 void relax(void)
 {
     guest.now_us += TURN_US;
-    host_sim_notice_deaths(guest.run->world->host);
-    guests_turn(guest.run->world->guests);
+    host_sim_notice_deaths(guest.run->stack->host);
+    guests_turn(guest.run->stack->guests);
     guest_turn();
 }
 
