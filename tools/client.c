@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A request over the control socket: connect, one line out, one line in. */
 #include "client.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,19 +22,18 @@ static int connect_daemon(const char *path, char *error, size_t error_size)
 {
     const struct timeval patience = {.tv_sec = ANSWER_S};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd, err;
 
     if (strlen(path) >= sizeof(address.sun_path)) {
         snprintf(error, error_size, "%s: the path is too long for a socket", path);
         return -1;
     }
     memcpy(address.sun_path, path, strlen(path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address))) {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
         return fd;
     }
-    err = errno;
+    int err = errno;
     if (fd >= 0) {
         close(fd);
     }
@@ -49,26 +48,10 @@ static int connect_daemon(const char *path, char *error, size_t error_size)
     return -1;
 }
 
-static void put_text(json *object, const char *key, const char *text)
+static void send_request(FILE *stream, json *request)
 {
-    if (text) {
-        json_object_object_add(object, key, json_object_new_string(text));
-    }
-}
-
-static bool send_request(FILE *stream, const struct client_request *request)
-{
-    json *object = json_object_new_object();
-    bool ok;
-
-    put_text(object, "command", request->command);
-    put_text(object, "domain", request->domain);
-    put_text(object, "type", request->type);
-    ok = fprintf(stream, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN)) >
-             0 &&
-         !fflush(stream);
-    json_object_put(object);
-    return ok;
+    fprintf(stream, "%s\n", json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN));
+    fflush(stream);
 }
 
 static json *receive_answer(FILE *stream)
@@ -101,12 +84,10 @@ static json *unwrap(json *answer, char *error, size_t error_size)
     return NULL;
 }
 
-json *client_call(const char *socket_path, const struct client_request *request, char *error,
-                  size_t error_size)
+json *client_call(const char *socket_path, json *request, char *error, size_t error_size)
 {
     int fd = connect_daemon(socket_path, error, error_size);
     FILE *stream = fd < 0 ? NULL : fdopen(fd, "r+");
-    json *answer, *result = NULL;
 
     if (!stream) {
         if (fd >= 0) {
@@ -116,7 +97,8 @@ json *client_call(const char *socket_path, const struct client_request *request,
     }
     /* A daemon that turns us away says why before it hangs up: listen also if the send failed. */
     send_request(stream, request);
-    answer = receive_answer(stream);
+    json *answer = receive_answer(stream);
+    json *result = NULL;
     if (answer) {
         result = unwrap(answer, error, error_size);
     } else {

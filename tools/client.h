@@ -7,18 +7,11 @@
 
 struct json_object;
 
-/* One command; what is NULL is not said. */
-struct client_request {
-    const char *command;
-    const char *domain;
-    const char *type;
-};
-
 /*
- * Sends it and waits for its answer. Returns the result, which is the caller's, or NULL and one
- * line in error.
+ * Sends a request (docs/control.md) and waits for its answer. Returns the result, which is the
+ * caller's, or NULL and one line in error.
  */
-struct json_object *client_call(const char *socket_path, const struct client_request *request,
-                                char *error, size_t error_size);
+struct json_object *client_call(const char *socket_path, struct json_object *request, char *error,
+                                size_t error_size);
 
 #endif

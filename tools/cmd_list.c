@@ -20,14 +20,14 @@ static int name_width(struct json_object *guests)
     return (int)width;
 }
 
-int show_list(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const char *domain)
 {
     struct json_object *guests = member(result, "guests");
     int width;
 
     (void)domain;
     if (!json_object_is_type(guests, json_type_array)) {
-        return 1;
+        return EXIT_FAILED;
     }
     width = name_width(guests);
     printf("%-*s  DOMID  VGPU  %-10s  %-8s  %12s\n", width, "NAME", "TYPE", "STATE",
@@ -42,5 +42,13 @@ int show_list(struct json_object *result, const char *domain)
                member_text(guest, "state"), member_number(guest, "mapped_pages"),
                reason ? "  " : "", reason ? reason : "");
     }
-    return 0;
+    return EXIT_OK;
 }
+
+const struct verb verb_list = {
+    .name = "list",
+    .domain = VERB_NO_DOMAIN,
+    .summary = "show the guests that have a vGPU",
+    .description = "STATE is running, paused, or failsafe with the reason at the end of the line.",
+    .show = show,
+};

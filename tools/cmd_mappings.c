@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xengt-ctl mappings: which guest page is behind which GPU entry. */
+/* xengt-ctl mappings: one line for each entry of the GTT with a guest page behind it. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -7,13 +7,13 @@
 
 #include "verb.h"
 
-int show_mappings(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const char *domain)
 {
     struct json_object *mappings = member(result, "mappings");
 
     (void)domain;
     if (!json_object_is_type(mappings, json_type_array)) {
-        return 1;
+        return EXIT_FAILED;
     }
     printf("%10s  %12s  %12s\n", "ENTRY", "GFN", "BFN");
     for (size_t i = 0; i < json_object_array_length(mappings); i++) {
@@ -22,5 +22,13 @@ int show_mappings(struct json_object *result, const char *domain)
         printf("%#10" PRIx64 "  %#12" PRIx64 "  %#12" PRIx64 "\n", member_number(m, "entry"),
                member_number(m, "gfn"), member_number(m, "bfn"));
     }
-    return 0;
+    return EXIT_OK;
 }
+
+const struct verb verb_mappings = {
+    .name = "mappings",
+    .domain = VERB_DOMAIN,
+    .summary = "show which guest page is behind which GPU entry",
+    .description = "GFN is the guest's frame number, BFN the one the GPU uses.",
+    .show = show,
+};

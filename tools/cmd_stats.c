@@ -22,12 +22,12 @@ static void show_object(struct json_object *object, const char *prefix)
     }
 }
 
-int show_stats(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const char *domain)
 {
     struct json_object *guests = member(result, "guests");
 
     if (!json_object_is_type(guests, json_type_array)) {
-        return 1;
+        return EXIT_FAILED;
     }
     if (!domain) {
         show_object(result, "");
@@ -38,5 +38,13 @@ int show_stats(struct json_object *result, const char *domain)
         }
         show_object(json_object_array_get_idx(guests, i), "");
     }
-    return 0;
+    return EXIT_OK;
 }
+
+const struct verb verb_stats = {
+    .name = "stats",
+    .domain = VERB_MAY_DOMAIN,
+    .summary = "show counters of one guest, or of everything",
+    .description = "Lines \"key: value\". docs/control.md says what each counts.",
+    .show = show,
+};

@@ -7,13 +7,13 @@
 
 #include "verb.h"
 
-int show_types(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const char *domain)
 {
     struct json_object *types = member(result, "types");
 
     (void)domain;
     if (!json_object_is_type(types, json_type_array)) {
-        return 1;
+        return EXIT_FAILED;
     }
     printf("%-10s  %12s  %14s  %6s  %6s  %9s\n", "TYPE", "MAPPABLE MIB", "UNMAPPABLE MIB", "FENCES",
            "WEIGHT", "AVAILABLE");
@@ -26,5 +26,14 @@ int show_types(struct json_object *result, const char *domain)
                member_number(type, "weight"), member_number(type, "available_instances"),
                member_number(type, "default") ? "  default" : "");
     }
-    return 0;
+    return EXIT_OK;
 }
+
+const struct verb verb_types = {
+    .name = "types",
+    .domain = VERB_NO_DOMAIN,
+    .summary = "show the types of vGPU there are",
+    .description =
+        "What a vGPU of each has of the GPU, and how many more of it there is room for now.",
+    .show = show,
+};

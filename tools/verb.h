@@ -1,34 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A verb of xengt-ctl: the command it sends and how it shows the result to people. */
+/*
+ * A verb of xengt-ctl, whole: its operand, options, help, and how its result is shown. Each stands
+ * in a file of its own, cmd_NAME.c. It sends the command of the same name to xengtd, with the
+ * operand and the options as that command's fields.
+ */
 #ifndef XENGT_TOOLS_VERB_H
 #define XENGT_TOOLS_VERB_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct json_object;
 
-/* Shows a result; answers the exit status. domain is what the user called it, or NULL. */
-typedef int verb_show_fn(struct json_object *result, const char *domain);
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
+
+struct verb_option {
+    const char *name;  /* without the dashes; the command's field */
+    const char *value; /* what the help calls it; NULL: the option takes none */
+    const char *help;
+};
 
 struct verb {
     const char *name;
     enum { VERB_NO_DOMAIN, VERB_DOMAIN, VERB_MAY_DOMAIN } domain;
+    const struct verb_option *options; /* its own, to a row without a name; NULL: none */
     const char *summary;
     const char *description;
-    verb_show_fn *show;
+
+    /* Prints a result for people. domain is what the user called it, or NULL. The exit status */
+    int (*show)(struct json_object *result, const char *domain);
+
+    /* The exit status where the result is printed as JSON; NULL: EXIT_OK */
+    int (*status)(struct json_object *result);
 };
 
-verb_show_fn show_attach, show_detach, show_pause, show_resume; /* cmd_guest.c */
-verb_show_fn show_list;                                         /* cmd_list.c */
-verb_show_fn show_stats;                                        /* cmd_stats.c */
-verb_show_fn show_types;                                        /* cmd_types.c */
-verb_show_fn show_verify;                                       /* cmd_verify.c */
-verb_show_fn show_mappings;                                     /* cmd_mappings.c */
+extern const struct verb verb_attach;
+extern const struct verb verb_detach;
+extern const struct verb verb_list;
+extern const struct verb verb_mappings;
+extern const struct verb verb_pause;
+extern const struct verb verb_resume;
+extern const struct verb verb_stats;
+extern const struct verb verb_types;
+extern const struct verb verb_verify;
 
-/* Members by a path of keys with dots; what is not there reads as 0, "-" or NULL. */
-struct json_object *member(struct json_object *object, const char *path);
-uint64_t member_number(struct json_object *object, const char *path);
-const char *member_text(struct json_object *object, const char *path);
+/* Members of a result; what is not there reads as 0, "-" or NULL. */
+struct json_object *member(struct json_object *object, const char *key);
+uint64_t member_number(struct json_object *object, const char *key);
+const char *member_text(struct json_object *object, const char *key);
+
+/* Prints which vGPU of which domain it is about, and what was done. EXIT_OK */
+int show_done(struct json_object *guest, const char *what);
 
 #endif
