@@ -17,6 +17,7 @@ struct target {
     struct xengt_space *space; /* or NULL */
     uint32_t raw;              /* mappings of xengt_map() */
     uint32_t mapped;           /* mappings of its space */
+    uint32_t reserve;          /* what its space was promised */
 };
 
 struct xengt {
@@ -26,6 +27,8 @@ struct xengt {
     void **views;     /* CPU pointers by slot; NULL until the first is asked for */
     struct target *targets[XENGT_TARGETS_MAX]; /* in the order they were added */
     size_t targets_count;
+    uint32_t reserves; /* all of their reserves together */
+    uint64_t hash_key; /* random, odd */
     struct xengt_caps caps;
     struct xengt_stats stats;
     xengt_log_fn *log;
@@ -63,8 +66,5 @@ struct target *target_find(struct xengt *xg, uint32_t domid);
  * another is a mapping, so Xen is asked only while there is none. 0 or -ESRCH.
  */
 int target_check(struct xengt *xg, const struct target *t);
-
-/* Gives up mappings that only wait for their users to come back, of all spaces. */
-void spaces_flush(struct xengt *xg);
 
 #endif

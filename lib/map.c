@@ -7,6 +7,7 @@
 #include <xengt/grant.h>
 
 #include "mapper.h"
+#include "room.h"
 
 /* --- mapping ----------------------------------------------------------------------------- */
 
@@ -20,16 +21,12 @@ struct map_call {
     unsigned prot;
 };
 
-/* A slot for an entry. If there is none, mappings that only wait for their users make room. */
+/* A slot for an entry. */
 static int reserve(const struct map_call *c, size_t i, uint32_t *slot)
 {
     struct xengt_gfn what = c->gref ? (struct xengt_gfn){c->gref[i]} : c->gfn[i];
-    int ret = mapper_reserve(c->xg, c->domid, what, c->gref, slot);
-    if (ret == -ENOSPC) {
-        spaces_flush(c->xg);
-        ret = mapper_reserve(c->xg, c->domid, what, c->gref, slot);
-    }
-    return ret;
+    int ret = room_for(c->xg, c->t);
+    return ret ? ret : mapper_reserve(c->xg, c->domid, what, c->gref, slot);
 }
 
 static void map_batch(void *arg, size_t first, int *err, size_t n)

@@ -1,219 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Spaces. A mapping of a space is in one of three places:
- *   in use      users > 0
- *   deferred    users == 0, in the queue, until it is unmapped or taken back
- *   on its way  SLOT_RESERVED, inside one call of xengt_space_get() only
- * A hash finds it by gfn as long as it is fresh: mapped after the last invalidate. A stale one
- * is found by its BFN only, and is unmapped when its last user goes.
- */
+/* A space's calls: users of mappings that are shared, counted and released late. */
+#include "space.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mapper.h"
+#include "room.h"
 
-/* First-in first-out, linked through the slots; also left from the middle. */
-struct queue {
-    uint32_t head;
-    uint32_t tail;
-    uint32_t count;
-};
-
-struct xengt_space {
-    struct xengt *xg;
-    struct target *target; /* has the count of mappings */
-    uint8_t generation;    /* 1..255; a slot of another one is stale */
-    bool no_defer;
-    uint32_t quota;
-    uint32_t defer_pages;
-    uint32_t high_water;
-    struct queue young; /* deferred since the last expiry */
-    struct queue old;   /* deferred before it: the next expiry unmaps them */
-    uint32_t *hash;
-    uint32_t hash_size; /* a power of two */
-    uint64_t gets;
-    uint64_t hits;
-    uint64_t failures;
-    uint64_t map_calls;
-    uint64_t unmap_calls;
-};
-
-#define HASH_MIN 1024u
-
-/* --- the queue of deferred mappings ------------------------------------------------------ */
-
-static void queue_push(struct slot *slot, struct queue *q, uint32_t s)
-{
-    slot[s].prev = q->tail;
-    slot[s].next = SLOT_NONE;
-    if (q->tail == SLOT_NONE) {
-        q->head = s;
-    } else {
-        slot[q->tail].next = s;
-    }
-    q->tail = s;
-    q->count++;
-}
-
-static void queue_remove(struct slot *slot, struct queue *q, uint32_t s)
-{
-    if (slot[s].prev == SLOT_NONE) {
-        q->head = slot[s].next;
-    } else {
-        slot[slot[s].prev].next = slot[s].next;
-    }
-    if (slot[s].next == SLOT_NONE) {
-        q->tail = slot[s].prev;
-    } else {
-        slot[slot[s].next].prev = slot[s].prev;
-    }
-    q->count--;
-}
+/* --- using ------------------------------------------------------------------------------- */
 
 static struct queue *queue_of(struct xengt_space *space, uint32_t s)
 {
     return space->xg->slots.slot[s].old ? &space->old : &space->young;
 }
 
-/* --- the hash ---------------------------------------------------------------------------- */
-
-static uint32_t hash_bucket(const struct xengt_space *space, struct xengt_gfn gfn)
-{
-    return (gfn.v * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (space->hash_size - 1);
-}
-
-static void hash_insert(struct xengt_space *space, uint32_t s)
-{
-    uint32_t *head = &space->hash[hash_bucket(space, slots_gfn(&space->xg->slots, s))];
-    space->xg->slots.slot[s].hash_next = *head;
-    *head = s;
-}
-
-/* Harmless for a slot that is not in it. */
-static void hash_remove(struct xengt_space *space, uint32_t s)
-{
-    struct slot *slot = space->xg->slots.slot;
-    uint32_t *link = &space->hash[hash_bucket(space, slots_gfn(&space->xg->slots, s))];
-    while (*link != SLOT_NONE && *link != s) {
-        link = &slot[*link].hash_next;
-    }
-    if (*link == s) {
-        *link = slot[s].hash_next;
-    }
-}
-
-/* The fresh mapping of a gfn. A stale one that is met on the way leaves the hash. */
-static uint32_t hash_find(struct xengt_space *space, struct xengt_gfn gfn)
-{
-    struct slots *slots = &space->xg->slots;
-    uint32_t *link = &space->hash[hash_bucket(space, gfn)];
-    while (*link != SLOT_NONE) {
-        uint32_t s = *link;
-        if (slots_gfn(slots, s).v == gfn.v) {
-            if (slots->slot[s].generation == space->generation) {
-                return s;
-            }
-            *link = slots->slot[s].hash_next;
-            continue;
-        }
-        link = &slots->slot[s].hash_next;
-    }
-    return SLOT_NONE;
-}
-
-/* Grows with the mappings. Without memory for it the chains get longer, and that is all. */
-static void hash_grow(struct xengt_space *space)
-{
-    uint32_t size = space->hash_size * 2;
-    uint32_t *hash = malloc(size * sizeof(*hash));
-    if (!hash) {
-        return;
-    }
-    memset(hash, 0xff, size * sizeof(*hash));
-    uint32_t *old = space->hash;
-    uint32_t old_size = space->hash_size;
-    space->hash = hash;
-    space->hash_size = size;
-    for (uint32_t b = 0; b < old_size; b++) {
-        for (uint32_t s = old[b]; s != SLOT_NONE;) {
-            uint32_t next = space->xg->slots.slot[s].hash_next;
-            hash_insert(space, s);
-            s = next;
-        }
-    }
-    free(old);
-}
-
-/* --- unmapping --------------------------------------------------------------------------- */
-
-/* Unmaps up to max mappings from the head of a queue, in batches. */
-static void unmap_from(struct xengt_space *space, struct queue *q, uint32_t max)
-{
-    struct xengt *xg = space->xg;
-    /* Not xg->batch: a get in the middle of its batch comes here for room. */
-    uint32_t slot[64];
-    int err[64];
-    uint32_t limit = xg->hv->batch < 64 ? xg->hv->batch : 64;
-    while (max && q->count) {
-        uint32_t n = 0;
-        for (; n < limit && n < max && q->count; n++) {
-            slot[n] = q->head;
-            queue_remove(xg->slots.slot, q, slot[n]);
-            hash_remove(space, slot[n]);
-            mapper_leave(xg, slot[n]);
-        }
-        mapper_unmap(xg, slot, err, n);
-        space->unmap_calls++;
-        space->target->mapped -= n;
-        max -= n;
-    }
-}
-
-void xengt_space_flush(struct xengt_space *space)
-{
-    unmap_from(space, &space->old, UINT32_MAX);
-    unmap_from(space, &space->young, UINT32_MAX);
-}
-
-void spaces_flush(struct xengt *xg)
-{
-    for (size_t i = 0; i < xg->targets_count; i++) {
-        if (xg->targets[i]->space) {
-            xengt_space_flush(xg->targets[i]->space);
-        }
-    }
-}
-
-bool xengt_space_expire(struct xengt_space *space)
-{
-    unmap_from(space, &space->old, UINT32_MAX);
-    space->old = space->young;
-    space->young = (struct queue){SLOT_NONE, SLOT_NONE, 0};
-    struct slot *slot = space->xg->slots.slot;
-    for (uint32_t s = space->old.head; s != SLOT_NONE; s = slot[s].next) {
-        slot[s].old = 1;
-    }
-    return space->old.count > 0;
-}
-
-/* The last user of a mapping is gone. */
+/* The last user of a mapping is gone. A stale one nobody can come back to: it is old at once. */
 static void defer(struct xengt_space *space, uint32_t s)
 {
-    space->xg->slots.slot[s].old = 0;
-    queue_push(space->xg->slots.slot, &space->young, s);
-    uint32_t waiting = space->young.count + space->old.count;
+    struct slot *slot = space->xg->slots.slot;
+    slot[s].old = slot[s].generation != space->generation;
+    queue_push(slot, queue_of(space, s), s);
+    uint32_t waiting = space_deferred(space);
     if (waiting > space->defer_pages) {
         /* A batch at a time: the price of an unmap is in the call, not in the page. */
         uint32_t excess = waiting - space->defer_pages;
-        uint32_t n = excess > space->xg->hv->batch / 4 ? excess : space->xg->hv->batch / 4;
-        uint32_t from_old = n < space->old.count ? n : space->old.count;
-        unmap_from(space, &space->old, from_old);
-        unmap_from(space, &space->young, n - from_old);
+        uint32_t n = space->xg->hv->batch / 4;
+        room_unmap(space, excess > n ? excess : n);
     }
 }
-
-/* --- using ------------------------------------------------------------------------------- */
 
 /* Counts a user of a mapping that exists or is on its way. */
 static int use(struct xengt_space *space, uint32_t s)
@@ -229,23 +45,23 @@ static int use(struct xengt_space *space, uint32_t s)
     return 0;
 }
 
-/* Makes room for another mapping; false: the quota is reached. */
-static bool within_quota(struct xengt_space *space)
+/* May the space have another mapping, if need be in place of some that are deferred? */
+static int within_quota(struct xengt_space *space)
 {
     if (space->target->mapped >= space->quota) {
-        xengt_space_flush(space);
+        room_evict(space);
     }
-    return space->target->mapped < space->quota;
+    return space->target->mapped < space->quota ? 0 : -EDQUOT;
 }
 
 static void count_mapping(struct xengt_space *space)
 {
-    space->target->mapped++;
-    if (space->target->mapped > space->high_water) {
-        space->high_water = space->target->mapped;
-    }
-    if (space->target->mapped > space->hash_size) {
-        hash_grow(space);
+    uint32_t mapped = ++space->target->mapped;
+    if (mapped > space->high_water) {
+        space->high_water = mapped;
+        if (mapped > space->gfns.size) {
+            gfns_grow(&space->gfns);
+        }
     }
 }
 
@@ -253,21 +69,16 @@ static void count_mapping(struct xengt_space *space)
 static int reserve(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *slot)
 {
     struct xengt *xg = space->xg;
-    if (!within_quota(space)) {
-        return -EDQUOT;
-    }
-    int ret = mapper_reserve(xg, space->target->domid, gfn, false, slot);
-    if (ret == -ENOSPC) {
-        spaces_flush(xg);
-        ret = mapper_reserve(xg, space->target->domid, gfn, false, slot);
-    }
+    int ret = within_quota(space);
+    ret = ret ? ret : room_for(xg, space->target);
+    ret = ret ? ret : mapper_reserve(xg, space->target->domid, gfn, false, slot);
     if (ret) {
         return ret;
     }
     xg->slots.slot[*slot].generation = space->generation;
     xg->slots.slot[*slot].users = 1;
     count_mapping(space);
-    hash_insert(space, *slot);
+    gfns_insert(&space->gfns, *slot);
     return 0;
 }
 
@@ -286,7 +97,7 @@ static int want(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *slot,
                 int *gone)
 {
     struct xengt *xg = space->xg;
-    *slot = hash_find(space, gfn);
+    *slot = gfns_find(&space->gfns, gfn, space->generation);
     if (*slot != SLOT_NONE) {
         int ret = use(space, *slot);
         space->hits += !ret;
@@ -330,7 +141,7 @@ static void get_batch(void *arg, size_t first, int *err, size_t n)
     }
     for (size_t k = 0; k < misses; k++) {
         if (b->err[k]) {
-            hash_remove(space, b->slot[k]);
+            gfns_remove(&space->gfns, b->slot[k]);
             mapper_drop(xg, b->slot[k]);
             space->target->mapped--;
         }
@@ -343,6 +154,9 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
     struct get_call call = {space, gfn, bfn};
     if (n && (!gfn || !bfn)) {
         return handle_fail(space->xg, -EINVAL, "no array");
+    }
+    if (space->draining) {
+        return handle_fail(space->xg, -ESHUTDOWN, "the space is being closed");
     }
     for (size_t i = 0; i < n; i++) {
         bfn[i] = XENGT_BFN_INVALID;
@@ -425,7 +239,7 @@ static int adopt(struct xengt_space *space, struct xengt_bfn bfn)
         slots_offered(&xg->slots, s)) {
         return -ENOENT;
     }
-    if (!within_quota(space)) {
+    if (within_quota(space)) {
         return -EDQUOT;
     }
     xg->slots.slot[s].raw = 0;
@@ -440,6 +254,9 @@ int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, in
 {
     if (n && (!bfn || !err)) {
         return handle_fail(space->xg, -EINVAL, "no array");
+    }
+    if (space->draining) {
+        return handle_fail(space->xg, -ESHUTDOWN, "the space is being closed");
     }
     for (size_t i = 0; i < n; i++) {
         err[i] = adopt(space, bfn[i]);
@@ -467,6 +284,26 @@ void xengt_space_invalidate(struct xengt_space *space)
 
 /* --- life -------------------------------------------------------------------------------- */
 
+/* Why there can be no space of a target with these options, or 0. */
+static int refuse(struct xengt *xg, const struct target *t,
+                  const struct xengt_space_options *options)
+{
+    if (t->space) {
+        return handle_fail(xg, -EBUSY, "domain %u: its space is open already", t->domid);
+    }
+    if (options->quota && options->reserve > options->quota) {
+        return handle_fail(xg, -EINVAL, "a reserve of %u pages is more than the quota of %u",
+                           options->reserve, options->quota);
+    }
+    if (room_promise(xg, t, options->reserve)) {
+        return handle_fail(xg, -ENOSPC,
+                           "domain %u cannot be promised %u pages: of %u there are %u promised "
+                           "to others, and more than that may be in use",
+                           t->domid, options->reserve, xg->slots.count, xg->reserves);
+    }
+    return 0;
+}
+
 int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_options *options,
                      struct xengt_space **out)
 {
@@ -479,32 +316,59 @@ int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_
     if (!t) {
         return handle_fail(xg, -EPERM, "domain %u is not a target", domid);
     }
-    if (t->space) {
-        return handle_fail(xg, -EBUSY, "domain %u: its space is open already", domid);
+    int ret = refuse(xg, t, options);
+    if (ret) {
+        return ret;
     }
     struct xengt_space *space = calloc(1, sizeof(*space));
-    uint32_t *hash = malloc(HASH_MIN * sizeof(*hash));
-    if (!space || !hash) {
+    if (!space || gfns_init(&space->gfns, &xg->slots, xg->hash_key)) {
         free(space);
-        free(hash);
         return handle_fail(xg, -ENOMEM, "out of memory");
     }
-    memset(hash, 0xff, HASH_MIN * sizeof(*hash));
-    *space = (struct xengt_space){
-        .xg = xg,
-        .target = t,
-        .generation = 1,
-        .no_defer = options->no_defer,
-        .quota = options->quota ? options->quota : UINT32_MAX,
-        .defer_pages = options->defer_pages ? options->defer_pages : XENGT_DEFER_PAGES_DEFAULT,
-        .young = {SLOT_NONE, SLOT_NONE, 0},
-        .old = {SLOT_NONE, SLOT_NONE, 0},
-        .hash = hash,
-        .hash_size = HASH_MIN,
-    };
+    space->xg = xg;
+    space->target = t;
+    space->generation = 1;
+    space->no_defer = options->no_defer;
+    space->quota = options->quota ? options->quota : UINT32_MAX;
+    space->defer_pages = options->defer_pages ? options->defer_pages : XENGT_DEFER_PAGES_DEFAULT;
+    space->young = QUEUE_EMPTY;
+    space->old = QUEUE_EMPTY;
     t->space = space;
+    t->reserve = options->reserve;
+    xg->reserves += options->reserve;
     *out = space;
     return 0;
+}
+
+/*
+ * Defers mappings that are in use, whoever uses them, until max are or so many slots have been
+ * looked at that it is enough for once.
+ */
+static void take_from_users(struct xengt_space *space, uint32_t max)
+{
+    struct slots *slots = &space->xg->slots;
+    uint64_t end = space->drained + (uint64_t)max * 64;
+    uint32_t n = 0;
+    uint32_t s = space->drained;
+    for (; n < max && s < end && s < slots->fresh; s++) {
+        if (slots_state(slots, s) == SLOT_MAPPED && is_own(space, s) && slots->slot[s].users) {
+            slots->slot[s].users = 0;
+            slots->slot[s].old = 0;
+            queue_push(slots->slot, &space->young, s);
+            n++;
+        }
+    }
+    space->drained = s;
+}
+
+uint32_t xengt_space_drain(struct xengt_space *space, uint32_t max)
+{
+    space->draining = true;
+    if (!space_deferred(space)) {
+        take_from_users(space, max);
+    }
+    room_unmap(space, max);
+    return space->target->mapped;
 }
 
 void xengt_space_close(struct xengt_space *space)
@@ -512,24 +376,18 @@ void xengt_space_close(struct xengt_space *space)
     if (!space) {
         return;
     }
-    struct slots *slots = &space->xg->slots;
-    for (uint32_t s = 0; space->target->mapped && s < slots->fresh; s++) {
-        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->target->domid &&
-            !slots->slot[s].raw && slots->slot[s].users) {
-            slots->slot[s].users = 0;
-            slots->slot[s].old = 0;
-            queue_push(slots->slot, &space->young, s);
-        }
+    while (xengt_space_drain(space, UINT32_MAX)) {
     }
-    xengt_space_flush(space);
+    space->xg->reserves -= space->target->reserve;
+    space->target->reserve = 0;
     space->target->space = NULL;
-    free(space->hash);
+    gfns_free(&space->gfns);
     free(space);
 }
 
 void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats)
 {
-    uint32_t deferred = space->young.count + space->old.count;
+    uint32_t deferred = space_deferred(space);
     *stats = (struct xengt_space_stats){
         .mapped = space->target->mapped,
         .in_use = space->target->mapped - deferred,

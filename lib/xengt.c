@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -120,6 +121,11 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
         batch = xg->hv->batch_max;
     }
     xg->hv->batch = batch;
+    if (getrandom(&xg->hash_key, sizeof(xg->hash_key), 0) != sizeof(xg->hash_key)) {
+        hv_error(error, "the kernel has no random numbers: %s", strerror(errno));
+        return -EIO;
+    }
+    xg->hash_key |= 1;
     ret = take_lock(xg, error);
     if (ret) {
         return ret;

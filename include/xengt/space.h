@@ -19,9 +19,10 @@ struct xengt_space;
 
 /* Zero is the default of every member. */
 struct xengt_space_options {
-    uint32_t quota;       /* mappings at a time; 0: as many as the window has */
+    uint32_t quota;       /* mappings at a time, deferred and stale ones, too; 0: no limit */
+    uint32_t reserve;     /* of these: always to be had, whatever others do; 0: none */
     uint32_t defer_pages; /* mappings kept after their last release; 0: the default */
-    unsigned defer_ms;    /* time they are kept, at least, twice that at most; 0: default */
+    unsigned defer_ms;    /* for whoever calls xengt_space_expire() as often; 0: default */
     bool no_defer;        /* unmap at the last release: for tests */
 };
 
@@ -42,24 +43,42 @@ struct xengt_space_stats {
 
 /*
  * Opens the space of a target: one per target and handle.
- *   -EPERM  not a target
- *   -EBUSY  its space is open already
+ *   -EPERM   not a target
+ *   -EBUSY   its space is open already
+ *   -EINVAL  a reserve above the quota
+ *   -ENOSPC  the reserve cannot be promised: of caps.window_pages less what was leaked so much has
+ *            been promised to others, or is in use beyond their reserves. What they only keep
+ *            beyond them has been unmapped
  *   -ENOMEM
+ * Plain mappings of the target count as part of its reserve.
  */
 int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_options *options,
                      struct xengt_space **out);
 
 /*
  * Releases every mapping of the space, counted or not, and closes it. No device may use its BFNs
- * any more. NULL is allowed.
+ * any more. NULL is allowed. It takes as long as there are mappings: an unmap takes Xen some
+ * microseconds. Whoever must not wait calls xengt_space_drain() first.
  */
 void xengt_space_close(struct xengt_space *space);
+
+/*
+ * The same in slices: releases at most max mappings, counted or not. Returns how many are left;
+ * when that is 0 there is nothing left for xengt_space_close() to wait for. max is not 0. From the
+ * first call on no device may use a BFN of the space, and nothing can be got from it any more.
+ */
+uint32_t xengt_space_drain(struct xengt_space *space, uint32_t max);
 
 /*
  * One user more for each of n frames. The mappings that do not exist yet are made in as few
  * hypercalls as the batch size allows. A gfn may stand in the array more than once; each entry
  * is a user of its own. Errors as xengt_map(), and
- *   -EDQUOT  (entry) the quota of the space is reached
+ *   -EDQUOT     (entry) the quota of the space is reached
+ *   -ESHUTDOWN  (call) xengt_space_drain() has begun
+ *
+ * A miss at the quota or in a full window makes room by a few unmaps: of mappings that this space
+ * only keeps, and when it has none, of those that another space keeps beyond its reserve. In a
+ * window of which all that is left is promised to others a miss is refused with -ENOSPC.
  */
 int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
                     int *err, size_t n);
@@ -78,6 +97,8 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
  * An entry; err may not be NULL:
  *   -ENOENT  not a BFN of xengt_map() for this target
  *   -EDQUOT  the quota of the space is reached
+ * The call:
+ *   -ESHUTDOWN  xengt_space_drain() has begun
  */
 int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, int *err, size_t n);
 
@@ -93,11 +114,17 @@ void xengt_space_invalidate(struct xengt_space *space);
 /* Unmaps everything that is kept only for a user who may come back. */
 void xengt_space_flush(struct xengt_space *space);
 
+/* The same in slices: at most max of them, the oldest first. Returns how many are still kept. */
+uint32_t xengt_space_shrink(struct xengt_space *space, uint32_t max);
+
 /*
- * Unmaps what was kept long enough. To be called every defer_ms milliseconds (the library has no
- * clock). Returns whether something is still kept, so that there is reason to call again.
+ * Unmaps what has been kept since before the last call, at most XENGT_EXPIRE_PAGES of it. To be
+ * called every defer_ms milliseconds: the library has no clock, so what is kept is kept as long at
+ * least and, but for a backlog, twice as long at most. Returns whether something is still kept, so
+ * that there is reason to call again.
  */
 bool xengt_space_expire(struct xengt_space *space);
+#define XENGT_EXPIRE_PAGES 256u
 
 void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats);
 

@@ -17,6 +17,7 @@
 #define PAGES     24u
 #define WINDOW    44u
 #define QUOTA     20u
+#define RESERVE   10u
 #define HOLDS_MAX 96u
 #define BATCH_MAX 12u
 #define OPS_MAX   300u
@@ -66,9 +67,14 @@ static void stamp(struct world *w, struct guest *g, uint64_t gfn)
 
 static void be_target(struct world *w, struct guest *g)
 {
-    const struct xengt_space_options options = {.quota = QUOTA, .defer_pages = 4};
+    struct xengt_space_options options = {.quota = QUOTA, .reserve = RESERVE, .defer_pages = 4};
     REQUIRE(!xengt_target_add(w->xg, g->domid), "%s", xengt_last_error(w->xg));
-    REQUIRE(!xengt_space_open(w->xg, g->domid, &options, &g->space), "no space");
+    int ret = xengt_space_open(w->xg, g->domid, &options, &g->space);
+    if (ret == -ENOSPC) {
+        options.reserve = 0; /* too much is leaked, or in use by the other */
+        ret = xengt_space_open(w->xg, g->domid, &options, &g->space);
+    }
+    REQUIRE(!ret, "no space: %d", ret);
 }
 
 static void be_born(struct world *w, struct guest *g)
@@ -227,6 +233,11 @@ static void destroy(struct world *w, unsigned guest)
     REQUIRE(!xengt_sim_domain_destroy(w->sim, g->domid), "destroy");
     memset(g->number, 0, sizeof(g->number));
     forget_holds(w, guest);
+    for (uint32_t left = UINT32_MAX; input_u8(&w->in) % 4 && left;) {
+        uint32_t now = xengt_space_drain(g->space, 3);
+        REQUIRE(now < left || !now, "%u mappings, then %u", left, now);
+        left = now;
+    }
     xengt_space_close(g->space);
     REQUIRE(!xengt_target_remove(w->xg, g->domid), "%s", xengt_last_error(w->xg));
     xengt_get_stats(w->xg, &stats);
@@ -343,7 +354,11 @@ static void step(struct world *w)
         xengt_space_expire(w->guest[guest].space);
         break;
     case 11:
-        xengt_space_flush(w->guest[guest].space);
+        if (op & 0x20) {
+            xengt_space_flush(w->guest[guest].space);
+        } else {
+            xengt_space_shrink(w->guest[guest].space, input_u8(&w->in) % 8);
+        }
         break;
     case 12:
         destroy(w, guest);

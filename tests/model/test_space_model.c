@@ -21,6 +21,8 @@
 #define HOLDS_MAX  200u
 #define OPERATIONS 300000u
 #define WINDOW     160u /* tight: it fills up now and then */
+#define QUOTA      100u
+#define RESERVE    60u
 #define BATCH_MAX  24u
 
 struct hold {
@@ -44,7 +46,8 @@ struct model {
     uint64_t next_number;
     uint64_t random;
     unsigned lives;
-    bool full; /* a get was refused for want of room, which the oracle cannot foresee */
+    bool full;    /* a get was refused for want of room, which the oracle cannot foresee */
+    bool crowded; /* ... although the guest was below its quota */
 };
 
 /* xorshift64: the same sequence on every machine. */
@@ -95,7 +98,8 @@ static void be_born(struct model *m, unsigned i)
     for (uint64_t gfn = 0; gfn < PAGES; gfn++) {
         stamp(m, g, gfn);
     }
-    const struct xengt_space_options options = {.quota = 100, .defer_pages = 16};
+    const struct xengt_space_options options = {
+        .quota = QUOTA, .reserve = RESERVE, .defer_pages = 16};
     assert_int_equal(xengt_target_add(m->xg, g->domid), 0);
     assert_int_equal(xengt_space_open(m->xg, g->domid, &options, &g->space), 0);
 }
@@ -105,8 +109,14 @@ static void be_born(struct model *m, unsigned i)
 static void check_get(struct model *m, unsigned guest, uint64_t gfn, struct xengt_bfn bfn, int err)
 {
     struct guest *g = &m->guest[guest];
+    struct xengt_space_stats stats;
+    xengt_space_get_stats(g->space, &stats);
+    assert_true(stats.mapped <= QUOTA);
     if (err == -ENOSPC || err == -EDQUOT) {
+        /* All that is deferred was given up before, so what it has is in use. */
+        assert_true(stats.in_use + BATCH_MAX >= (err == -ENOSPC ? RESERVE : QUOTA));
         m->full = true;
+        m->crowded |= err == -ENOSPC;
         return;
     }
     bool exists = gfn < PAGES && g->number[gfn] != 0;
@@ -242,7 +252,7 @@ PLAIN_TEST(random_operations_agree_with_the_oracle)
             check_counts(&m);
         }
     }
-    assert_true(m.full); /* otherwise the full window was never tried */
+    assert_true(m.full && m.crowded); /* otherwise the full window was never tried */
     m.holds = 0;
     xengt_close(m.xg);
     struct xengt_sim_stats sim;

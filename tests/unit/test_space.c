@@ -2,6 +2,7 @@
 /* Spaces, over the simulator. */
 #include <errno.h>
 
+#include "handle.h"
 #include "space_fixture.h"
 
 SPACE_TEST(a_gfn_is_mapped_once)
@@ -232,4 +233,241 @@ SPACE_TEST(two_spaces_do_not_mix)
     assert_int_equal(xengt_map(f->xg, other, &gfn, &theirs, NULL, 1, XENGT_PROT_RW), 0);
     assert_true(mine.v != theirs.v);
     assert_int_equal(xengt_space_put(f->space, &theirs, 1), -ENOENT);
+}
+
+/* --- quotas and reserves ----------------------------------------------------------------- */
+
+static struct xengt_space *second_space(struct fixture *f,
+                                        const struct xengt_space_options *options)
+{
+    struct xengt_space *space;
+    uint32_t domid = domain(f, "other", false, false);
+    assert_int_equal(xengt_target_add(f->xg, domid), 0);
+    assert_int_equal(xengt_space_open(f->xg, domid, options, &space), 0);
+    return space;
+}
+
+/* Maps n pages from gfn 0 on, one by one; returns the first failure. */
+static int take(struct xengt_space *space, unsigned n, struct xengt_bfn *bfn)
+{
+    int err = 0;
+    for (unsigned i = 0; i < n && !err; i++) {
+        const struct xengt_gfn gfn = {i};
+        assert_int_equal(xengt_space_get(space, &gfn, &bfn[i], &err, 1), 0);
+    }
+    return err;
+}
+
+static void keep(struct xengt_space *space, unsigned n)
+{
+    struct xengt_bfn bfn[PAGES];
+    assert_int_equal(take(space, n, bfn), 0);
+    assert_int_equal(xengt_space_put(space, bfn, n), 0);
+}
+
+static unsigned kept(const struct xengt_space *space)
+{
+    struct xengt_space_stats stats;
+    xengt_space_get_stats(space, &stats);
+    return stats.deferred;
+}
+
+static int set_up_quota(void **state)
+{
+    return set_up_with(state, NULL,
+                       &(struct xengt_space_options){.quota = 600, .defer_pages = 2048});
+}
+
+TEST_WITH(a_miss_at_the_quota_unmaps_few, set_up_quota, tear_down)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn;
+    keep(f->space, 600);
+    assert_int_equal(get(f, 700, &bfn), 0);
+    assert_in_range(kept(f->space), 600 - 32, 599);
+}
+
+SMALL_TEST(what_is_stale_counts_against_the_quota)
+{
+    struct fixture *f = *state; /* quota of 12 */
+    struct xengt_bfn bfn[12];
+    assert_int_equal(take(f->space, 12, bfn), 0);
+    xengt_space_invalidate(f->space);
+    assert_int_equal(get(f, 0, bfn), -EDQUOT);
+}
+
+static int set_up_window(void **state)
+{
+    return set_up_with(state, &(struct xengt_options){.window_pages = 400},
+                       &(struct xengt_space_options){.defer_pages = 2048});
+}
+
+#define WINDOW_TEST(name) TEST_WITH(name, set_up_window, tear_down)
+
+WINDOW_TEST(a_miss_in_a_full_window_takes_its_own_first)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn;
+    struct xengt_space *other = second_space(f, &(struct xengt_space_options){.defer_pages = 2048});
+    keep(other, 300);
+    keep(f->space, 100);
+    assert_int_equal(get(f, 500, &bfn), 0);
+    assert_int_equal(kept(other), 300);
+    assert_in_range(kept(f->space), 100 - 32, 99);
+}
+
+WINDOW_TEST(a_miss_in_a_full_window_costs_others_few)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[100];
+    struct xengt_space *other = second_space(f, &(struct xengt_space_options){.defer_pages = 2048});
+    keep(other, 300);
+    assert_int_equal(take(f->space, 100, bfn), 0);
+    assert_int_equal(get(f, 500, bfn), 0);
+    assert_in_range(kept(other), 300 - 32, 299);
+}
+
+WINDOW_TEST(a_reserve_is_not_evicted)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[400];
+    struct xengt_space *other =
+        second_space(f, &(struct xengt_space_options){.defer_pages = 2048, .reserve = 290});
+    keep(other, 300);
+    assert_int_equal(take(f->space, 400, bfn), -ENOSPC);
+    assert_int_equal(space_stats(f).mapped, 110);
+    assert_int_equal(kept(other), 290);
+}
+
+WINDOW_TEST(a_reserve_is_always_to_be_had)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[400];
+    struct xengt_bfn theirs[250];
+    struct xengt_space *other = second_space(f, &(struct xengt_space_options){.reserve = 250});
+    assert_int_equal(take(f->space, 400, bfn), -ENOSPC);
+    assert_int_equal(space_stats(f).mapped, 150);
+    const struct xengt_gfn gfn = {500};
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, bfn, NULL, 1, XENGT_PROT_RW), -ENOSPC);
+    assert_int_equal(take(other, 250, theirs), 0);
+    assert_int_equal(xengt_space_put(other, theirs, 250), 0);
+    xengt_space_close(other);
+    assert_int_equal(get(f, 600, bfn), 0);
+}
+
+WINDOW_TEST(what_cannot_be_promised_is_refused)
+{
+    struct fixture *f = *state;
+    struct xengt_space *space;
+    struct xengt_bfn bfn[20];
+    uint32_t domid = domain(f, "third", false, false);
+    second_space(f, &(struct xengt_space_options){.reserve = 300});
+    assert_int_equal(take(f->space, 20, bfn), 0);
+    assert_int_equal(xengt_target_add(f->xg, domid), 0);
+    const struct xengt_space_options odd = {.reserve = 20, .quota = 19};
+    assert_int_equal(xengt_space_open(f->xg, domid, &odd, &space), -EINVAL);
+    const struct xengt_space_options much = {.reserve = 81};
+    assert_int_equal(xengt_space_open(f->xg, domid, &much, &space), -ENOSPC);
+    assert_null(space);
+    const struct xengt_space_options huge = {.reserve = UINT32_MAX};
+    assert_int_equal(xengt_space_open(f->xg, domid, &huge, &space), -ENOSPC);
+    /* What is only kept beyond a reserve makes way. */
+    assert_int_equal(xengt_space_put(f->space, bfn, 20), 0);
+    assert_int_equal(xengt_space_open(f->xg, domid, &much, &space), 0);
+    assert_int_equal(kept(f->space), 19);
+}
+
+/* A process that took over what its predecessor mapped opens the spaces after that. */
+WINDOW_TEST(plain_mappings_count_as_the_reserve)
+{
+    struct fixture *f = *state;
+    struct xengt_gfn gfn[300];
+    struct xengt_bfn bfn[300];
+    int err[300];
+    uint32_t domid = domain(f, "third", false, false);
+    struct xengt_space *space;
+    const struct xengt_space_options options = {.reserve = 400};
+    for (unsigned i = 0; i < 300; i++) {
+        gfn[i].v = i;
+    }
+    assert_int_equal(xengt_target_add(f->xg, domid), 0);
+    assert_int_equal(xengt_map(f->xg, domid, gfn, bfn, NULL, 300, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_space_open(f->xg, domid, &options, &space), 0);
+    struct xengt_bfn none;
+    assert_int_equal(get(f, 1, &none), -ENOSPC);
+    assert_int_equal(xengt_mappings(f->xg, NULL, 0), 300);
+    assert_int_equal(xengt_space_adopt(space, bfn, err, 300), 0);
+    assert_int_equal(err[299], 0);
+    assert_int_equal(get(f, 1, &none), -ENOSPC);
+}
+
+/* --- slices ------------------------------------------------------------------------------ */
+
+WINDOW_TEST(what_is_kept_goes_in_slices)
+{
+    struct fixture *f = *state;
+    keep(f->space, 400);
+    assert_int_equal(xengt_space_shrink(f->space, 150), 250);
+    assert_int_equal(space_stats(f).mapped, 250);
+    assert_int_equal(xengt_space_shrink(f->space, 300), 0);
+}
+
+WINDOW_TEST(an_expiry_is_bounded)
+{
+    struct fixture *f = *state;
+    keep(f->space, 400);
+    assert_true(xengt_space_expire(f->space)); /* now they are old */
+    assert_true(xengt_space_expire(f->space));
+    assert_int_equal(kept(f->space), 400 - XENGT_EXPIRE_PAGES);
+    assert_false(xengt_space_expire(f->space));
+    assert_int_equal(kept(f->space), 0);
+}
+
+SPACE_TEST(a_space_ends_in_slices)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[300];
+    const struct xengt_gfn gfn = {1};
+    assert_int_equal(take(f->space, 300, bfn), 0);
+    assert_int_equal(xengt_space_put(f->space, bfn, 100), 0);
+    uint32_t left = 300;
+    for (int i = 0; left; i++) {
+        uint32_t before = left;
+        assert_in_range(i, 0, 100);
+        left = xengt_space_drain(f->space, 10);
+        assert_in_range(before - left, 0, 10);
+        assert_int_equal(xengt_space_get(f->space, &gfn, bfn, NULL, 1), -ESHUTDOWN);
+    }
+    assert_true(sim_stats(f).mapped == 0);
+    xengt_space_close(f->space);
+    assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
+}
+
+/* Nobody can come back to it: it is not kept in place of one that somebody can. */
+SPACE_TEST(a_stale_mapping_goes_before_a_fresh_one)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn stale;
+    struct xengt_bfn fresh;
+    assert_int_equal(get(f, 9, &stale), 0);
+    xengt_space_invalidate(f->space);
+    assert_int_equal(get(f, 9, &fresh), 0);
+    assert_int_equal(xengt_space_put(f->space, &fresh, 1), 0);
+    assert_int_equal(xengt_space_put(f->space, &stale, 1), 0);
+    assert_int_equal(xengt_space_shrink(f->space, 1), 1);
+    uint64_t before = sim_stats(f).hypercalls;
+    assert_int_equal(get(f, 9, &stale), 0);
+    assert_true(stale.v == fresh.v && sim_stats(f).hypercalls == before);
+}
+
+/* Otherwise a guest would choose frames that all fall into one chain. */
+SPACE_TEST(where_a_gfn_falls_is_not_foreseeable)
+{
+    struct fixture *f = *state;
+    struct xengt *xg;
+    const struct xengt_options options = {.backend = XENGT_BACKEND_SIM, .sim = f->sim};
+    assert_int_equal(xengt_open(&xg, &options, NULL, 0), 0);
+    assert_true(xg->hash_key != f->xg->hash_key);
+    assert_true(xg->hash_key & f->xg->hash_key & 1);
+    xengt_close(xg);
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From GFN to slot: the hash of a space. Its chains run through the slots. A guest chooses which
+ * of its frames are mapped, so where they fall is decided by a random key, which it does not know.
+ */
+#ifndef XENGT_LIB_GFNS_H
+#define XENGT_LIB_GFNS_H
+
+#include "slots.h"
+
+struct gfns {
+    const struct slots *slots;
+    uint64_t key; /* odd */
+    uint32_t *head;
+    uint32_t size;  /* a power of two */
+    unsigned shift; /* of a product's upper bits to a place in head */
+};
+
+int gfns_init(struct gfns *gfns, const struct slots *slots, uint64_t key); /* -ENOMEM */
+void gfns_free(struct gfns *gfns);
+
+/* Twice the size. Without memory for it the chains get longer, and that is all. */
+void gfns_grow(struct gfns *gfns);
+
+static inline uint32_t *gfns_bucket(const struct gfns *gfns, struct xengt_gfn gfn)
+{
+    return &gfns->head[gfn.v * gfns->key >> gfns->shift];
+}
+
+static inline void gfns_insert(struct gfns *gfns, uint32_t s)
+{
+    uint32_t *head = gfns_bucket(gfns, slots_gfn(gfns->slots, s));
+    gfns->slots->slot[s].hash_next = *head;
+    *head = s;
+}
+
+/* Harmless for a slot that is not in it. */
+static inline void gfns_remove(struct gfns *gfns, uint32_t s)
+{
+    struct slot *slot = gfns->slots->slot;
+    uint32_t *link = gfns_bucket(gfns, slots_gfn(gfns->slots, s));
+    while (*link != SLOT_NONE && *link != s) {
+        link = &slot[*link].hash_next;
+    }
+    if (*link == s) {
+        *link = slot[s].hash_next;
+    }
+}
+
+/*
+ * The mapping of a gfn that is of this generation, or SLOT_NONE. A stale one that is met on the
+ * way leaves the hash.
+ */
+static inline uint32_t gfns_find(struct gfns *gfns, struct xengt_gfn gfn, uint8_t generation)
+{
+    const struct slots *slots = gfns->slots;
+    uint32_t *link = gfns_bucket(gfns, gfn);
+    while (*link != SLOT_NONE) {
+        uint32_t s = *link;
+        if (slots_gfn(slots, s).v == gfn.v) {
+            if (slots->slot[s].generation == generation) {
+                return s;
+            }
+            *link = slots->slot[s].hash_next;
+            continue;
+        }
+        link = &slots->slot[s].hash_next;
+    }
+    return SLOT_NONE;
+}
+
+#endif
