@@ -12,10 +12,6 @@
 
 #include <json-c/json.h>
 
-#ifndef XENGT_VERSION
-#define XENGT_VERSION "unknown"
-#endif
-
 #define DEFAULT_MMIO_BASE      UINT64_C(0xe0000000)
 #define MMIO_ALIGNMENT         (16u << 20) /* it is a BAR */
 #define DEFAULT_MAPPABLE_MIB   16u

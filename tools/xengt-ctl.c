@@ -12,10 +12,6 @@
 #include "client.h"
 #include "verb.h"
 
-#ifndef XENGT_VERSION
-#define XENGT_VERSION "unknown"
-#endif
-
 static const struct verb *const verbs[] = {
     &verb_attach, &verb_detach, &verb_list,  &verb_stats,    &verb_pause,
     &verb_resume, &verb_verify, &verb_types, &verb_mappings,

@@ -17,7 +17,7 @@
 #include <json-c/json.h>
 
 #include "control/listen.h"
-#include "control/verbs.h"
+#include "control/protocol.h"
 
 /* Answers a client has not read; with more than this its next command waits. */
 #define UNREAD_MAX (1u << 20)

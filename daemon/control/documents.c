@@ -1,35 +1,194 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The documents of the control protocol, row by row. docs/control.md describes every field. */
 #include "control/documents.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <json-c/json.h>
 
-#include <xengt/xengt.h>
+#include "guests/guests.h"
 
 typedef struct json_object json;
 
-static void put_text(json *object, const char *key, const char *text)
+/* --- fields ------------------------------------------------------------------------------ */
+
+/* One field of a document, and the member of a struct that it is from. */
+struct field {
+    const char *key;
+    enum { FIELD_BOOL, FIELD_U32, FIELD_U64, FIELD_ARRAY, FIELD_TEXT } type;
+    size_t offset;
+};
+
+/* clang-format off */
+#define FIELD(structure, member, key)                                                              \
+    {                                                                                              \
+        key,                                                                                       \
+        _Generic(((struct structure *)0)->member,                                                  \
+            bool: FIELD_BOOL,                                                                      \
+            uint32_t: FIELD_U32,                                                                   \
+            uint64_t: FIELD_U64,                                                                   \
+            char *: FIELD_ARRAY,                                                                   \
+            const char *: FIELD_TEXT),                                                             \
+        offsetof(struct structure, member)                                                         \
+    }
+/* clang-format on */
+
+static json *value_of(const struct field *field, const void *base)
 {
-    json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+    const void *at = (const char *)base + field->offset;
+
+    switch (field->type) {
+    case FIELD_BOOL:
+        return json_object_new_boolean(*(const bool *)at);
+    case FIELD_U32:
+        return json_object_new_uint64(*(const uint32_t *)at);
+    case FIELD_U64:
+        return json_object_new_uint64(*(const uint64_t *)at);
+    case FIELD_ARRAY:
+        return json_object_new_string(at);
+    case FIELD_TEXT:
+        break;
+    }
+    const char *text = *(const char *const *)at;
+    return text ? json_object_new_string(text) : NULL;
 }
 
-static void put_number(json *object, const char *key, uint64_t number)
+/* Adds fields of the struct at base, to a row without a key. */
+static void add_fields(json *object, const struct field *fields, const void *base)
 {
-    json_object_object_add(object, key, json_object_new_uint64(number));
+    for (; fields->key; fields++) {
+        json_object_object_add(object, fields->key, value_of(fields, base));
+    }
 }
 
-static void put_bool(json *object, const char *key, bool value)
-{
-    json_object_object_add(object, key, json_object_new_boolean(value));
-}
-
-static json *window(const struct gpu_range *range)
+static json *document(const struct field *fields, const void *base)
 {
     json *object = json_object_new_object();
 
-    put_number(object, "first_entry", range->first);
-    put_number(object, "entries", range->count);
+    add_fields(object, fields, base);
     return object;
 }
+
+/* --- counters ---------------------------------------------------------------------------- */
+
+static const struct field access_fields[] = {
+    FIELD(guest_info, host.ioreqs, "ioreqs"),
+    FIELD(guest_info, host.turns, "turns"),
+    FIELD(guest_info, host.invalidates, "invalidates"),
+    FIELD(guest_info, host.odd, "odd"),
+    FIELD(guest_info, vgpu.reads, "register_reads"),
+    FIELD(guest_info, vgpu.writes, "register_writes"),
+    FIELD(guest_info, vgpu.unknown, "unknown_registers"),
+    FIELD(guest_info, vgpu.submissions, "submissions"),
+    FIELD(guest_info, host.interrupts, "interrupts"),
+    {0},
+};
+
+static const struct field vgpu_fields[] = {
+    FIELD(vgpu_stats, submissions, "workloads"),
+    FIELD(vgpu_stats, execlists, "execlists"),
+    FIELD(vgpu_stats, context_switches, "context_switches"),
+    FIELD(vgpu_stats, interrupts, "interrupts"),
+    FIELD(vgpu_stats, notifications, "notifications"),
+    FIELD(vgpu_stats, resets, "resets"),
+    FIELD(vgpu_stats, engine_errors, "engine_errors"),
+    FIELD(vgpu_stats, refusals, "refusals"),
+    FIELD(vgpu_stats, ppgtt_failures, "ppgtt_failures"),
+    FIELD(vgpu_stats, aperture_reads, "aperture_reads"),
+    FIELD(vgpu_stats, aperture_writes, "aperture_writes"),
+    FIELD(vgpu_stats, dropped, "dropped_stores"),
+    {0},
+};
+
+static const struct field gtt_fields[] = {
+    FIELD(gtt_stats, present, "present_entries"),
+    FIELD(gtt_stats, scratch, "scratch_entries"),
+    FIELD(gtt_stats, pending, "pending_stores"),
+    FIELD(gtt_stats, writes, "stores"),
+    FIELD(gtt_stats, dropped, "dropped_stores"),
+    FIELD(gtt_stats, commits, "commits"),
+    FIELD(gtt_stats, ptes, "ptes_written"),
+    FIELD(gtt_stats, map_failures, "map_failures"),
+    {0},
+};
+
+/* By the names of GVT-g's trace points where there is one. */
+static const struct field ppgtt_fields[] = {
+    FIELD(gtt_stats, mms, "address_spaces"),
+    FIELD(gtt_stats, spt_tables, "tables"),
+    FIELD(gtt_stats, oos_tables, "oos_tables"),
+    FIELD(gtt_stats, spt_allocs, "spt_alloc"),
+    FIELD(gtt_stats, spt_changes, "spt_change"),
+    FIELD(gtt_stats, oos_syncs, "oos_sync"),
+    FIELD(gtt_stats, oos_changes, "oos_change"),
+    FIELD(gtt_stats, table_writes, "table_writes"),
+    FIELD(gtt_stats, odd_writes, "odd_writes"),
+    FIELD(gtt_stats, bad_tables, "bad_tables"),
+    FIELD(gtt_stats, track_calls, "track_calls"),
+    FIELD(gtt_stats, reclaims, "reclaims"),
+    {0},
+};
+
+static const struct field space_fields[] = {
+    FIELD(xengt_space_stats, mapped, "mapped_pages"),
+    FIELD(xengt_space_stats, in_use, "in_use_pages"),
+    FIELD(xengt_space_stats, deferred, "deferred_pages"),
+    FIELD(xengt_space_stats, high_water, "high_water_pages"),
+    FIELD(xengt_space_stats, gets, "gets"),
+    FIELD(xengt_space_stats, hits, "hits"),
+    FIELD(xengt_space_stats, failures, "failures"),
+    FIELD(xengt_space_stats, map_calls, "map_calls"),
+    FIELD(xengt_space_stats, unmap_calls, "unmap_calls"),
+    {0},
+};
+
+static const struct field gpu_fields[] = {
+    FIELD(gpu_stats, commands, "commands"),
+    FIELD(gpu_stats, submissions, "submissions"),
+    FIELD(gpu_stats, invalidates, "tlb_invalidates"),
+    FIELD(gpu_stats, ptes_written, "ptes_written"),
+    FIELD(gpu_stats, dma_reads, "dma_reads"),
+    FIELD(gpu_stats, dma_writes, "dma_writes"),
+    FIELD(gpu_stats, dma_bytes, "dma_bytes"),
+    FIELD(gpu_stats, dma_faults, "dma_faults"),
+    FIELD(gpu_stats, denied, "denied"),
+    {0},
+};
+
+static const struct field library_fields[] = {
+    FIELD(guests_shared, library.mapped, "mapped_pages"),
+    FIELD(guests_shared, library.deferred, "deferred_pages"),
+    FIELD(guests_shared, library.leaked, "leaked_pages"),
+    FIELD(guests_shared, library.reclaimed, "reclaimed_pages"),
+    FIELD(guests_shared, library.map_calls, "map_calls"),
+    FIELD(guests_shared, library.map_pages, "map_pages"),
+    FIELD(guests_shared, library.map_failures, "map_failures"),
+    FIELD(guests_shared, library.unmap_calls, "unmap_calls"),
+    FIELD(guests_shared, library.unmap_pages, "unmap_pages"),
+    FIELD(guests_shared, library.unmap_failures, "unmap_failures"),
+    FIELD(guests_shared, library.hits, "hits"),
+    {0},
+};
+
+json *document_library(const struct guests_shared *shared)
+{
+    return document(library_fields, shared);
+}
+
+json *document_gpu(const struct guests_shared *shared)
+{
+    return document(gpu_fields, &shared->gpu);
+}
+
+/* --- a guest ----------------------------------------------------------------------------- */
+
+static const struct field range_fields[] = {
+    FIELD(gpu_range, first, "first_entry"),
+    FIELD(gpu_range, count, "entries"),
+    {0},
+};
 
 static const char *state_of(const struct guest_info *info)
 {
@@ -39,193 +198,99 @@ static const char *state_of(const struct guest_info *info)
     return info->paused ? "paused" : "running";
 }
 
+static const struct field identity_fields[] = {
+    FIELD(guest_info, domid, "domid"),
+    FIELD(guest_info, name, "name"),
+    FIELD(guest_info, id, "vgpu"),
+    {0},
+};
+
+static const struct field share_fields[] = {
+    FIELD(vgpu_type, fences, "fences"),
+    FIELD(vgpu_type, weight, "weight"),
+    {0},
+};
+
 json *document_guest(const struct guest_info *info)
 {
-    json *object = json_object_new_object();
+    json *object = document(identity_fields, info);
 
-    put_number(object, "domid", info->domid);
-    put_text(object, "name", info->name);
-    put_number(object, "vgpu", info->id);
-    put_text(object, "type", info->type->name);
-    put_text(object, "state", state_of(info));
-    put_text(object, "failsafe_reason", info->failsafe);
-    json_object_object_add(object, "mappable", window(&info->mappable));
-    json_object_object_add(object, "unmappable", window(&info->unmappable));
-    put_number(object, "fences", info->type->fences);
-    put_number(object, "weight", info->type->weight);
-    put_number(object, "mapped_pages", info->space.mapped);
-    return object;
-}
-
-static json *access_counters(const struct guest_info *info)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "ioreqs", info->host.ioreqs);
-    put_number(object, "turns", info->host.turns);
-    put_number(object, "invalidates", info->host.invalidates);
-    put_number(object, "odd", info->host.odd);
-    put_number(object, "register_reads", info->vgpu.reads);
-    put_number(object, "register_writes", info->vgpu.writes);
-    put_number(object, "unknown_registers", info->vgpu.unknown);
-    put_number(object, "submissions", info->vgpu.submissions);
-    put_number(object, "interrupts", info->host.interrupts);
-    return object;
-}
-
-static json *gtt_counters(const struct gtt_stats *stats)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "present_entries", stats->present);
-    put_number(object, "scratch_entries", stats->scratch);
-    put_number(object, "pending_stores", stats->pending);
-    put_number(object, "stores", stats->writes);
-    put_number(object, "dropped_stores", stats->dropped);
-    put_number(object, "commits", stats->commits);
-    put_number(object, "ptes_written", stats->ptes);
-    put_number(object, "map_failures", stats->map_failures);
-    return object;
-}
-
-static json *vgpu_counters(const struct vgpu_stats *stats)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "workloads", stats->submissions);
-    put_number(object, "execlists", stats->execlists);
-    put_number(object, "context_switches", stats->context_switches);
-    put_number(object, "interrupts", stats->interrupts);
-    put_number(object, "notifications", stats->notifications);
-    put_number(object, "resets", stats->resets);
-    put_number(object, "engine_errors", stats->engine_errors);
-    put_number(object, "refusals", stats->refusals);
-    put_number(object, "ppgtt_failures", stats->ppgtt_failures);
-    put_number(object, "aperture_reads", stats->aperture_reads);
-    put_number(object, "aperture_writes", stats->aperture_writes);
-    put_number(object, "dropped_stores", stats->dropped);
-    return object;
-}
-
-/* By the names of GVT-g's trace points where there is one. */
-static json *ppgtt_counters(const struct gtt_stats *stats)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "address_spaces", stats->mms);
-    put_number(object, "tables", stats->spt_tables);
-    put_number(object, "oos_tables", stats->oos_tables);
-    put_number(object, "spt_alloc", stats->spt_allocs);
-    put_number(object, "spt_change", stats->spt_changes);
-    put_number(object, "oos_sync", stats->oos_syncs);
-    put_number(object, "oos_change", stats->oos_changes);
-    put_number(object, "table_writes", stats->table_writes);
-    put_number(object, "odd_writes", stats->odd_writes);
-    put_number(object, "bad_tables", stats->bad_tables);
-    put_number(object, "track_calls", stats->track_calls);
-    put_number(object, "reclaims", stats->reclaims);
-    return object;
-}
-
-static json *space_counters(const struct xengt_space_stats *stats)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "mapped_pages", stats->mapped);
-    put_number(object, "in_use_pages", stats->in_use);
-    put_number(object, "deferred_pages", stats->deferred);
-    put_number(object, "high_water_pages", stats->high_water);
-    put_number(object, "gets", stats->gets);
-    put_number(object, "hits", stats->hits);
-    put_number(object, "failures", stats->failures);
-    put_number(object, "map_calls", stats->map_calls);
-    put_number(object, "unmap_calls", stats->unmap_calls);
-    return object;
-}
-
-json *document_gpu(const struct gpu_stats *stats)
-{
-    json *object = json_object_new_object();
-
-    put_number(object, "commands", stats->commands);
-    put_number(object, "submissions", stats->submissions);
-    put_number(object, "tlb_invalidates", stats->invalidates);
-    put_number(object, "ptes_written", stats->ptes_written);
-    put_number(object, "dma_reads", stats->dma_reads);
-    put_number(object, "dma_writes", stats->dma_writes);
-    put_number(object, "dma_bytes", stats->dma_bytes);
-    put_number(object, "dma_faults", stats->dma_faults);
-    put_number(object, "denied", stats->denied);
+    json_object_object_add(object, "type", json_object_new_string(info->type->name));
+    json_object_object_add(object, "state", json_object_new_string(state_of(info)));
+    json_object_object_add(object, "failsafe_reason",
+                           info->failsafe ? json_object_new_string(info->failsafe) : NULL);
+    json_object_object_add(object, "mappable", document(range_fields, &info->mappable));
+    json_object_object_add(object, "unmappable", document(range_fields, &info->unmappable));
+    add_fields(object, share_fields, info->type);
+    json_object_object_add(object, "mapped_pages", json_object_new_uint64(info->space.mapped));
     return object;
 }
 
 json *document_guest_stats(const struct guest_info *info)
 {
+    const struct {
+        const char *key;
+        const struct field *fields;
+        const void *base;
+    } groups[] = {
+        {"access", access_fields, info},          {"vgpu_events", vgpu_fields, &info->vgpu},
+        {"gtt", gtt_fields, &info->gtt},          {"ppgtt", ppgtt_fields, &info->gtt},
+        {"mappings", space_fields, &info->space}, {"gpu", gpu_fields, &info->gpu},
+    };
     json *object = document_guest(info);
 
-    json_object_object_add(object, "access", access_counters(info));
-    json_object_object_add(object, "vgpu_events", vgpu_counters(&info->vgpu));
-    json_object_object_add(object, "gtt", gtt_counters(&info->gtt));
-    json_object_object_add(object, "ppgtt", ppgtt_counters(&info->gtt));
-    json_object_object_add(object, "mappings", space_counters(&info->space));
-    json_object_object_add(object, "gpu", document_gpu(&info->gpu));
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        json_object_object_add(object, groups[i].key, document(groups[i].fields, groups[i].base));
+    }
     return object;
 }
 
-json *document_type(const struct guests_type_info *info)
-{
-    json *object = json_object_new_object();
-
-    put_text(object, "name", info->type->name);
-    put_number(object, "mappable_mib", info->type->mappable / GTT_ENTRIES_PER_MIB);
-    put_number(object, "unmappable_mib", info->type->unmappable / GTT_ENTRIES_PER_MIB);
-    put_number(object, "fences", info->type->fences);
-    put_number(object, "weight", info->type->weight);
-    put_number(object, "available_instances", info->available);
-    put_bool(object, "default", info->preset);
-    return object;
-}
+static const struct field mapping_fields[] = {
+    FIELD(guests_mapping, index, "entry"),
+    FIELD(guests_mapping, gfn, "gfn"),
+    FIELD(guests_mapping, bfn, "bfn"),
+    {0},
+};
 
 json *document_mapping(const struct guests_mapping *mapping)
 {
+    return document(mapping_fields, mapping);
+}
+
+/* --- types, the back end ----------------------------------------------------------------- */
+
+static const struct field offer_fields[] = {
+    FIELD(guests_type_info, available, "available_instances"),
+    FIELD(guests_type_info, preset, "default"),
+    {0},
+};
+
+json *document_type(const struct guests_type_info *info)
+{
+    const struct vgpu_type *type = info->type;
     json *object = json_object_new_object();
 
-    put_number(object, "entry", mapping->index);
-    put_number(object, "gfn", mapping->gfn);
-    put_number(object, "bfn", mapping->bfn);
+    json_object_object_add(object, "name", json_object_new_string(type->name));
+    json_object_object_add(object, "mappable_mib",
+                           json_object_new_uint64(type->mappable / GTT_ENTRIES_PER_MIB));
+    json_object_object_add(object, "unmappable_mib",
+                           json_object_new_uint64(type->unmappable / GTT_ENTRIES_PER_MIB));
+    add_fields(object, share_fields, type);
+    add_fields(object, offer_fields, info);
     return object;
 }
 
-json *document_backend(struct guests *guests)
+static const struct field backend_fields[] = {
+    FIELD(xengt_caps, backend_name, "name"),
+    FIELD(xengt_caps, explanation, "explanation"),
+    FIELD(xengt_caps, window_base, "window_base"),
+    FIELD(xengt_caps, window_pages, "window_pages"),
+    FIELD(xengt_caps, batch, "batch"),
+    FIELD(xengt_caps, read_only, "read_only"),
+    {0},
+};
+
+json *document_backend(const struct guests_shared *shared)
 {
-    const struct xengt_caps *caps = xengt_get_caps(guests_xengt(guests));
-    json *object = json_object_new_object();
-
-    put_text(object, "name", caps->backend_name);
-    put_text(object, "explanation", caps->explanation);
-    put_number(object, "window_base", caps->window_base);
-    put_number(object, "window_pages", caps->window_pages);
-    put_number(object, "batch", caps->batch);
-    put_bool(object, "read_only", caps->read_only);
-    return object;
-}
-
-json *document_library(struct guests *guests)
-{
-    json *object = json_object_new_object();
-    struct xengt_stats stats;
-
-    xengt_get_stats(guests_xengt(guests), &stats);
-    put_number(object, "mapped_pages", stats.mapped);
-    put_number(object, "deferred_pages", stats.deferred);
-    put_number(object, "leaked_pages", stats.leaked);
-    put_number(object, "reclaimed_pages", stats.reclaimed);
-    put_number(object, "map_calls", stats.map_calls);
-    put_number(object, "map_pages", stats.map_pages);
-    put_number(object, "map_failures", stats.map_failures);
-    put_number(object, "unmap_calls", stats.unmap_calls);
-    put_number(object, "unmap_pages", stats.unmap_pages);
-    put_number(object, "unmap_failures", stats.unmap_failures);
-    put_number(object, "hits", stats.hits);
-    return object;
+    return document(backend_fields, shared->backend);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the daemon knows, as JSON. The fields are described in docs/control.md. */
+/* The documents of the control protocol: what the guests tell of themselves, as JSON. */
 #ifndef XENGT_CONTROL_DOCUMENTS_H
 #define XENGT_CONTROL_DOCUMENTS_H
 
-#include "guests/guests.h"
-
+struct guest_info;
+struct guests_mapping;
+struct guests_shared;
+struct guests_type_info;
 struct json_object;
 
 /* A guest in a list, and with all its counters. */
@@ -17,8 +19,8 @@ struct json_object *document_type(const struct guests_type_info *info);
 struct json_object *document_mapping(const struct guests_mapping *mapping);
 
 /* The back end, the library's counters and the GPU's: what all guests share. */
-struct json_object *document_backend(struct guests *guests);
-struct json_object *document_library(struct guests *guests);
-struct json_object *document_gpu(const struct gpu_stats *stats);
+struct json_object *document_backend(const struct guests_shared *shared);
+struct json_object *document_library(const struct guests_shared *shared);
+struct json_object *document_gpu(const struct guests_shared *shared);
 
 #endif

@@ -60,16 +60,6 @@ void guests_destroy(struct guests *guests)
     free(guests);
 }
 
-struct xengt *guests_xengt(struct guests *guests)
-{
-    return guests->config.xengt;
-}
-
-struct gpu *guests_gpu(struct guests *guests)
-{
-    return guests->config.gpu;
-}
-
 /* --- attach and detach ------------------------------------------------------------------- */
 
 static void log_vgpu_line(void *arg, int level, const char *line)

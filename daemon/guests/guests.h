@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <xengt/space.h>
+#include <xengt/xengt.h>
 
 #include "gpu/gpu.h"
 #include "guests/types.h"
@@ -116,7 +117,12 @@ int guests_mappings(struct guests *guests, const char *domain,
  */
 bool guests_turn(struct guests *guests);
 
-struct xengt *guests_xengt(struct guests *guests);
-struct gpu *guests_gpu(struct guests *guests);
+/* What all guests share. */
+struct guests_shared {
+    const struct xengt_caps *backend;
+    struct xengt_stats library;
+    struct gpu_stats gpu;
+};
+void guests_shared(struct guests *guests, struct guests_shared *shared);
 
 #endif

@@ -135,3 +135,12 @@ int guests_mappings(struct guests *guests, const char *domain,
     }
     return 0;
 }
+
+void guests_shared(struct guests *guests, struct guests_shared *shared)
+{
+    struct gpu *gpu = guests->config.gpu;
+
+    shared->backend = xengt_get_caps(guests->config.xengt);
+    xengt_get_stats(guests->config.xengt, &shared->library);
+    gpu->ops->get_stats(gpu, &shared->gpu);
+}

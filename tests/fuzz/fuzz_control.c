@@ -3,7 +3,7 @@
 #include <json-c/json.h>
 
 #include "control/control.h"
-#include "control/verbs.h"
+#include "control/protocol.h"
 #include "input.h"
 #include "support/stack.h"
 

@@ -15,6 +15,7 @@
 #include <json-c/json.h>
 
 #include "control/control.h"
+#include "control/verbs.h"
 #include "guests/guests.h"
 #include "support/test.h"
 
@@ -128,39 +129,13 @@ int guests_mappings(struct guests *guests, const char *domain,
     return 0;
 }
 
-struct xengt *guests_xengt(struct guests *guests)
-{
-    (void)guests;
-    return NULL;
-}
-
-static void fake_gpu_stats(const struct gpu *gpu, struct gpu_stats *stats)
-{
-    (void)gpu;
-    *stats = (struct gpu_stats){.commands = 42};
-}
-
-struct gpu *guests_gpu(struct guests *guests)
-{
-    static const struct gpu_ops ops = {.get_stats = fake_gpu_stats};
-    static struct gpu gpu = {.ops = &ops};
-
-    (void)guests;
-    return &gpu;
-}
-
-const struct xengt_caps *xengt_get_caps(const struct xengt *xg)
+void guests_shared(struct guests *guests, struct guests_shared *shared)
 {
     static const struct xengt_caps caps = {.backend_name = "fake", .explanation = "a test"};
 
-    (void)xg;
-    return &caps;
-}
-
-void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
-{
-    (void)xg;
-    *stats = (struct xengt_stats){.mapped = 3};
+    (void)guests;
+    *shared =
+        (struct guests_shared){.backend = &caps, .library = {.mapped = 3}, .gpu = {.commands = 42}};
 }
 
 /* --- the fixture ------------------------------------------------------------------------- */
@@ -424,6 +399,145 @@ TEST(bad_requests_keep_the_connection)
     assert_refused(f, fd, "{\"command\":\"attach\",\"domain\":\"nope\"}\n", "no such domain");
     assert_granted(f, fd, LIST);
     close(fd);
+}
+
+/* --- the manual -------------------------------------------------------------------------- */
+
+/* Reads docs/control.md from a heading on. */
+static char *manual_from(const char *heading)
+{
+    FILE *file = fopen(CONTROL_MANUAL, "r");
+    char *text = calloc(1, 1u << 20);
+
+    assert_non_null(file);
+    assert_true(fread(text, 1, (1u << 20) - 1, file) > 0);
+    fclose(file);
+    char *from = strstr(text, heading);
+    assert_non_null(from);
+    memmove(text, from, strlen(from) + 1);
+    return text;
+}
+
+/* The next word in backticks before end, without its prefix; where to go on, or NULL. */
+static const char *quoted(const char *at, const char *end, char word[64])
+{
+    const char *open = memchr(at, '`', (size_t)(end - at));
+    const char *close = open ? memchr(open + 1, '`', (size_t)(end - open - 1)) : NULL;
+
+    if (!close)
+        return NULL;
+    snprintf(word, 64, "%.*s", (int)(close - open - 1), open + 1);
+    if (strchr(word, '.'))
+        memmove(word, strchr(word, '.') + 1, strlen(strchr(word, '.')));
+    return close + 1;
+}
+
+static bool has_key(struct json_object *value, const char *name)
+{
+    if (json_object_is_type(value, json_type_array))
+        return json_object_array_length(value) &&
+               has_key(json_object_array_get_idx(value, 0), name);
+    if (!json_object_is_type(value, json_type_object))
+        return false;
+    json_object_object_foreach(value, key, member)
+    {
+        if (!strcmp(key, name) || has_key(member, name))
+            return true;
+    }
+    return false;
+}
+
+static void assert_explained(const char *manual, const char *key)
+{
+    char plain[80], prefixed[80];
+
+    snprintf(plain, sizeof(plain), "`%s`", key);
+    snprintf(prefixed, sizeof(prefixed), ".%s`", key);
+    if (!strstr(manual, plain) && !strstr(manual, prefixed))
+        fail_msg("docs/control.md does not explain \"%s\"", key);
+}
+
+static void assert_all_explained(const char *manual, struct json_object *value)
+{
+    if (json_object_is_type(value, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            assert_all_explained(manual, json_object_array_get_idx(value, i));
+    if (!json_object_is_type(value, json_type_object))
+        return;
+    json_object_object_foreach(value, key, member)
+    {
+        if (!json_object_is_type(member, json_type_object) &&
+            !json_object_is_type(member, json_type_array))
+            assert_explained(manual, key);
+        assert_all_explained(manual, member);
+    }
+}
+
+TEST(every_field_is_explained_in_the_manual)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+
+    assert_granted(f, fd, ATTACH);
+    struct json_object *stats = ask(f, fd, "{\"command\":\"stats\"}\n");
+    struct json_object *all_types = ask(f, fd, "{\"command\":\"types\"}\n");
+    char *manual = manual_from("## Documents");
+    assert_all_explained(manual, get(stats, "result"));
+    assert_all_explained(manual, get(all_types, "result"));
+    free(manual);
+    json_object_put(all_types);
+    json_object_put(stats);
+    close(fd);
+}
+
+TEST(every_field_of_the_manual_exists)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f);
+    char word[64];
+
+    assert_granted(f, fd, ATTACH);
+    struct json_object *stats = ask(f, fd, "{\"command\":\"stats\"}\n");
+    struct json_object *all_types = ask(f, fd, "{\"command\":\"types\"}\n");
+    char *manual = manual_from("## Documents");
+    for (const char *row = strstr(manual, "\n| `"); row; row = strstr(row, "\n| `")) {
+        const char *end = strstr(row, "` | ") + 1;
+
+        while ((row = quoted(row, end, word)))
+            if (!has_key(stats, word) && !has_key(all_types, word))
+                fail_msg("docs/control.md explains \"%s\", which is nowhere", word);
+        row = end;
+    }
+    free(manual);
+    json_object_put(all_types);
+    json_object_put(stats);
+    close(fd);
+}
+
+/* Whether a command takes a domain stands in the second column. */
+TEST(every_command_of_the_manual_is_one)
+{
+    char *manual = manual_from("| command | domain | result |");
+    char word[64];
+
+    (void)state;
+    strstr(manual, "\n\n")[1] = '\0';
+    for (const char *row = strstr(manual, "\n| `"); row; row = strstr(row, "\n| `")) {
+        const char *end = strstr(row, "` | ") + 1;
+        bool required = !strncmp(end, " | required", 11);
+        bool optional = !strncmp(end, " | optional", 11);
+
+        while ((row = quoted(row, end, word))) {
+            const struct verb *verb = verb_find(word);
+
+            if (!verb)
+                fail_msg("docs/control.md lists \"%s\", which is no command", word);
+            assert_int_equal(verb->args[0].name != NULL, required || optional);
+            assert_int_equal(verb->args[0].required, required);
+        }
+        row = end;
+    }
+    free(manual);
 }
 
 /* --- clients that mean no good ----------------------------------------------------------- */
