@@ -140,7 +140,7 @@ TEST(semaphore_compares)
         }
     }
     EMIT(fx, SEMAPHORE | 6u << 12, 5, DATA, 0);
-    expect_failure(fx, "MI_SEMAPHORE_WAIT at ring 0x10000: compare operation 6");
+    expect_failure(fx, "MI_SEMAPHORE_WAIT at ring 0x10000: no such comparison");
 }
 
 /* Who waits looks once a call, and counts as one command. */

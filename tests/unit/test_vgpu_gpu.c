@@ -175,7 +175,7 @@ static void make_render_state(struct fixture *f)
     dw += 15;
     *dw++ = 0x61020001;
     dw += 2;
-    *dw++ = 0x780b0000;
+    *dw++ = 0x680b0001;
     for (unsigned i = 0; i < 256; i++) {
         *dw++ = 0;
     }

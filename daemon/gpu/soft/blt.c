@@ -13,19 +13,8 @@
 
 #include "gpu/soft/soft.h"
 
-#define BLT_WRITE_RGBA (3u << 20) /* of 32-bit pixels: which bytes are written */
-#define BLT_SRC_TILED  (1u << 15)
-#define BLT_DST_TILED  (1u << 11)
-
-#define BR13_CLIPPING (1u << 30)
-
 #define SWCTRL_SRC_Y (1u << 0)
 #define SWCTRL_DST_Y (1u << 1)
-
-#define ROP_COPY   0xccu
-#define ROP_COLOUR 0xf0u
-
-#define TILE_ROW_BYTES 512
 
 /* A corner or a size: signed 16 bits each. */
 struct point {
@@ -42,22 +31,11 @@ static int64_t pitch_at(uint32_t dw)
     return (int16_t)(dw & 0xffff);
 }
 
-static int check_modes(struct cs_engine *engine, const uint32_t *dw, uint32_t rop)
+static void set_depth(struct blt *blt, const uint32_t *dw)
 {
     static const unsigned depths[4] = {1, 2, 2, 4};
-    uint32_t br13 = dw[1];
 
-    engine->blt.depth = depths[br13 >> 24 & 3];
-    if (engine->blt.depth == 4 && (dw[0] & BLT_WRITE_RGBA) != BLT_WRITE_RGBA) {
-        return cs_fail(engine, -EOPNOTSUPP, "not all bytes of a pixel enabled");
-    }
-    if (br13 & BR13_CLIPPING) {
-        return cs_fail(engine, -EOPNOTSUPP, "clipping");
-    }
-    if ((br13 >> 16 & 0xff) != rop) {
-        return cs_fail(engine, -EOPNOTSUPP, "ROP 0x%02x", br13 >> 16 & 0xff);
-    }
-    return 0;
+    blt->depth = depths[BR13_DEPTH(dw[1])];
 }
 
 static void set_linear(struct blt_surface *surface, uint64_t base, int64_t pitch, struct point at,
@@ -70,20 +48,16 @@ static void set_linear(struct blt_surface *surface, uint64_t base, int64_t pitch
 }
 
 /* The pitch of a tiled surface is in dwords; a row of tiles is a whole number of them. */
-static int set_tiled(struct cs_engine *engine, struct blt_surface *surface, uint64_t base,
-                     int64_t pitch, struct point at)
+static void set_tiled(const struct blt *blt, struct blt_surface *surface, uint64_t base,
+                      int64_t pitch, struct point at)
 {
     *surface = (struct blt_surface){
         .base = base & ~(uint64_t)(DMA_PAGE_SIZE - 1),
         .pitch = pitch * 4,
-        .x = (int64_t)at.x * engine->blt.depth,
+        .x = (int64_t)at.x * blt->depth,
         .y = at.y,
         .tiled = true,
     };
-    if (surface->pitch <= 0 || surface->pitch % TILE_ROW_BYTES) {
-        return cs_fail(engine, -EINVAL, "a tiled surface's pitch of %d dwords", (int)pitch);
-    }
-    return 0;
 }
 
 /* The same bit tiles in Y when the blitter's control register says so. */
@@ -91,7 +65,7 @@ static int set_destination(struct cs_engine *engine, const uint32_t *dw)
 {
     struct blt *blt = &engine->blt;
 
-    if (!(dw[0] & BLT_DST_TILED)) {
+    if (!(dw[0] & BLT_TILED_DST)) {
         set_linear(&blt->dst, cs_address(dw + 4, ~0u), pitch_at(dw[1]), point_at(dw[2]),
                    blt->depth);
         return 0;
@@ -99,14 +73,15 @@ static int set_destination(struct cs_engine *engine, const uint32_t *dw)
     if (cs_reg_get(engine, RING_SWCTRL) & SWCTRL_DST_Y) {
         return cs_fail(engine, -EOPNOTSUPP, "Y-tiled destination");
     }
-    return set_tiled(engine, &blt->dst, cs_address(dw + 4, ~0u), pitch_at(dw[1]), point_at(dw[2]));
+    set_tiled(blt, &blt->dst, cs_address(dw + 4, ~0u), pitch_at(dw[1]), point_at(dw[2]));
+    return 0;
 }
 
 static int set_source(struct cs_engine *engine, const uint32_t *dw)
 {
     struct blt *blt = &engine->blt;
 
-    if (!(dw[0] & BLT_SRC_TILED)) {
+    if (!(dw[0] & BLT_TILED_SRC)) {
         set_linear(&blt->src, cs_address(dw + 8, ~0u), pitch_at(dw[7]), point_at(dw[6]),
                    blt->depth);
         return 0;
@@ -114,7 +89,8 @@ static int set_source(struct cs_engine *engine, const uint32_t *dw)
     if (cs_reg_get(engine, RING_SWCTRL) & SWCTRL_SRC_Y) {
         return cs_fail(engine, -EOPNOTSUPP, "Y-tiled source");
     }
-    return set_tiled(engine, &blt->src, cs_address(dw + 8, ~0u), pitch_at(dw[7]), point_at(dw[6]));
+    set_tiled(blt, &blt->src, cs_address(dw + 8, ~0u), pitch_at(dw[7]), point_at(dw[6]));
+    return 0;
 }
 
 /* --- the order of an overlapping copy ---------------------------------------------------- */
@@ -189,28 +165,26 @@ static int start_between(struct blt *blt, struct point from, struct point to)
 
 /* --- the commands ------------------------------------------------------------------------ */
 
-static int xy_color_blt(struct cs_engine *engine, const uint32_t *dw)
+int blt_xy_color(struct cs_engine *engine, const uint32_t *dw)
 {
     struct blt *blt = &engine->blt;
-    int ret = check_modes(engine, dw, ROP_COLOUR);
+    int ret;
 
+    set_depth(blt, dw);
     blt->fill = true;
     blt->colour = dw[6];
-    if (ret == 0) {
-        ret = set_destination(engine, dw);
-    }
+    ret = set_destination(engine, dw);
     return ret ? ret : start_between(blt, point_at(dw[2]), point_at(dw[3]));
 }
 
-static int xy_src_copy_blt(struct cs_engine *engine, const uint32_t *dw)
+int blt_xy_src_copy(struct cs_engine *engine, const uint32_t *dw)
 {
     struct blt *blt = &engine->blt;
-    int ret = check_modes(engine, dw, ROP_COPY);
+    int ret;
 
+    set_depth(blt, dw);
     blt->fill = false;
-    if (ret == 0) {
-        ret = set_destination(engine, dw);
-    }
+    ret = set_destination(engine, dw);
     if (ret == 0) {
         ret = set_source(engine, dw);
     }
@@ -218,16 +192,13 @@ static int xy_src_copy_blt(struct cs_engine *engine, const uint32_t *dw)
 }
 
 /* The old forms: width in bytes, no coordinates; addresses of one dword, or of two. */
-static int color_blt(struct cs_engine *engine, const uint32_t *dw)
+int blt_color(struct cs_engine *engine, const uint32_t *dw)
 {
     struct blt *blt = &engine->blt;
     bool wide = engine->length == 6;
     struct point size = point_at(dw[2]);
-    int ret = check_modes(engine, dw, ROP_COLOUR);
 
-    if (ret) {
-        return ret;
-    }
+    set_depth(blt, dw);
     blt->fill = true;
     blt->colour = dw[engine->length - 1];
     set_linear(&blt->dst, wide ? cs_address(dw + 3, ~0u) : dw[3], pitch_at(dw[1]),
@@ -235,20 +206,14 @@ static int color_blt(struct cs_engine *engine, const uint32_t *dw)
     return start(blt, size.x, size.y);
 }
 
-static int src_copy_blt(struct cs_engine *engine, const uint32_t *dw)
+int blt_src_copy(struct cs_engine *engine, const uint32_t *dw)
 {
     struct blt *blt = &engine->blt;
     bool wide = engine->length == 8;
     const uint32_t *src = wide ? dw + 5 : dw + 4; /* pitch, address */
     struct point size = point_at(dw[2]);
-    int ret = check_modes(engine, dw, ROP_COPY);
 
-    if (ret) {
-        return ret;
-    }
-    if (engine->length == 7) {
-        return cs_fail(engine, -EINVAL, "length of 7 dwords");
-    }
+    set_depth(blt, dw);
     blt->fill = false;
     set_linear(&blt->dst, wide ? cs_address(dw + 3, ~0u) : dw[3], pitch_at(dw[1]),
                (struct point){0}, blt->depth);
@@ -256,10 +221,3 @@ static int src_copy_blt(struct cs_engine *engine, const uint32_t *dw)
                (struct point){0}, blt->depth);
     return start(blt, size.x, size.y);
 }
-
-const struct cs_command blt_commands[TWO_D_OPCODES] = {
-    [0x40] = {"COLOR_BLT", 5, 6, 8, false, 0, color_blt},
-    [0x43] = {"SRC_COPY_BLT", 6, 8, 8, false, 0, src_copy_blt},
-    [0x50] = {"XY_COLOR_BLT", 7, 7, 8, false, 0, xy_color_blt},
-    [0x53] = {"XY_SRC_COPY_BLT", 10, 10, 8, false, 0, xy_src_copy_blt},
-};

@@ -10,13 +10,6 @@
 
 #include "gpu/soft/soft.h"
 
-#define HEADER_TYPE(header)      ((header) >> 29)
-#define HEADER_MI                0u
-#define HEADER_2D                2u
-#define HEADER_PIPELINE          3u
-#define HEADER_MI_OPCODE(header) ((header) >> 23 & (MI_OPCODES - 1))
-#define HEADER_2D_OPCODE(header) ((header) >> 22 & (TWO_D_OPCODES - 1))
-
 /* --- state ------------------------------------------------------------------------------- */
 
 void cs_init(struct cs_engine *engine, struct soft_client *client, enum gpu_engine id)
@@ -146,7 +139,7 @@ int cs_return(struct cs_engine *engine)
     }
     cs_drop_prefetch(engine);
     engine->level--;
-    advance(engine, MI_BATCH_BUFFER_START_LENGTH);
+    advance(engine, BBS_LENGTH);
     return CS_STAY;
 }
 
@@ -215,27 +208,12 @@ static int fetch(struct cs_engine *engine, uint32_t n, uint32_t *dw)
 
 /* --- executing --------------------------------------------------------------------------- */
 
-static const struct cs_command *find_command(const struct cs_engine *engine, uint32_t header)
-{
-    const struct cs_command *command = NULL;
-
-    if (HEADER_TYPE(header) == HEADER_MI) {
-        command = &mi_commands[HEADER_MI_OPCODE(header)];
-    } else if (HEADER_TYPE(header) == HEADER_2D && engine->id == GPU_BCS) {
-        command = &blt_commands[HEADER_2D_OPCODE(header)];
-    } else if (HEADER_TYPE(header) == HEADER_PIPELINE) {
-        command = cs_pipeline_command(engine->id, header);
-    }
-    return command && command->name ? command : NULL;
-}
-
+/* A command that is only skipped may be as long as it says. */
 static int check_length(struct cs_engine *engine)
 {
-    const struct cs_command *command = engine->command;
-    uint32_t field = engine->ipehr & ((1u << command->length_bits) - 1);
+    const struct command *command = engine->command;
 
-    engine->length = command->length_bits ? field + 2 : 1;
-    if (engine->length < command->min_length || engine->length > command->max_length) {
+    if (cs_executors[command->id] && !command_length_ok(command, engine->length)) {
         return cs_fail(engine, -EINVAL, "length of %u dwords", engine->length);
     }
     if (engine->length > dwords_left(&engine->place[engine->level])) {
@@ -247,21 +225,22 @@ static int check_length(struct cs_engine *engine)
 /* Is it to be passed over? */
 static bool is_skipped(struct cs_engine *engine)
 {
-    const struct cs_command *command = engine->command;
+    const struct command *command = engine->command;
 
-    if (!command->execute || (engine->predicated && !command->unpredicated)) {
+    if (engine->predicated && !(command->flags & UNPREDICATED)) {
         return true;
     }
     if ((engine->ipehr & command->privileged) && !cs_privileged(engine)) {
         cs_deny(engine);
         return true;
     }
-    return false;
+    return !cs_executors[command->id];
 }
 
 static int execute(struct cs_engine *engine, uint32_t header)
 {
     uint32_t dw[CS_COMMAND_MAX];
+    const char *fault;
 
     if (is_skipped(engine)) {
         return CS_DONE;
@@ -274,7 +253,11 @@ static int execute(struct cs_engine *engine, uint32_t header)
             return ret;
         }
     }
-    return engine->command->execute(engine, dw);
+    fault = command_fault(engine->command, dw, engine->length);
+    if (fault) {
+        return cs_fail(engine, -EINVAL, "%s", fault);
+    }
+    return cs_executors[engine->command->id](engine, dw);
 }
 
 static int execute_next(struct cs_engine *engine)
@@ -288,10 +271,11 @@ static int execute_next(struct cs_engine *engine)
         return ret;
     }
     engine->ipehr = header;
-    engine->command = find_command(engine, header);
+    engine->command = command_find(engine->id, header);
     if (!engine->command) {
         return cs_fail(engine, -EINVAL, "unknown command 0x%08x", header);
     }
+    engine->length = command_length(engine->command, header);
     ret = check_length(engine);
     if (ret) {
         return ret;

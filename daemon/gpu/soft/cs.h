@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gen/commands.h"
 #include "gpu/dma/dma.h"
 #include "gpu/gpu.h"
 #include "gpu/soft/blt.h"
@@ -55,8 +56,6 @@ struct cs_prefetch {
     uint8_t bytes[DMA_PAGE_SIZE];
 };
 
-struct cs_command;
-
 struct cs_engine {
     struct soft_client *client;
     enum gpu_engine id;
@@ -67,8 +66,8 @@ struct cs_engine {
     enum cs_level level;
     struct cs_prefetch prefetch;
 
-    const struct cs_command *command; /* in execution, for messages; NULL: not decoded yet */
-    uint32_t length;                  /* of it, in dwords */
+    const struct command *command; /* in execution, for messages; NULL: not decoded yet */
+    uint32_t length;               /* of it, in dwords */
     uint32_t ipehr;
     bool predicated; /* MI_SET_PREDICATE: nothing is executed until the next one */
     bool waiting;    /* for a value in memory */
@@ -93,29 +92,11 @@ enum cs_result {
     CS_WAIT, /* to be executed again later */
 };
 
-struct cs_command {
-    const char *name;    /* NULL: there is no such command */
-    uint32_t min_length; /* in dwords */
-    uint32_t max_length;
-    uint8_t length_bits; /* of the header's length field, which counts from 2; 0: one dword */
-    bool unpredicated;   /* executed whatever MI_SET_PREDICATE said */
-    uint32_t privileged; /* with any of these bits in its header it is for privileged batches */
-    /* NULL: it is skipped. Of what it would set up there is nothing here. */
-    int (*execute)(struct cs_engine *engine, const uint32_t *dw);
-};
+/* dw: the whole command. A negative errno value: stopped, with a reason. */
+typedef int cs_execute_fn(struct cs_engine *engine, const uint32_t *dw);
 
-/* The commands of one engine whose headers begin alike: bits 31:16 from first to last. */
-struct cs_range {
-    uint16_t first, last;
-    struct cs_command command;
-};
-
-#define MI_OPCODES    64u
-#define TWO_D_OPCODES 128u
-extern const struct cs_command mi_commands[MI_OPCODES];
-extern const struct cs_command blt_commands[TWO_D_OPCODES];
-/* Of the engine's pipeline: 3D and media, video, video enhancement. NULL: it has none. */
-const struct cs_command *cs_pipeline_command(enum gpu_engine engine, uint32_t header);
+/* By what a command is; NULL: it is skipped. Of what it would set up there is nothing here. */
+extern cs_execute_fn *const cs_executors[COMMAND_IDS];
 
 void cs_init(struct cs_engine *engine, struct soft_client *client, enum gpu_engine id);
 void cs_fini(struct cs_engine *engine);
@@ -164,7 +145,5 @@ int cs_return(struct cs_engine *engine);
 /* Stops the engine; the format says why, where is added. Returns code. */
 __attribute__((format(printf, 3, 4))) int cs_fail(struct cs_engine *engine, int code,
                                                   const char *format, ...);
-
-#define MI_BATCH_BUFFER_START_LENGTH 3u /* dwords */
 
 #endif

@@ -5,39 +5,11 @@
  * interrupt.
  */
 
-#include <errno.h>
-
 #include "gpu/soft/mi.h"
 #include "gpu/soft/soft.h"
 
-/* Of MI_FLUSH_DW: header; address. */
-#define FLUSH_STORE_INDEX (1u << 21)
-#define FLUSH_NOTIFY      (1u << 8)
-#define FLUSH_GGTT        (1u << 2)
-
-/* Of PIPE_CONTROL: the dword after the header. */
-#define PIPE_GGTT        (1u << 24)
-#define PIPE_LRI         (1u << 23)
-#define PIPE_STORE_INDEX (1u << 21)
-#define PIPE_NOTIFY      (1u << 8)
-
-#define INDEX_MASK 0xff8u /* qwords of the status page */
-
-/* Bits 15:14 of either. */
-enum operation {
-    WRITE_NOTHING,
-    WRITE_IMMEDIATE,
-    WRITE_DEPTH_COUNT, /* of PIPE_CONTROL */
-    WRITE_TIMESTAMP,
-};
-
-static enum operation operation_in(uint32_t flags)
-{
-    return (enum operation)(flags >> 14 & 3);
-}
-
-struct post_sync {
-    enum operation operation;
+struct write {
+    enum post_sync operation;
     bool ggtt;
     bool index; /* the address is an offset in the status page */
     uint64_t address;
@@ -46,28 +18,29 @@ struct post_sync {
 };
 
 /* The interrupt is free for all; a write to what is the driver's is not. */
-static int write_afterwards(struct cs_engine *engine, const struct post_sync *post)
+static int write_afterwards(struct cs_engine *engine, const struct write *post)
 {
     uint64_t address = post->address, value = 0;
 
-    if (post->operation == WRITE_NOTHING) {
+    if (post->operation == POST_SYNC_NONE) {
         return 0;
     }
     if ((post->ggtt || post->index) && !cs_privileged(engine)) {
         return cs_deny(engine);
     }
     if (post->index) {
-        address = engine->work->status_page + (address & INDEX_MASK);
+        address = engine->work->status_page + (address & POST_SYNC_INDEX);
     }
-    if (post->operation == WRITE_TIMESTAMP) {
+    if (post->operation == POST_SYNC_TIMESTAMP) {
         value = gpu_timestamp();
     }
     return mem_write(engine, post->ggtt || post->index ? MEM_GGTT : MEM_PPGTT, address,
-                     post->operation == WRITE_IMMEDIATE ? (const void *)post->immediate : &value,
-                     post->operation == WRITE_IMMEDIATE ? post->size : sizeof(value));
+                     post->operation == POST_SYNC_IMMEDIATE ? (const void *)post->immediate
+                                                            : &value,
+                     post->operation == POST_SYNC_IMMEDIATE ? post->size : sizeof(value));
 }
 
-static int finish(struct cs_engine *engine, const struct post_sync *post, bool notify)
+static int finish(struct cs_engine *engine, const struct write *post, bool notify)
 {
     int ret = write_afterwards(engine, post);
 
@@ -79,37 +52,31 @@ static int finish(struct cs_engine *engine, const struct post_sync *post, bool n
 
 int mi_flush_dw(struct cs_engine *engine, const uint32_t *dw)
 {
-    const struct post_sync post = {
-        .operation = operation_in(dw[0]),
-        .ggtt = dw[1] & FLUSH_GGTT,
+    const struct write post = {
+        .operation = POST_SYNC(dw[0]),
+        .ggtt = dw[1] & FLUSH_USE_GGTT,
         .index = dw[0] & FLUSH_STORE_INDEX,
         .address = cs_address(dw + 1, ~7u),
         .immediate = dw + 3,
         .size = (engine->length - 3) * 4,
     };
 
-    if (post.operation == WRITE_DEPTH_COUNT) {
-        return cs_fail(engine, -EINVAL, "post-sync operation 2");
-    }
-    if (post.operation == WRITE_IMMEDIATE && post.size == 0) {
-        return cs_fail(engine, -EINVAL, "no data to write");
-    }
     return finish(engine, &post, dw[0] & FLUSH_NOTIFY);
 }
 
 /* Nothing is drawn, so the depth count is always 0. */
-int cs_pipe_control(struct cs_engine *engine, const uint32_t *dw)
+int pipe_control(struct cs_engine *engine, const uint32_t *dw)
 {
-    const struct post_sync post = {
-        .operation = operation_in(dw[1]),
-        .ggtt = dw[1] & PIPE_GGTT,
+    const struct write post = {
+        .operation = POST_SYNC(dw[1]),
+        .ggtt = dw[1] & PIPE_USE_GGTT,
         .index = dw[1] & PIPE_STORE_INDEX,
         .address = cs_address(dw + 2, ~3u),
         .immediate = dw + 4,
         .size = 8,
     };
 
-    if (dw[1] & PIPE_LRI) {
+    if (dw[1] & PIPE_LOAD) {
         cs_reg_store(engine, dw[2], dw[4]);
     }
     return finish(engine, &post, dw[1] & PIPE_NOTIFY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Private to the software GPU: the MI commands that have a file of their own. */
+/* The MI commands of the software GPU, and PIPE_CONTROL. */
 #ifndef XENGT_GPU_SOFT_MI_H
 #define XENGT_GPU_SOFT_MI_H
 
@@ -7,8 +7,16 @@
 
 struct cs_engine;
 
-/* Header bits that most commands have in the same place. */
-#define MI_GGTT (1u << 22) /* the address is in the global GTT */
+/* mi.c */
+int mi_nothing(struct cs_engine *engine, const uint32_t *dw);
+int mi_user_interrupt(struct cs_engine *engine, const uint32_t *dw);
+int mi_update_gtt(struct cs_engine *engine, const uint32_t *dw);
+int mi_batch_buffer_start(struct cs_engine *engine, const uint32_t *dw);
+int mi_batch_buffer_end(struct cs_engine *engine, const uint32_t *dw);
+int mi_set_predicate(struct cs_engine *engine, const uint32_t *dw);
+int mi_predicate(struct cs_engine *engine, const uint32_t *dw);
+int mi_conditional_batch_buffer_end(struct cs_engine *engine, const uint32_t *dw);
+int mi_semaphore_wait(struct cs_engine *engine, const uint32_t *dw);
 
 /* mi_memory.c: between memory, registers and the command itself. */
 int mi_store_data_imm(struct cs_engine *engine, const uint32_t *dw);
@@ -27,6 +35,6 @@ int mi_math(struct cs_engine *engine, const uint32_t *dw);
 
 /* flush.c */
 int mi_flush_dw(struct cs_engine *engine, const uint32_t *dw);
-int cs_pipe_control(struct cs_engine *engine, const uint32_t *dw);
+int pipe_control(struct cs_engine *engine, const uint32_t *dw);
 
 #endif

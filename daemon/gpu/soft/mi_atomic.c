@@ -5,39 +5,13 @@
  * kept out.
  */
 
-#include <errno.h>
-
 #include "gpu/soft/mi.h"
 #include "gpu/soft/soft.h"
-
-#define ATOMIC_RETURN        (1u << 16) /* what was there goes into a register */
-#define ATOMIC_INLINE        (1u << 18) /* operands in the command, otherwise in registers */
-#define ATOMIC_INLINE_LENGTH 11u
-
-#define ATOMIC_QWORD 0x20u /* in the opcode */
 
 /* Which GPRs operands are in. */
 #define GPR_FIRST  0u
 #define GPR_SECOND 2u
 #define GPR_RETURN 4u
-
-enum atomic {
-    ATOMIC_AND = 1,
-    ATOMIC_OR,
-    ATOMIC_XOR,
-    ATOMIC_MOVE,
-    ATOMIC_INC,
-    ATOMIC_DEC,
-    ATOMIC_ADD,
-    ATOMIC_SUB,
-    ATOMIC_REVERSE_SUB,
-    ATOMIC_MAX,
-    ATOMIC_MIN,
-    ATOMIC_UNSIGNED_MAX,
-    ATOMIC_UNSIGNED_MIN,
-    ATOMIC_COMPARE_WRITE,
-    ATOMIC_PREDEC,
-};
 
 struct operands {
     uint64_t old, first, second;
@@ -49,7 +23,7 @@ static int64_t to_signed(uint64_t value, uint32_t size)
 }
 
 /* The new value; only its low bytes are used. */
-static uint64_t apply(enum atomic operation, const struct operands *o, uint32_t size)
+static uint64_t apply(enum atomic_operation operation, const struct operands *o, uint32_t size)
 {
     bool greater = to_signed(o->old, size) > to_signed(o->first, size);
 
@@ -106,8 +80,8 @@ static void load_operands(const struct cs_engine *engine, const uint32_t *dw, ui
 
 int mi_atomic(struct cs_engine *engine, const uint32_t *dw)
 {
-    enum mem_space space = dw[0] & MI_GGTT ? MEM_GGTT : MEM_PPGTT;
-    uint32_t opcode = dw[0] >> 8 & 0xff;
+    enum mem_space space = dw[0] & MI_USE_GGTT ? MEM_GGTT : MEM_PPGTT;
+    uint32_t opcode = ATOMIC_OPCODE(dw[0]);
     uint32_t size = opcode & ATOMIC_QWORD ? 8 : 4;
     uint32_t operation = opcode & ~ATOMIC_QWORD;
     uint64_t address = cs_address(dw + 1, ~(size - 1));
@@ -115,18 +89,12 @@ int mi_atomic(struct cs_engine *engine, const uint32_t *dw)
     uint64_t value;
     int ret;
 
-    if (operation < ATOMIC_AND || operation > ATOMIC_PREDEC) {
-        return cs_fail(engine, -EOPNOTSUPP, "operation 0x%02x", opcode);
-    }
-    if (engine->length != (dw[0] & ATOMIC_INLINE ? ATOMIC_INLINE_LENGTH : 3)) {
-        return cs_fail(engine, -EINVAL, "length of %u dwords", engine->length);
-    }
     ret = mem_read(engine, space, address, &o.old, size);
     if (ret) {
         return ret;
     }
     load_operands(engine, dw, size, &o);
-    value = apply((enum atomic)operation, &o, size);
+    value = apply((enum atomic_operation)operation, &o, size);
     if (dw[0] & ATOMIC_RETURN) {
         engine->regs.gpr[GPR_RETURN] = operation == ATOMIC_PREDEC ? value : o.old;
     }

@@ -169,7 +169,7 @@ void cs_reg_set(struct cs_engine *engine, uint32_t own, uint32_t value)
 
 uint32_t cs_reg_load(const struct cs_engine *engine, uint32_t offset)
 {
-    offset &= REG_OFFSET_MASK;
+    offset &= MI_REGISTER_OFFSET;
     if (from_base(engine, offset) < ENGINE_REGS_SIZE) {
         return cs_reg_get(engine, from_base(engine, offset));
     }
@@ -178,7 +178,7 @@ uint32_t cs_reg_load(const struct cs_engine *engine, uint32_t offset)
 
 void cs_reg_store(struct cs_engine *engine, uint32_t offset, uint32_t value)
 {
-    offset &= REG_OFFSET_MASK;
+    offset &= MI_REGISTER_OFFSET;
     if (!cs_privileged(engine) && !is_open(engine, offset)) {
         cs_deny(engine);
         return;

@@ -14,8 +14,6 @@
 
 struct cs_engine;
 
-#define REG_OFFSET_MASK 0x7ffffcu /* in a dword of a command */
-
 #define REG_STORED 96u /* far more than any driver uses */
 
 /* Valid up to used; what was never written reads as 0. What finds no room is forgotten. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copies of commands, walked through one by one: known, of a good form, and checked. */
 #include "vgpu/audit/audit.h"
 
 #include <inttypes.h>
@@ -7,6 +8,8 @@
 #include <stdlib.h>
 
 #include <xengt/types.h>
+
+#include "vgpu/audit/checks.h"
 
 void audit_begin(struct audit *a, struct vgpu *vgpu, const struct vgpu_engine *engine, bool ppgtt)
 {
@@ -151,11 +154,6 @@ bool audit_start_batch(const struct audit_command *c, uint64_t address)
 
 /* --- walking ----------------------------------------------------------------------------- */
 
-static uint32_t length_of(const struct command *known, uint32_t header)
-{
-    return known->length_bits ? (header & ((1u << known->length_bits) - 1)) + 2 : known->min;
-}
-
 /* Sees to it that so many dwords are there from a place on; commands never end behind their ring.
  */
 static bool have(struct audit_command *c, uint32_t index, uint32_t at, uint32_t dwords)
@@ -174,6 +172,25 @@ static bool have(struct audit_command *c, uint32_t index, uint32_t at, uint32_t 
     return true;
 }
 
+static bool is_allowed(const struct audit_command *c)
+{
+    enum command_flag from = c->buffer->kind == AUDIT_RING ? FROM_RING : FROM_BATCH;
+    return c->known->flags & from || audit_refuse(c, "0x%08x is not for guests%s", c->dw[0],
+                                                  c->known->flags & FROM_ANY ? " here" : "");
+}
+
+/* Nothing but what its row says, so that no GPU takes it for something else. */
+static bool has_good_form(const struct audit_command *c)
+{
+    uint32_t stray = command_stray_bits(c->known, c->dw, c->length);
+    if (stray < c->length) {
+        return audit_refuse(c, "0x%08x in its dword %u has bits that must be zero", c->dw[stray],
+                            stray);
+    }
+    const char *fault = command_fault(c->known, c->dw, c->length);
+    return !fault || audit_refuse(c, "0x%08x: %s", c->dw[0], fault);
+}
+
 /* The command at a place, in full. */
 static bool decode(struct audit_command *c, uint32_t index, uint32_t at)
 {
@@ -186,14 +203,14 @@ static bool decode(struct audit_command *c, uint32_t index, uint32_t at)
         audit_refuse(c, "unknown command 0x%08x", header);
         return false;
     }
-    if (c->known->forbidden) {
-        return audit_refuse(c, "0x%08x is not for guests", header);
+    if (!is_allowed(c)) {
+        return false;
     }
-    c->length = length_of(c->known, header);
-    if (c->length < c->known->min || c->length > c->known->max) {
+    c->length = command_length(c->known, header);
+    if (!command_length_ok(c->known, c->length)) {
         return audit_refuse(c, "0x%08x has %u dwords", header, c->length);
     }
-    return have(c, index, at, c->length);
+    return have(c, index, at, c->length) && has_good_form(c);
 }
 
 /* A batch is over at its end, and where it goes on elsewhere for good. */
@@ -203,9 +220,9 @@ static bool is_end(const struct audit_command *c)
     if (c->buffer->kind == AUDIT_RING) {
         return false;
     }
-    bool chained = IS_MI(header, MI_BATCH_BUFFER_START) && c->buffer->kind == AUDIT_BATCH &&
+    bool chained = c->known->id == CMD_MI_BATCH_BUFFER_START && c->buffer->kind == AUDIT_BATCH &&
                    !(header & (BBS_SECOND_LEVEL | BBS_PREDICATED));
-    return IS_MI(header, MI_BATCH_BUFFER_END) || chained;
+    return c->known->id == CMD_MI_BATCH_BUFFER_END || chained;
 }
 
 static bool walk(struct audit *a, uint32_t index)
@@ -217,7 +234,7 @@ static bool walk(struct audit *a, uint32_t index)
             .buffer = b,
             .address = b->address + at * sizeof(*b->dw),
         };
-        if (!decode(&c, index, at) || (c.known->check && !c.known->check(&c))) {
+        if (!decode(&c, index, at) || !check_command(&c)) {
             return false;
         }
         at += c.length;

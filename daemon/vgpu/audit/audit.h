@@ -8,6 +8,7 @@
 #ifndef XENGT_VGPU_AUDIT_AUDIT_H
 #define XENGT_VGPU_AUDIT_AUDIT_H
 
+#include "gen/commands.h"
 #include "vgpu/device.h"
 
 #define AUDIT_BUFFERS_MAX 32u
@@ -66,30 +67,6 @@ struct audit_command {
     const uint32_t *dw;
     uint32_t length; /* dwords */
 };
-
-/* How a command is recognized, how long it is, and what is to be checked of it. */
-struct command {
-    const char *name;
-    uint32_t min; /* dwords */
-    uint32_t max;
-    uint8_t length_bits; /* of the header's length field, which counts from 2; 0: min dwords */
-    bool forbidden;
-    bool (*check)(const struct audit_command *c); /* NULL: nothing. False: refused, with a reason */
-};
-
-#define COMMAND_LENGTH_MAX 0x10001u
-
-/* NULL: no engine of this kind knows it. */
-const struct command *command_find(enum gpu_engine engine, uint32_t header);
-extern const struct command mi_commands_known[64];
-
-#define MI_OPCODE(header)     ((header) >> 23 & 63)
-#define MI_BATCH_BUFFER_END   0x0au
-#define MI_BATCH_BUFFER_START 0x31u
-#define IS_MI(header, opcode) ((header) >> 29 == 0 && MI_OPCODE(header) == (opcode))
-#define BBS_SECOND_LEVEL      (1u << 22)
-#define BBS_PREDICATED        (1u << 15)
-#define BBS_PPGTT             (1u << 8)
 
 /* Puts the vGPU into failsafe for this command; the format says why. Returns false. */
 __attribute__((format(printf, 2, 3))) bool audit_refuse(const struct audit_command *c,

@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where commands lead: addresses, registers, batches. */
 #include "vgpu/audit/checks.h"
 
 #include <inttypes.h>
-
-#define REGISTER_OFFSET 0x7ffffcu
-#define USE_GGTT        (1u << 22) /* stores, loads, atomics */
-#define STORE_QWORDS    (1u << 21)
-#define ATOMIC_WIDE     (3u << 19 | 0x6000u) /* in its size or its operation: up to 16 bytes */
-
-#define POST_SYNC(flags) ((flags) >> 14 & 3)
-#define POST_SYNC_NONE   0u
-#define POST_SYNC_SIZE   8u
-#define STORE_INDEX      (1u << 21)
-#define FLUSH_USE_GGTT   (1u << 2)  /* in the address */
-#define PIPE_USE_GGTT    (1u << 24) /* in the flags */
-#define PIPE_LOAD        (1u << 23) /* of a register, by its address */
-
-#define BLT_TILED_DST   (1u << 11)
-#define BLT_TILED_SRC   (1u << 15)
-#define BLT_DEPTH(br13) ((br13) >> 24 & 3)
 
 static uint64_t address_at(const uint32_t *dw, uint32_t low_mask)
 {
@@ -44,22 +28,20 @@ static bool check_address(const struct audit_command *c, bool ggtt, uint64_t add
            audit_refuse(c, "0x%" PRIx64 " in a PPGTT that is not there", address);
 }
 
-bool check_store_data_imm(const struct audit_command *c)
+static bool check_store_data_imm(const struct audit_command *c)
 {
-    uint32_t data = c->length - 3;
-    if (c->dw[0] & STORE_QWORDS && data % 2) {
-        return audit_refuse(c, "%u dwords are no quadwords", data);
-    }
-    return check_address(c, c->dw[0] & USE_GGTT, address_at(c->dw + 1, ~3u), data * 4);
+    return check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 1, ~3u),
+                         (c->length - 3) * 4);
 }
 
-bool check_atomic(const struct audit_command *c)
+static bool check_atomic(const struct audit_command *c)
 {
-    return check_address(c, c->dw[0] & USE_GGTT, address_at(c->dw + 1, ~3u),
-                         c->dw[0] & ATOMIC_WIDE ? 16 : 4);
+    return check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 1, ~3u),
+                         ATOMIC_OPCODE(c->dw[0]) & ATOMIC_QWORD ? 8 : 4);
 }
 
-bool check_pipeline(const struct audit_command *c)
+/* Its memory is what the pipeline's state points to: only a PPGTT makes that the guest's own. */
+static bool check_pipeline(const struct audit_command *c)
 {
     return c->audit->ppgtt || audit_refuse(c, "needs a PPGTT, and there is none");
 }
@@ -68,17 +50,14 @@ bool check_pipeline(const struct audit_command *c)
 
 static bool check_register(const struct audit_command *c, uint32_t dw, enum reg_flag use)
 {
-    uint32_t offset = dw & REGISTER_OFFSET;
+    uint32_t offset = dw & MI_REGISTER_OFFSET;
     return reg_allows(c->audit->engine, offset, use) ||
            audit_refuse(c, "register 0x%x may not be %s", offset,
                         use == REG_LOAD ? "loaded" : "stored");
 }
 
-bool check_load_register_imm(const struct audit_command *c)
+static bool check_load_register_imm(const struct audit_command *c)
 {
-    if (c->length % 2 == 0) {
-        return audit_refuse(c, "%u dwords are no pairs", c->length - 1);
-    }
     for (uint32_t i = 1; i < c->length; i += 2) {
         if (!check_register(c, c->dw[i], REG_LOAD)) {
             return false;
@@ -87,7 +66,7 @@ bool check_load_register_imm(const struct audit_command *c)
     return true;
 }
 
-bool check_load_register_reg(const struct audit_command *c)
+static bool check_load_register_reg(const struct audit_command *c)
 {
     return check_register(c, c->dw[1], REG_STORE) && check_register(c, c->dw[2], REG_LOAD);
 }
@@ -95,17 +74,7 @@ bool check_load_register_reg(const struct audit_command *c)
 static bool check_register_memory(const struct audit_command *c, enum reg_flag use)
 {
     return check_register(c, c->dw[1], use) &&
-           check_address(c, c->dw[0] & USE_GGTT, address_at(c->dw + 2, ~3u), 4);
-}
-
-bool check_store_register_mem(const struct audit_command *c)
-{
-    return check_register_memory(c, REG_STORE);
-}
-
-bool check_load_register_mem(const struct audit_command *c)
-{
-    return check_register_memory(c, REG_LOAD);
+           check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 2, ~3u), 4);
 }
 
 /* --- flushes ----------------------------------------------------------------------------- */
@@ -121,22 +90,19 @@ static bool check_index(const struct audit_command *c, uint64_t offset)
     return a->engine->context.has_image || check_ggtt(c, page, STATUS_PAGE_SIZE);
 }
 
-bool check_flush_dw(const struct audit_command *c)
+static bool check_flush_dw(const struct audit_command *c)
 {
     uint64_t address = address_at(c->dw + 1, ~7u);
     if (POST_SYNC(c->dw[0]) == POST_SYNC_NONE) {
         return true;
     }
-    if (c->length < 4) {
-        return audit_refuse(c, "no data to store");
-    }
-    if (c->dw[0] & STORE_INDEX) {
+    if (c->dw[0] & FLUSH_STORE_INDEX) {
         return check_index(c, address);
     }
     return check_address(c, c->dw[1] & FLUSH_USE_GGTT, address, POST_SYNC_SIZE);
 }
 
-bool check_pipe_control(const struct audit_command *c)
+static bool check_pipe_control(const struct audit_command *c)
 {
     uint64_t address = address_at(c->dw + 2, ~3u);
     if (c->dw[1] & PIPE_LOAD && !check_register(c, c->dw[2], REG_LOAD)) {
@@ -145,7 +111,7 @@ bool check_pipe_control(const struct audit_command *c)
     if (POST_SYNC(c->dw[1]) == POST_SYNC_NONE) {
         return true;
     }
-    if (c->dw[1] & STORE_INDEX) {
+    if (c->dw[1] & PIPE_STORE_INDEX) {
         return check_index(c, address);
     }
     return check_address(c, c->dw[1] & PIPE_USE_GGTT, address, POST_SYNC_SIZE);
@@ -153,7 +119,7 @@ bool check_pipe_control(const struct audit_command *c)
 
 /* --- batches ----------------------------------------------------------------------------- */
 
-bool check_batch_buffer_start(const struct audit_command *c)
+static bool check_batch_buffer_start(const struct audit_command *c)
 {
     uint64_t address = address_at(c->dw + 1, ~3u);
     if (c->dw[0] & BBS_PPGTT) {
@@ -185,7 +151,7 @@ static bool check_surface(const struct audit_command *c, const struct surface *s
 static uint32_t depth_of(uint32_t br13)
 {
     static const uint32_t bytes[] = {1, 2, 2, 4};
-    return bytes[BLT_DEPTH(br13)];
+    return bytes[BR13_DEPTH(br13)];
 }
 
 /* In a PPGTT a blit cannot leave the guest's memory, and no window has to be kept. */
@@ -220,12 +186,36 @@ static bool check_blt(const struct audit_command *c, bool has_source)
     return check_surface(c, &dst) && check_surface(c, &src);
 }
 
-bool check_color_blt(const struct audit_command *c)
-{
-    return check_blt(c, false);
-}
+/* --- all of them ------------------------------------------------------------------------- */
 
-bool check_copy_blt(const struct audit_command *c)
+bool check_command(const struct audit_command *c)
 {
-    return check_blt(c, true);
+    switch (c->known->id) {
+    case CMD_STATE:
+        return check_pipeline(c);
+    case CMD_PIPE_CONTROL:
+        return check_pipe_control(c);
+    case CMD_MI_STORE_DATA_IMM:
+        return check_store_data_imm(c);
+    case CMD_MI_LOAD_REGISTER_IMM:
+        return check_load_register_imm(c);
+    case CMD_MI_LOAD_REGISTER_MEM:
+        return check_register_memory(c, REG_LOAD);
+    case CMD_MI_LOAD_REGISTER_REG:
+        return check_load_register_reg(c);
+    case CMD_MI_STORE_REGISTER_MEM:
+        return check_register_memory(c, REG_STORE);
+    case CMD_MI_FLUSH_DW:
+        return check_flush_dw(c);
+    case CMD_MI_ATOMIC:
+        return check_atomic(c);
+    case CMD_MI_BATCH_BUFFER_START:
+        return check_batch_buffer_start(c);
+    case CMD_XY_COLOR_BLT:
+        return check_blt(c, false);
+    case CMD_XY_SRC_COPY_BLT:
+        return check_blt(c, true);
+    default:
+        return true;
+    }
 }
