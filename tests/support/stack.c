@@ -51,7 +51,7 @@ static int open_gpu(struct stack *stack)
     if (!ret) {
         ret = gpu_soft_open(port, &soft, &stack->gpu);
     }
-    if (!ret) {
+    if (!ret && !stack->options.unwatched) {
         xengt_sim_on_unmap(stack->sim, gpu_holds, stack->gpu);
     }
     return ret;

@@ -26,7 +26,8 @@ struct stack_options {
     enum guests_gtt_mode gtt_mode;
     uint32_t track_after;
     bool lazy_ggtt;
-    bool mute; /* nobody hears what guests say, or why there is no stack */
+    bool unwatched; /* the simulator does not ask the GPU at unmaps: for measuring time */
+    bool mute;      /* nobody hears what guests say, or why there is no stack */
     guests_log_fn *log;
     void *log_arg;
 };
