@@ -14,14 +14,10 @@ static const char *of_load_register_imm(uint32_t length)
 
 static const char *of_flush_dw(const uint32_t *dw, uint32_t length)
 {
-    switch (POST_SYNC(dw[0])) {
-    case POST_SYNC_DEPTH_COUNT:
+    if (POST_SYNC(dw[0]) == POST_SYNC_DEPTH_COUNT) {
         return "no such post-sync operation";
-    case POST_SYNC_IMMEDIATE:
-        return length < 4 ? "no data to store" : NULL;
-    default:
-        return NULL;
     }
+    return POST_SYNC(dw[0]) != POST_SYNC_NONE && length < 4 ? "no data to store" : NULL;
 }
 
 static const char *of_atomic(const uint32_t *dw, uint32_t length)

@@ -167,6 +167,8 @@ enum post_sync {
 #define ATOMIC_LENGTH            3u
 #define ATOMIC_OPCODE(header)    ((header) >> 8 & 0xff)
 #define ATOMIC_DATA_SIZE(header) ((header) >> 19 & 3)
+#define ATOMIC_SIZE_DWORD        0u
+#define ATOMIC_SIZE_QWORD        1u
 #define ATOMIC_QWORD             0x20u /* in the opcode */
 enum atomic_operation {
     ATOMIC_AND = 1,

@@ -30,7 +30,7 @@ static const struct command render[] = {
          ALL, 0xfffff7f1, ALL, 0xfffff7f1, ALL, 0xfffff7f1, ALL, 0xfffff001)),
     RENDER(0x6102, "STATE_SIP", 8, 3, 3, BITS(0, 0xfffffff0, ALL)),
     USER(0x6103, "SWTESS_BASE_ADDRESS", 8, RCS),
-    RENDER(0x6104, "GPGPU_CSR_BASE_ADDRESS", 8, 3, 3, BITS(0, 0xfffff000, ALL)),
+    USER(0x6104, "GPGPU_CSR_BASE_ADDRESS", 8, RCS),
     RENDER(0x680b, "3DSTATE_VF_STATISTICS", 0, 1, 1, BITS(0x1)),
     RENDER(0x6904, "PIPELINE_SELECT", 0, 1, 1, BITS(0x3)),
     RENDER(0x7000, "MEDIA_VFE_STATE", 16, 9, 9, BITS(0, 0xfffffcff, 0xffff, 0xffffffc0, 0x3, ALL,
@@ -164,7 +164,7 @@ static const struct command render[] = {
     RENDER(0x791c, "3DSTATE_SAMPLE_PATTERN", 8, 9, 9, BITS(0, 0, 0, 0, 0, ALL, ALL, ALL,
          0xffffff)),
     {.key = 0x7a00, ROW_FIELDS(CMD_PIPE_CONTROL, "PIPE_CONTROL", 8, 6, 6, RCS, FROM_ANY, 0),
-     BITS(0, 0x9bdffbf, 0xfffffffc, 0xffff, ALL)},
+     BITS(0, 0x9b5ffbf, 0xfffffffc, 0xffff, ALL)},
     RENDER(0x7b00, "3DPRIMITIVE", 8, 7, 7, BITS(0x700, 0x33f, ALL)),
 };
 

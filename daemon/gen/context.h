@@ -66,5 +66,6 @@
 #define HWSP_CSB         0x40u
 #define HWSP_CSB_WRITE   0x7cu
 #define STATUS_PAGE_SIZE 0x1000u
+#define STATUS_PAGE_FREE 0x00c0u /* from here on the GPU writes nothing by itself */
 
 #endif

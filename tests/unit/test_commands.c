@@ -343,6 +343,45 @@ TEST(operands_that_pass_are_executed)
     assert_true(s->refused > 10000);
 }
 
+/* Each bit that must be zero, of each dword of each command, alone. */
+static void expect_refused(struct sides *s, enum gpu_engine engine, const struct command *command,
+                           uint32_t header)
+{
+    static uint32_t dw[RING_DWORDS];
+    struct gpu_engine_state gpu;
+    uint32_t length = command->min;
+    dw[0] = header | (command->length_bits ? length - 2 : 0);
+    if (length > 1) {
+        fill(command, engine, dw, length);
+    }
+    for (uint32_t i = 0; i < length && i < 16; i++) {
+        for (unsigned bit = 0; bit < 32; bit++) {
+            dw[i] ^= 1u << bit;
+            bool same =
+                command_find(engine, dw[0]) == command && command_length(command, dw[0]) == length;
+            if (same && command_stray_bits(command, dw, length) == i) {
+                assert_false(try_both(s, engine, dw, length, &gpu));
+            }
+            dw[i] ^= 1u << bit;
+        }
+    }
+}
+
+TEST(a_bit_that_must_be_zero_is_refused_when_it_is_not)
+{
+    struct sides *s = *state;
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        for (uint32_t upper = 0; upper < 0x10000; upper++) {
+            const struct command *command = command_find(e, upper << 16);
+            if (command && command->flags & FROM_RING) {
+                expect_refused(s, e, command, upper << 16);
+            }
+        }
+    }
+    assert_int_equal(s->passed, 0);
+    assert_true(s->refused > 10000);
+}
+
 /* --- the rows ---------------------------------------------------------------------------- */
 
 static void check_row(enum gpu_engine engine, uint32_t header, const struct command *command)

@@ -272,12 +272,13 @@ TEST_PPGTT(users_registers)
         uint32_t offset;
         bool open;
     } cases[] = {
-        {GPU_BCS, 0x22600, true},  {GPU_BCS, 0x2267c, true},  {GPU_BCS, 0x22418, true},
-        {GPU_BCS, 0x22680, false}, {GPU_BCS, 0x2209c, false}, {GPU_BCS, 0x2600, false},
-        {GPU_BCS, 0x7000, false},  {GPU_RCS, 0x2600, true},   {GPU_RCS, 0x20c0, true},
-        {GPU_RCS, 0x7004, true},   {GPU_RCS, 0x5280, true},   {GPU_RCS, 0xb118, false},
-        {GPU_RCS, 0x2244, false},  {GPU_RCS, 0x7034, true},   {GPU_VCS0, 0x12600, true},
-        {GPU_RCS, 0x4260, false},  {GPU_VECS, 0x1a600, true}, {GPU_VECS, 0x1a0c0, false},
+        {GPU_BCS, 0x22600, true},   {GPU_BCS, 0x2267c, true},  {GPU_BCS, 0x22418, false},
+        {GPU_BCS, 0x22680, false},  {GPU_BCS, 0x2209c, false}, {GPU_BCS, 0x2600, false},
+        {GPU_BCS, 0x7000, false},   {GPU_RCS, 0x2600, true},   {GPU_RCS, 0x20c0, true},
+        {GPU_RCS, 0x7004, true},    {GPU_RCS, 0x5280, true},   {GPU_RCS, 0xb118, false},
+        {GPU_RCS, 0x2244, false},   {GPU_RCS, 0x7034, true},   {GPU_VCS0, 0x12600, true},
+        {GPU_RCS, 0x2418, true},    {GPU_RCS, 0x4260, false},  {GPU_VECS, 0x1a600, true},
+        {GPU_VECS, 0x1a0c0, false},
     };
     struct fixture *fx = *state;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gen/commands.h"
+#include "gen/register_rules.h"
 #include "vgpu_fake.h"
 
 #define HWSP   AT(LOW_FIRST)
@@ -143,6 +144,60 @@ TEST(forbidden_commands)
     }
 }
 
+/* Each of them means something to hardware that no guest's driver needs. */
+TEST(what_no_driver_needs_is_refused)
+{
+    static const struct sample samples[] = {
+        {GPU_RCS, {MI(0x01) | 15}, "MI_SET_PREDICATE at 0x11000: 0x0080000f is not for guests"},
+        {GPU_BCS, {MI(0x01)}, "MI_SET_PREDICATE"},
+        {GPU_RCS, {MI(0x07)}, "MI_REPORT_HEAD at 0x11000: 0x03800000 is not for guests"},
+        {GPU_RCS, {MI(0x0b) | 1}, "MI_SUSPEND_FLUSH at 0x11000: 0x05800001 is not for guests"},
+        {GPU_RCS, {MI(0x06) | 1}, "MI_RS_CONTROL"},
+        {GPU_RCS, {MI(0x09)}, "MI_URB_ATOMIC_ALLOC"},
+        {GPU_RCS, {MI(0x04)}, "MI_FLUSH"},
+        {GPU_RCS, {BBE}, "MI_BATCH_BUFFER_END at 0x11000: 0x05000000 is not for guests here"},
+        {GPU_RCS, {MI(0) | 1 << 22}, "MI_NOOP at 0x11000: 0x00400000 in its dword 0 has bits"},
+        {GPU_RCS, {MI(0x05) | 1 << 8}, "MI_ARB_CHECK"},
+        {GPU_RCS, {START | 1 << 16 | 1 << 8, BATCH, 0}, "MI_BATCH_BUFFER_START"}, /* adds */
+        {GPU_RCS, {START | 1 << 10 | 1 << 8, BATCH, 0}, "MI_BATCH_BUFFER_START"}, /* streamer */
+        {GPU_RCS, {START | 1 << 22, BATCH, 0}, "second-level batch, but there is no first"},
+        {GPU_RCS, {START | 1 << 22 | 1 << 8, BATCH, 0}, "second-level batch, but there is no"},
+        {GPU_BCS, {START | 1 << 15 | 1 << 8, BATCH, 0}, "predicated, on an engine without"},
+        {GPU_BCS, {MI(0x24) | GGTT | 1 << 21 | 2, 0x22600, GOOD, 0}, "predicated, on an engine"},
+        {GPU_BCS, {MI(0x20) | GGTT | 2, GOOD | 1, 0, 1}, "in its dword 1 has bits"}, /* per core */
+        {GPU_BCS, {MI(0x20) | 2, GOOD | 1, 0, 1}, "in its dword 1 has bits that must be zero"},
+        {GPU_BCS, {MI(0x20) | GGTT | 3, GOOD, 0, 1, 2}, "5 dwords for one value"},
+        {GPU_BCS, {MI(0x20) | GGTT | 1 << 21 | 5, GOOD, 0, 1, 2, 3, 4}, "7 dwords for one value"},
+        {GPU_RCS, {MI(0x26) | 2, 0, 0, 0}, "unknown command"}, /* a PIPE_CONTROL there */
+        {GPU_BCS, {MI(0x0c)}, "unknown command"},              /* no predicates */
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 22, 0, 0, 0}, "bits that must be zero"}, /* protected */
+        {GPU_RCS, {0x7a000004, 1 << 19, 0, 0, 0, 0}, "in its dword 1 has bits that must be zero"},
+        {GPU_RCS, {MI(0x2f) | GGTT | 1 << 19 | 0x500 | 1, GOOD, 0}, "another size than its"},
+        {GPU_RCS, {MI(0x2f) | GGTT | 2 << 19 | 0x2500 | 1, GOOD, 0}, "another size than its"},
+        {GPU_RCS, {0x61040001, 0, 0}, "GPGPU_CSR_BASE_ADDRESS"},
+        {GPU_BCS, {0x54100005, 0x03f01000, 0, 0x100400, GOOD, 0, 7}, "not all bytes of a pixel"},
+        {GPU_BCS, {0x54300005, 0x43f01000, 0, 0x100400, GOOD, 0, 7}, "bits that must be zero"},
+        {GPU_BCS, {0x54300005, 0x03cc1000, 0, 0x100400, GOOD, 0, 7}, "no such raster operation"},
+    };
+    TRY(*state, run, samples);
+}
+
+/* With the bit for the global GTT or without it: into no part that the GPU itself writes. */
+TEST(indexed_stores_are_harmless)
+{
+    static const struct sample samples[] = {
+        {GPU_RCS, {0x7a000004, 1 << 21 | 1 << 14, 0xd0, 0, 1, 0}, NULL},
+        {GPU_RCS, {0x7a000004, 1 << 24 | 1 << 21 | 1 << 14, 0xd0, 0, 1, 0}, NULL},
+        {GPU_RCS, {0x7a000004, 1 << 21 | 1 << 14, 0x40, 0, 1, 0}, "not in the free part"},
+        {GPU_RCS, {0x7a000004, 1 << 24 | 1 << 21 | 1 << 14, 0x78, 0, 1, 0}, "not in the free"},
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 21 | 1 << 14, 0xc0, 0, 1}, NULL},
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 21 | 1 << 14, 0x10, 0, 1}, "not in the free part"},
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 21 | 1 << 14, 0x7c, 0, 1}, "not in the free part"},
+        {GPU_BCS, {MI(0x26) | 2 | 1 << 21 | 1 << 14, 0x1000, 0, 1}, "not in the free part"},
+    };
+    TRY(*state, run, samples);
+}
+
 TEST(unknown_commands)
 {
     static const uint32_t everywhere[] = {0xffffffff, 0x20000000, 0x80000000, 0xa0000000,
@@ -203,10 +258,75 @@ TEST(registers)
     };
     TRY(f, run, samples);
     for (uint32_t offset = 0; offset < VGPU_REGS_SIZE; offset += 4) { /* PDPs, for instance */
-        bool known = reg_allows(&f->vgpu->engine[GPU_VCS0], offset, REG_LOAD);
         bool own = offset - VCS0 < ENGINE_REGS_SIZE;
-        assert_true(!known || own);
+        assert_true(own || !register_may_load(GPU_VCS0, offset, 0));
     }
+}
+
+/* What Linux loads into a new context: gt/intel_workarounds.c, gen8 and Broadwell. */
+TEST(a_context_is_made_as_linux_makes_it)
+{
+    static const uint32_t loads[] = {
+        MI(0x22) | 17, 0x20c0,     0x00800080, 0x209c,     0x40004000, 0xe4f0,     0x01200120,
+        0x7300,        0x48304830, 0x7000,     0x00040000, 0x7004,     0x00400040, 0x7008,
+        0x02800200,    0xe4f4,     0x00010001, 0xe184,     0x00020002, 0,
+    };
+    static const uint32_t at_each_load[] = {
+        MI(8),
+        MI(0x24) | GGTT | 2,
+        0xb118,
+        GOOD,
+        0,
+        MI(0x22) | 1,
+        0xb118,
+        0x40600000,
+        0x7a000004,
+        1 << 20 | 1 << 5,
+        0,
+        0,
+        0,
+        0,
+        MI(0x29) | GGTT | 2,
+        0xb118,
+        GOOD,
+        0,
+        0x7a000004,
+        1 << 27 | 1 << 21 | 1 << 20 | 1 << 14,
+        0xd0,
+        0,
+        0,
+        0,
+        MI(8) | 1,
+        0,
+    };
+    struct fake *f = *state;
+    run(f, GPU_RCS, loads, sizeof(loads) / sizeof(loads[0]));
+    assert_well(f);
+    run(f, GPU_RCS, at_each_load, sizeof(at_each_load) / sizeof(at_each_load[0]));
+    assert_well(f);
+}
+
+TEST(a_register_is_loaded_with_nothing_else_than_its_rule_says)
+{
+    static const struct sample samples[] = {
+        {GPU_RCS, {MI(0x22) | 1, 0x209c, 0x01000100}, "0x209c may not be loaded with 0x1000100"},
+        {GPU_RCS, {MI(0x22) | 1, 0x209c, 0x41004000}, "register 0x209c may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0x209c, 0x00000100}, NULL}, /* changes nothing */
+        {GPU_RCS, {MI(0x22) | 1, 0xe4f0, 0x00020002}, "register 0xe4f0 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0xe4f4, 0x00020000}, "register 0xe4f4 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0x7300, 0x80000000}, "register 0x7300 may not be loaded"},
+        {GPU_RCS, {MI(0x29) | GGTT | 2, 0x209c, GOOD, 0}, "0x209c may not be loaded with anything"},
+        {GPU_RCS, {MI(0x2a) | 1, 0x2600, 0x209c}, "0x209c may not be loaded with anything"},
+        {GPU_RCS, {MI(0x2a) | 1, 0x2600, 0x20c0}, NULL},
+        {GPU_RCS, {0x7a000004, 1 << 23, 0x209c, 0, 0x01000100, 0}, "0x209c may not be loaded"},
+        {GPU_RCS, {0x7a000004, 1 << 23 | 1 << 14, 0x2600, 0, 1, 0}, "loads a register and stores"},
+        {GPU_BCS, {MI(0x22) | 1, 0x2209c, 0x40004000}, "register 0x2209c may not be loaded"},
+        {GPU_BCS, {MI(0x22) | 1, 0x22200, 0x00030003}, "register 0x22200 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1, 0x2094, 1}, "register 0x2094 may not be loaded"},
+        {GPU_RCS, {MI(0x22) | 1 | 1 << 8, 0x2600, 1}, "bits that must be zero"}, /* bytes */
+        {GPU_RCS, {MI(0x22) | 1, 0x802600, 1}, "0x00802600 in its dword 1 has bits that must be"},
+    };
+    TRY(*state, run, samples);
 }
 
 TEST(addresses)
@@ -214,7 +334,9 @@ TEST(addresses)
     static const struct sample samples[] = {
         {GPU_BCS, {MI(0x20) | GGTT | 2, END, 0, 1}, "4 bytes at 0x50000 lie outside"},
         {GPU_BCS, {MI(0x20) | GGTT | 2, END - 4, 0, 1}, NULL},
-        {GPU_BCS, {MI(0x20) | GGTT | 3, END - 4, 0, 1, 2}, "8 bytes at 0x4fffc lie outside"},
+        {GPU_BCS,
+         {MI(0x20) | GGTT | 1 << 21 | 3, END - 4, 0, 1, 2},
+         "8 bytes at 0x4fffc lie outside"},
         {GPU_BCS, {MI(0x20) | GGTT | 2, GOOD, 1, 1}, "at 0x100019000 lie outside"},
         {GPU_BCS, {MI(0x20) | GGTT | 2, 0xfffffffc, 0xffff, 1}, "lie outside"},
         {GPU_RCS, {MI(0x24) | GGTT | 2, 0x2600, END, 0}, "MI_STORE_REGISTER_MEM at 0x11000: 4"},
@@ -222,11 +344,18 @@ TEST(addresses)
         {GPU_RCS, {MI(0x2f) | GGTT | 0x500 | 1, END, 0}, "MI_ATOMIC at 0x11000: 4 bytes at"},
         {GPU_VCS0, {MI(0x26) | 2 | 1 << 14, END | 4, 0, 1}, "MI_FLUSH_DW at 0x11000: 8 bytes"},
         {GPU_VCS0, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0xff8, 0, 1}, NULL},
-        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0x1000, 0, 1}, "beyond the status page"},
-        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0, 1, 1}, "beyond the status page"},
+        {GPU_VCS0, {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0xb8, 0, 1}, "not in the free part"},
+        {GPU_VCS0,
+         {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0x1000, 0, 1},
+         "not in the free part of the status page"},
+        {GPU_VCS0,
+         {MI(0x26) | 2 | 1 << 14 | 1 << 21, 0, 1, 1},
+         "not in the free part of the status page"},
         {GPU_VCS0, {MI(0x26) | 2, END | 4, 0, 1}, NULL}, /* it stores nothing */
         {GPU_RCS, {0x7a000004, 1 << 24 | 1 << 14, END, 0, 0, 0}, "PIPE_CONTROL at 0x11000: 8"},
-        {GPU_RCS, {0x7a000004, 1 << 21 | 3 << 14, 0x1000, 0, 0, 0}, "beyond the status page"},
+        {GPU_RCS,
+         {0x7a000004, 1 << 21 | 3 << 14, 0x1000, 0, 0, 0},
+         "not in the free part of the status page"},
         {GPU_RCS, {0x7a000004, 1 << 24 | 1 << 14, END - 4, 0, 0, 0}, "8 bytes at 0x4fffc lie"},
         {GPU_RCS, {0x7a000004, 1 << 23, 0x2230, 0, 1, 0}, "register 0x2230 may not be loaded"},
         {GPU_RCS, {0x7a000004, 1 << 23, 0x2600, 0, 1, 0}, NULL},
@@ -344,6 +473,27 @@ TEST(batch_is_checked)
     set_tail(f, IMAGE, 24);
     submit_list(f, GPU_RCS, DESCRIPTOR(IMAGE, 1), 0);
     assert_failsafe(f, "commands at 0x405000 are where the guest has no memory");
+}
+
+TEST(a_batch_may_not_do_more_than_the_ring)
+{
+    static const struct {
+        uint32_t dw[4];
+        const char *reason;
+    } refused[] = {
+        {{MI(0x01) | 15, BBE}, "MI_SET_PREDICATE at 0x404000: 0x0080000f is not for guests"},
+        {{MI(0x0b) | 1, BBE}, "MI_SUSPEND_FLUSH at 0x404000"},
+        {{MI(0x07), BBE}, "MI_REPORT_HEAD at 0x404000"},
+        {{START | 1 << 16, BATCH2, 0, BBE}, "MI_BATCH_BUFFER_START at 0x404000"},
+        {{START | 1 << 10, BATCH2, 0, BBE}, "MI_BATCH_BUFFER_START at 0x404000"},
+        {{MI(0x22) | 1, 0x209c, 0x01000100, BBE}, "register 0x209c may not be loaded"},
+        {{BBE | 1}, "MI_BATCH_BUFFER_END at 0x404000: 0x05000001 in its dword 0 has bits"},
+    };
+    struct fake *f = *state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        run_batch(f, refused[i].dw, 4);
+        assert_failsafe(f, refused[i].reason);
+    }
 }
 
 TEST(chained_batches)

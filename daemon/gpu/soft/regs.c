@@ -1,72 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Offsets: Intel's Broadwell PRM, vol. 2c; Linux' i915_reg.h and intel_engine_regs.h. */
+/* Registers as commands see them: loads, stores, the clock. */
 
 #include "gpu/soft/regs.h"
 
-#include <stddef.h>
 #include <time.h>
 
 #include "gen/clock.h"
+#include "gen/register_rules.h"
 #include "gpu/soft/soft.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-struct span {
-    uint32_t first, last;
-};
-
-/* What a batch without privilege may write. First those of every engine, from its base. */
-static const struct span open_to_all[] = {
-    {RING_PREDICATE_SRC0, RING_PREDICATE_RESULT_1},
-    {RING_GPR, RING_GPR + 8 * RING_GPRS - 4},
-};
-
-/* The blitter's, from its base. */
-static const struct span open_to_blits[] = {
-    {RING_SWCTRL, RING_SWCTRL},
-};
-
-/* The render engine's and its pipeline's, by their offsets. */
-static const struct span open_to_render[] = {
-    {0x20c0, 0x20c0}, /* INSTPM */
-    {0x2214, 0x2214}, /* MI_PREDICATE_RESULT_2 */
-    {0x2290, 0x2294}, /* GPGPU_THREADS_DISPATCHED */
-    {0x2300, 0x2357}, /* statistics */
-    {0x2420, 0x2443}, /* 3DPRIM_* */
-    {0x2500, 0x250b}, /* GPGPU_DISPATCHDIM* */
-    {0x5200, 0x521f}, /* SO_NUM_PRIMS_WRITTEN */
-    {0x5240, 0x525f}, /* SO_PRIM_STORAGE_NEEDED */
-    {0x5280, 0x528f}, /* SO_WRITE_OFFSET */
-    {0x7000, 0x700b}, /* CACHE_MODE_0, CACHE_MODE_1, GT_MODE */
-    {0x7034, 0x7034}, /* L3CNTLREG */
-};
-
-/* The high half of what is written to these says which bits of the low half are meant. */
-static const struct span masked_by_base[] = {
-    {RING_MI_MODE, RING_MI_MODE},         {RING_INSTPM, RING_INSTPM},
-    {RING_SWCTRL, RING_SWCTRL}, /* of the blitter; elsewhere there is none */
-    {RING_CTX_CONTROL, RING_CTX_CONTROL}, {RING_MODE, RING_MODE},
-};
-
-static const struct span masked[] = {
-    {0x20e0, 0x20e4}, /* FF_SLICE_CS_CHICKEN1, 2 */
-    {0x7000, 0x7008}, /* CACHE_MODE_0, CACHE_MODE_1, GT_MODE */
-    {0x7010, 0x7018}, /* COMMON_SLICE_CHICKEN1, 2, 3 */
-    {0x7300, 0x7304}, /* HDC_CHICKEN0, 1 */
-    {0xe100, 0xe100}, /* HALF_SLICE_CHICKEN1 */
-    {0xe180, 0xe194}, /* HALF_SLICE_CHICKEN2 to 7 */
-    {0xe4f0, 0xe4f4}, /* ROW_CHICKEN, 2 */
-};
-
-static bool within(const struct span *spans, size_t n, uint32_t offset)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (offset >= spans[i].first && offset <= spans[i].last) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static uint32_t from_base(const struct cs_engine *engine, uint32_t offset)
 {
@@ -75,17 +16,9 @@ static uint32_t from_base(const struct cs_engine *engine, uint32_t offset)
 
 static bool is_open(const struct cs_engine *engine, uint32_t offset)
 {
-    uint32_t own = from_base(engine, offset);
+    const struct register_rule *rule = register_rule(engine->id, offset);
 
-    return within(open_to_all, ARRAY_SIZE(open_to_all), own) ||
-           (engine->id == GPU_BCS && within(open_to_blits, ARRAY_SIZE(open_to_blits), own)) ||
-           (engine->id == GPU_RCS && within(open_to_render, ARRAY_SIZE(open_to_render), offset));
-}
-
-static bool is_masked(const struct cs_engine *engine, uint32_t offset)
-{
-    return within(masked, ARRAY_SIZE(masked), offset) ||
-           within(masked_by_base, ARRAY_SIZE(masked_by_base), from_base(engine, offset));
+    return rule && rule->flags & RULE_OPEN;
 }
 
 /* --- the clock --------------------------------------------------------------------------- */
@@ -183,7 +116,7 @@ void cs_reg_store(struct cs_engine *engine, uint32_t offset, uint32_t value)
         cs_deny(engine);
         return;
     }
-    if (is_masked(engine, offset)) {
+    if (register_is_masked(offset)) {
         uint32_t mask = value >> 16;
 
         value = (cs_reg_load(engine, offset) & ~mask) | (value & mask);

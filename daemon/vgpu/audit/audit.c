@@ -132,7 +132,7 @@ bool audit_add_ring(struct audit *a, const struct ring *ring)
 bool audit_start_batch(const struct audit_command *c, uint64_t address)
 {
     struct audit *a = c->audit;
-    bool second = c->dw[0] & BBS_SECOND_LEVEL && c->buffer->kind == AUDIT_BATCH;
+    bool second = c->dw[0] & BBS_SECOND_LEVEL;
     unsigned level = c->buffer->kind == AUDIT_BATCH ? c->buffer->level + second : 1;
     if (level > 2) {
         return audit_refuse(c, "third level of batches");

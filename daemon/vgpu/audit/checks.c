@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "gen/register_rules.h"
+
 static uint64_t address_at(const uint32_t *dw, uint32_t low_mask)
 {
     return (uint64_t)dw[1] << 32 | (dw[0] & low_mask);
@@ -28,16 +30,24 @@ static bool check_address(const struct audit_command *c, bool ggtt, uint64_t add
            audit_refuse(c, "0x%" PRIx64 " in a PPGTT that is not there", address);
 }
 
+/* In the global GTT only one value at a time: no hardware is asked to do more there. */
 static bool check_store_data_imm(const struct audit_command *c)
 {
+    uint32_t length = c->dw[0] & SDI_QWORDS ? 5 : 4;
+    if (c->dw[0] & MI_USE_GGTT && c->length != length) {
+        return audit_refuse(c, "%u dwords for one value in the global GTT", c->length);
+    }
     return check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 1, ~3u),
                          (c->length - 3) * 4);
 }
 
 static bool check_atomic(const struct audit_command *c)
 {
-    return check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 1, ~3u),
-                         ATOMIC_OPCODE(c->dw[0]) & ATOMIC_QWORD ? 8 : 4);
+    bool qword = ATOMIC_OPCODE(c->dw[0]) & ATOMIC_QWORD;
+    if (ATOMIC_DATA_SIZE(c->dw[0]) != (qword ? ATOMIC_SIZE_QWORD : ATOMIC_SIZE_DWORD)) {
+        return audit_refuse(c, "0x%08x: another size than its operation's", c->dw[0]);
+    }
+    return check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 1, ~3u), qword ? 8 : 4);
 }
 
 /* Its memory is what the pipeline's state points to: only a PPGTT makes that the guest's own. */
@@ -48,18 +58,32 @@ static bool check_pipeline(const struct audit_command *c)
 
 /* --- registers --------------------------------------------------------------------------- */
 
-static bool check_register(const struct audit_command *c, uint32_t dw, enum reg_flag use)
+static bool check_load(const struct audit_command *c, uint32_t dw, uint32_t value)
 {
     uint32_t offset = dw & MI_REGISTER_OFFSET;
-    return reg_allows(c->audit->engine, offset, use) ||
-           audit_refuse(c, "register 0x%x may not be %s", offset,
-                        use == REG_LOAD ? "loaded" : "stored");
+    return register_may_load(c->audit->engine->id, offset, value) ||
+           audit_refuse(c, "register 0x%x may not be loaded with 0x%x", offset, value);
+}
+
+/* What is loaded is known to nobody before it is. */
+static bool check_load_any(const struct audit_command *c, uint32_t dw)
+{
+    uint32_t offset = dw & MI_REGISTER_OFFSET;
+    return register_may_load_any(c->audit->engine->id, offset) ||
+           audit_refuse(c, "register 0x%x may not be loaded with anything", offset);
+}
+
+static bool check_store(const struct audit_command *c, uint32_t dw)
+{
+    uint32_t offset = dw & MI_REGISTER_OFFSET;
+    return register_may_store(c->audit->engine->id, offset) ||
+           audit_refuse(c, "register 0x%x may not be stored", offset);
 }
 
 static bool check_load_register_imm(const struct audit_command *c)
 {
     for (uint32_t i = 1; i < c->length; i += 2) {
-        if (!check_register(c, c->dw[i], REG_LOAD)) {
+        if (!check_load(c, c->dw[i], c->dw[i + 1])) {
             return false;
         }
     }
@@ -68,23 +92,39 @@ static bool check_load_register_imm(const struct audit_command *c)
 
 static bool check_load_register_reg(const struct audit_command *c)
 {
-    return check_register(c, c->dw[1], REG_STORE) && check_register(c, c->dw[2], REG_LOAD);
+    return check_store(c, c->dw[1]) && check_load_any(c, c->dw[2]);
 }
 
-static bool check_register_memory(const struct audit_command *c, enum reg_flag use)
+static bool check_load_register_mem(const struct audit_command *c)
 {
-    return check_register(c, c->dw[1], use) &&
+    return check_load_any(c, c->dw[1]) &&
+           check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 2, ~3u), 4);
+}
+
+/* Only the render engine has predicates. */
+static bool check_predicated(const struct audit_command *c, uint32_t bit)
+{
+    return !(c->dw[0] & bit) || c->audit->engine->id == GPU_RCS ||
+           audit_refuse(c, "predicated, on an engine without predicates");
+}
+
+static bool check_store_register_mem(const struct audit_command *c)
+{
+    return check_predicated(c, SRM_PREDICATED) && check_store(c, c->dw[1]) &&
            check_address(c, c->dw[0] & MI_USE_GGTT, address_at(c->dw + 2, ~3u), 4);
 }
 
 /* --- flushes ----------------------------------------------------------------------------- */
 
-/* Relative to the status page of the context, or of the engine when there is no context. */
+/*
+ * Relative to the status page of the context, or of the engine when there is no context; with or
+ * without the bit for the global GTT. What the GPU itself writes there is not for commands.
+ */
 static bool check_index(const struct audit_command *c, uint64_t offset)
 {
     const struct audit *a = c->audit;
-    if (offset > STATUS_PAGE_SIZE - POST_SYNC_SIZE) {
-        return audit_refuse(c, "0x%" PRIx64 " is beyond the status page", offset);
+    if (offset < STATUS_PAGE_FREE || offset > STATUS_PAGE_SIZE - POST_SYNC_SIZE) {
+        return audit_refuse(c, "0x%" PRIx64 " is not in the free part of the status page", offset);
     }
     uint32_t page = *engine_reg(a->vgpu, a->engine, RING_HWS_PGA);
     return a->engine->context.has_image || check_ggtt(c, page, STATUS_PAGE_SIZE);
@@ -105,10 +145,12 @@ static bool check_flush_dw(const struct audit_command *c)
 static bool check_pipe_control(const struct audit_command *c)
 {
     uint64_t address = address_at(c->dw + 2, ~3u);
-    if (c->dw[1] & PIPE_LOAD && !check_register(c, c->dw[2], REG_LOAD)) {
-        return false;
+    bool stores = POST_SYNC(c->dw[1]) != POST_SYNC_NONE;
+    if (c->dw[1] & PIPE_LOAD) { /* the address is a register's */
+        return stores ? audit_refuse(c, "loads a register and stores, too")
+                      : check_load(c, c->dw[2], c->dw[4]);
     }
-    if (POST_SYNC(c->dw[1]) == POST_SYNC_NONE) {
+    if (!stores) {
         return true;
     }
     if (c->dw[1] & PIPE_STORE_INDEX) {
@@ -122,6 +164,12 @@ static bool check_pipe_control(const struct audit_command *c)
 static bool check_batch_buffer_start(const struct audit_command *c)
 {
     uint64_t address = address_at(c->dw + 1, ~3u);
+    if (c->dw[0] & BBS_SECOND_LEVEL && c->buffer->kind != AUDIT_BATCH) {
+        return audit_refuse(c, "second-level batch, but there is no first");
+    }
+    if (!check_predicated(c, BBS_PREDICATED)) {
+        return false;
+    }
     if (c->dw[0] & BBS_PPGTT) {
         return check_address(c, false, address, 4);
     }
@@ -200,11 +248,11 @@ bool check_command(const struct audit_command *c)
     case CMD_MI_LOAD_REGISTER_IMM:
         return check_load_register_imm(c);
     case CMD_MI_LOAD_REGISTER_MEM:
-        return check_register_memory(c, REG_LOAD);
+        return check_load_register_mem(c);
     case CMD_MI_LOAD_REGISTER_REG:
         return check_load_register_reg(c);
     case CMD_MI_STORE_REGISTER_MEM:
-        return check_register_memory(c, REG_STORE);
+        return check_store_register_mem(c);
     case CMD_MI_FLUSH_DW:
         return check_flush_dw(c);
     case CMD_MI_ATOMIC:
