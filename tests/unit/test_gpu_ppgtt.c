@@ -246,7 +246,11 @@ TEST_PPGTT(users_reach_no_ggtt)
     DENIED(fx, 0x1b600002, 99, DATA, 0);                       /* CONDITIONAL_BATCH_BUFFER_END */
     DENIED(fx, MI_FLUSH_STORE, DATA | 4, 0, 1);
     DENIED(fx, MI_FLUSH_STORE | 1u << 21, 0x10, 0, 1); /* to the status page */
+    DENIED(fx, MI_ARB_ON_OFF);
+    DENIED(fx, 0x0a000001, 0, 0); /* DISPLAY_FLIP */
+    DENIED(fx, 0x0d800000, 1);    /* SEMAPHORE_SIGNAL */
     fx->engine = GPU_RCS;
+    DENIED(fx, 0x0c000000, 0);                                  /* SET_CONTEXT */
     DENIED(fx, 0x7a000004, 1u << 24 | 1u << 14, DATA, 0, 1, 1); /* PIPE_CONTROL */
     DENIED(fx, 0x7a000004, 1u << 21 | 1u << 14, 0x10, 0, 1, 1);
 }
