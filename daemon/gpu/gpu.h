@@ -97,7 +97,7 @@ struct gpu_ops {
     const char *name;
 
     /*
-     * A client may use the entries of its ranges and no others. Its entries hold the scratch
+     * A client may use the entries of its ranges and no others. Its entries hold its scratch
      * PTE at first. A range of count 0 is none. weight: how many steps it makes in a turn, and so
      * its share of the GPU while others have work, too; 0 is 1. -ENOSPC: the ranges overlap each
      * other or another client's, or exceed the GTT; -ENOMEM.
@@ -172,11 +172,12 @@ struct gpu_ops {
 struct gpu {
     const struct gpu_ops *ops;
     uint32_t gtt_entries;
-    uint64_t scratch_pte; /* what an entry holds that maps nothing: present, harmless */
 };
 
 struct gpu_client {
     struct gpu *gpu;
+    uint64_t scratch_pte; /* what an entry of its holds that maps nothing: present, and behind it is
+                             a page that no other client reads or writes, zeroed at first */
 };
 
 static inline uint64_t gpu_read_pte(const struct gpu *gpu, uint32_t table, uint32_t index)

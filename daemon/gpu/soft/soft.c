@@ -63,6 +63,7 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
         return -ENOMEM;
     }
     client->base.gpu = gpu;
+    client->base.scratch_pte = soft->scratch_pte;
     client->gpu = soft;
     client->weight = weight ? weight : 1;
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
@@ -71,7 +72,7 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     for (unsigned i = 0; i < GPU_RANGES; i++) {
         client->ranges[i] = ranges[i];
         for (uint32_t n = 0; n < ranges[i].count; n++) {
-            tables_write(&soft->tables, GPU_GGTT, ranges[i].first + n, gpu->scratch_pte);
+            tables_write(&soft->tables, GPU_GGTT, ranges[i].first + n, soft->scratch_pte);
         }
     }
     tables_invalidate(&soft->tables); /* nothing of the entries' last owner may be left */
@@ -378,11 +379,11 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     }
     soft->base.ops = &soft_ops;
     soft->base.gtt_entries = entries;
-    soft->base.scratch_pte = port->scratch | GPU_PTE_PRESENT;
+    soft->scratch_pte = port->scratch | GPU_PTE_PRESENT;
     soft->port = port;
     soft->tables.in_use = root_in_use;
     soft->tables.in_use_arg = soft;
-    ret = tables_init(&soft->tables, entries, soft->base.scratch_pte, options->eager);
+    ret = tables_init(&soft->tables, entries, soft->scratch_pte, options->eager);
     if (ret) {
         free(soft);
         goto fail;

@@ -22,11 +22,13 @@ struct soft_client {
     unsigned turn; /* the engine to look at first */
     struct cs_engine engines[GPU_ENGINES];
     struct gpu_stats stats;
+    uint8_t scratch[DMA_PAGE_SIZE]; /* what is behind its scratch PTEs */
 };
 
 struct soft_gpu {
     struct gpu base;
     struct dma_port *port;
+    uint64_t scratch_pte; /* of all clients: their engines have each their own page behind it */
     struct tables tables;
     struct soft_client *clients;
     struct soft_client *turn; /* whose turn it is; NULL: nobody's yet */
