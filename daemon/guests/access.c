@@ -208,7 +208,15 @@ static void guest_died(void *arg)
     guests_kick(guest->guests);
 }
 
+static bool guest_ready(void *arg)
+{
+    struct guest *guest = arg;
+
+    return vgpu_ready(guest->vgpu);
+}
+
 const struct host_guest_ops guest_ops = {
+    .ready = guest_ready,
     .mmio_read = guest_mmio_read,
     .mmio_write = guest_mmio_write,
     .pci_read = guest_pci_read,

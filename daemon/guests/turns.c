@@ -92,6 +92,24 @@ static bool work(struct guests *guests)
     return more || submissions(guests->config.gpu) != before;
 }
 
+/* What a guest's page tables may take of a turn, in the units of vgpu_work(): some 400 us. */
+#define GUEST_WORK 4096u
+
+/* What guests' accesses have begun is gone on with, and then what waits for it. */
+static bool work_for_guests(struct guests *guests)
+{
+    const struct host_ops *host = guests->config.host->ops;
+    bool more = false;
+
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        struct guest *guest = guests->attached[i];
+
+        more |= vgpu_work(guest->vgpu, GUEST_WORK);
+        more |= host->resume(guest->host);
+    }
+    return more;
+}
+
 /*
  * A guest with one vCPU makes one request a turn, so the end of a turn says nothing: committing
  * there would mean a hypercall for each entry it writes. What no access makes due is committed
@@ -159,6 +177,7 @@ bool guests_turn(struct guests *guests)
     remove_dead_guests(guests);
     more = work(guests);
     settle_guests(guests);
+    more |= work_for_guests(guests);
     expire_mappings(guests);
     return more;
 }

@@ -95,6 +95,12 @@ static int open_guests(struct stack *stack)
     return guests_create(&config, &stack->guests);
 }
 
+/* While a guest's processor waits for its request to be answered, the daemon makes its turns. */
+static void make_turn(void *arg)
+{
+    guests_turn(((struct stack *)arg)->guests);
+}
+
 static int finish(struct stack *stack, int ret)
 {
     if (ret) {
@@ -120,6 +126,9 @@ int stack_open(struct stack *stack, const struct stack_options *options)
     }
     if (!ret) {
         ret = open_guests(stack);
+    }
+    if (!ret) {
+        host_sim_on_wait(stack->host, make_turn, stack);
     }
     return finish(stack, ret);
 }
