@@ -2,6 +2,7 @@
 # The machine works: Xen answers, a guest runs to its end and leaves nothing behind.
 # boots: pvh-amd pvh-intel pv-relaxed pv-strict
 # timeout: 60
+# takes: 10
 
 check "xl info answers" xl info
 check "the DMA test device is there" test -e "$EDU/resource0"

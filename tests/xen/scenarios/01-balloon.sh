@@ -2,6 +2,7 @@
 # A guest gives a page back to Xen and gets one again.
 # boots: pvh-amd pv-relaxed
 # timeout: 60
+# takes: 10
 
 check "a guest balloons a page out and in" guest_run balloon "balloon" 20
 check "no zombies" no_zombies

@@ -2,6 +2,7 @@
 # Guests use their vGPU; the GPU reaches their memory by CPU mappings of the frames.
 # boots: pvh-amd pvh-intel
 # timeout: 120
+# takes: 35
 
 check "xengtd starts" xengtd_start --dma cpu
 check "a blit of 300 pages is right byte for byte" vgpu_run blit "blit pages=300" 40 mem=64

@@ -2,6 +2,7 @@
 # The same with real DMA: a PCI device moves the bytes, its addresses go through the IOMMU.
 # boots: pvh-amd pvh-intel
 # timeout: 120
+# takes: 25
 
 check "xengtd starts with the edu device" xengtd_start --dma edu
 iommu_mark

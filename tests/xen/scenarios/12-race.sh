@@ -3,6 +3,7 @@
 # host's memory goes to somebody else. Nothing of the stranger's may change.
 # boots: pvh-amd pvh-intel
 # timeout: 120
+# takes: 25
 
 stranger_is_intact() {
     guest_log "$stranger_domid" | grep CORRUPT && return 1

@@ -2,6 +2,7 @@
 # A guest is destroyed while its pages are mapped: xengtd notices and lets go of them.
 # boots: pvh-amd pvh-intel
 # timeout: 60
+# takes: 10
 
 detached() {
     ! xengt-ctl list | grep -q doomed

@@ -2,6 +2,7 @@
 # The library by itself: DMA by a BFN works while it is mapped and is stopped when it is not.
 # boots: pvh-amd pvh-intel
 # timeout: 60
+# takes: 10
 
 check "a guest waits" guest_create target "wait"
 check "it is up" guest_expect target "waiting" 20

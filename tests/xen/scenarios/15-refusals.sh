@@ -2,6 +2,7 @@
 # What cannot be is said in one line, with exit status 1.
 # boots: pvh-amd
 # timeout: 90
+# takes: 10
 
 # Debian's Xen is built without shadow paging and so refuses to make a guest without HAP by itself;
 # that refusal of ours is tested on the simulator.

@@ -3,6 +3,7 @@
 # other tables. The GPU copies by them in each state, and they are verified at each step.
 # boots: pvh-amd
 # timeout: 900
+# takes: 155
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "tables over 64 MiB" vgpu_steps tables "tables mib=64 part=16" 400 mem=128

@@ -2,6 +2,7 @@
 # Page tables that are stored into: often, then not at all, in halves, in ways no driver does.
 # boots: pvh-amd pvh-intel
 # timeout: 800
+# takes: 30
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "hammered, quiet, and hammered again" vgpu_steps hammer "hammer rounds=12 stores=100 entries=64" 400

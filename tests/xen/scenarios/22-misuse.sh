@@ -2,6 +2,7 @@
 # Page tables that make no sense. What is right goes on; what cannot is the guest's own failsafe.
 # boots: pvh-intel
 # timeout: 900
+# takes: 90
 
 # fails_safe NAME "CASE" REGEX: the guest lives, its vGPU does not, and says why.
 fails_safe() {

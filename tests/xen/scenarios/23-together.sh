@@ -2,6 +2,7 @@
 # Two guests with page tables at once; and page tables in front of real DMA and the IOMMU.
 # boots: pvh-amd
 # timeout: 900
+# takes: 95
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "a guest waits with its vGPU" vgpu_create one "tables+pprepoint mib=8 part=4 steps=1" mem=64

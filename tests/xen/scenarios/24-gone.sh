@@ -2,6 +2,7 @@
 # Guests whose tables are tracked lose their vGPU, their xengtd, or their life.
 # boots: pvh-intel
 # timeout: 800
+# takes: 85
 
 detached() {
     ! xengt-ctl list | grep -q "$1"

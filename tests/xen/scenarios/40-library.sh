@@ -2,6 +2,7 @@
 # The library's whole interface against a guest, on whatever this dom0 offers.
 # boots: pvh-amd pv-relaxed pv-strict
 # timeout: 90
+# takes: 5
 
 guest_create target wait paused # its memory is all that is needed
 relay lib-test api /run/lib-test "$target_domid" "$EDU"

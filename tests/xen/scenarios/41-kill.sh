@@ -2,6 +2,7 @@
 # A process that is killed at any instant, over and over: its successor releases what it held.
 # boots: pvh-amd pv-strict
 # timeout: 580
+# takes: 15
 
 STATE=/run/lib-kill
 

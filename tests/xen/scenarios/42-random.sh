@@ -2,6 +2,7 @@
 # Random operations on two guests that balloon, die and are created anew, against a model.
 # boots: pvh-amd pv-relaxed pv-strict
 # timeout: 580
+# takes: 35
 
 # More of them: run.py --payload FILE:/opt/xengt/random-operations, a file that holds a number.
 operations=$(cat /opt/xengt/random-operations 2>/dev/null || echo 2000)

@@ -2,6 +2,7 @@
 # Which domains may be targets, and a driver domain's rights over one.
 # boots: pvh-amd pv-strict
 # timeout: 60
+# takes: 15
 
 guest_create guest wait paused # their memory is all that is needed
 guest_create driver wait paused

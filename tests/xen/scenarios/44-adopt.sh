@@ -2,6 +2,7 @@
 # A process is killed, and the next one keeps its mappings.
 # boots: pvh-amd pv-strict
 # timeout: 60
+# takes: 10
 
 STATE=/run/lib-adopt
 

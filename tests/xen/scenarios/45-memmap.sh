@@ -2,6 +2,7 @@
 # A window that the administrator has reserved on dom0's command line.
 # boots: pvh-memmap
 # timeout: 90
+# takes: 15
 
 check "the range is reserved" grep -E '^4000000000-407fffffff : Reserved' /proc/iomem
 guest_create target wait paused # its memory is all that is needed

@@ -4,6 +4,7 @@
 # boots: i915
 # needs: i915
 # timeout: 900
+# takes: 115
 
 # More of it: run.py --payload FILE:/opt/xengt/i915-rounds, a file that holds a number.
 rounds=$(cat /opt/xengt/i915-rounds 2>/dev/null || echo 1)
