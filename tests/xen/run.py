@@ -310,17 +310,14 @@ def suites(limit):
     """The machines to start so that every scenario runs on each of its boots: (label, boot,
     scenarios, seconds), each about `limit` seconds at most, so that lanes come out even."""
     for boot in BOOTS:
-        shards = []
         found = [s for s in map(read_scenario, sorted((HERE / "scenarios").glob("*.sh")))
                  if boot in s.boots]
+        shards = [[UP_SECONDS, []] for _ in range(1 + sum(s.takes for s in found) // limit)]
         for scenario in sorted(found, key=lambda s: -s.takes):
-            room = [s for s in shards if s[1] + scenario.takes <= limit]
-            shard = room[0] if room else [[], UP_SECONDS]
-            if not room:
-                shards.append(shard)
-            shard[0].append(scenario.name)
-            shard[1] += scenario.takes
-        for n, (names, seconds) in enumerate(shards):
+            shard = min(shards, key=lambda s: s[0])
+            shard[0] += scenario.takes
+            shard[1].append(scenario.name)
+        for n, (seconds, names) in enumerate(shards):
             yield f"{boot}.{n + 1}" if len(shards) > 1 else boot, boot, sorted(names), seconds
 
 
