@@ -107,7 +107,7 @@ static void reset(struct gpu_client *client, enum gpu_engine engine)
     to_client(client)->busy[engine] = false;
 }
 
-static bool run(struct gpu *gpu, unsigned budget)
+static bool run(struct gpu *gpu, uint64_t budget)
 {
     (void)gpu;
     (void)budget;
