@@ -16,6 +16,7 @@
 #include "gpu/dma/dma.h"
 #include "gpu/gpu.h"
 #include "guests/guests.h"
+#include "guests/wake.h"
 #include "guests/windows.h"
 #include "host/host.h"
 #include "log.h"
@@ -154,7 +155,11 @@ static bool gpu_holds(void *arg, struct xengt_bfn bfn)
 
 static int open_gpu(struct daemon *d)
 {
-    const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager = !!d->sim};
+    const struct gpu_soft_options options = {
+        .gtt_entries = GTT_ENTRIES,
+        .eager = !!d->sim,
+        .clock = wake_now_ns,
+    };
     struct dma_port *port;
     int ret = open_dma(d, &port);
 

@@ -90,6 +90,7 @@ struct gpu_stats {
     uint64_t dma_writes;
     uint64_t dma_bytes;  /* read and written */
     uint64_t dma_faults; /* transfers that failed */
+    uint64_t busy;       /* time of work, in nanoseconds */
     uint64_t denied;     /* not done: no privilege for it, or a store to a read-only page */
 };
 
@@ -97,9 +98,9 @@ struct gpu_ops {
     const char *name;
 
     /*
-     * A client may use the entries of its ranges and no others. Its entries hold the scratch
-     * PTE at first. A range of count 0 is none. weight: how many steps it makes in a turn, and so
-     * its share of the GPU while others have work, too; 0 is 1. -ENOSPC: the ranges overlap each
+     * A client may use the entries of its ranges and no others. Its entries hold its scratch
+     * PTE at first. A range of count 0 is none. weight: its share of the GPU's time while others
+     * have work, too; 0 is 1. -ENOSPC: the ranges overlap each
      * other or another client's, or exceed the GTT; -ENOMEM.
      */
     int (*client_open)(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES], uint32_t weight,
@@ -147,12 +148,12 @@ struct gpu_ops {
     void (*reset)(struct gpu_client *client, enum gpu_engine engine);
 
     /*
-     * Works through at most budget steps: a command, or one transfer of a blit (a row, a page
-     * at most). Clients take turns, of as many steps as their weights. True: there is more to do.
-     * An engine that waits for a value in memory (MI_SEMAPHORE_WAIT) looks at it once a call, and
-     * again when another engine has worked since; it is no reason for true.
+     * Works for budget, in nanoseconds, or for one step if that takes longer: a command, or one
+     * transfer of a blit (a row, a page at most). Clients take turns as their weights say. True:
+     * there is more to do. An engine that waits for a value in memory (MI_SEMAPHORE_WAIT) looks at
+     * it once a call, and again when another engine has worked since; it is no reason for true.
      */
-    bool (*run)(struct gpu *gpu, unsigned budget);
+    bool (*run)(struct gpu *gpu, uint64_t budget);
 
     /*
      * Does any engine wait for a value in memory? Guests change memory unseen, so that when
@@ -172,11 +173,12 @@ struct gpu_ops {
 struct gpu {
     const struct gpu_ops *ops;
     uint32_t gtt_entries;
-    uint64_t scratch_pte; /* what an entry holds that maps nothing: present, harmless */
 };
 
 struct gpu_client {
     struct gpu *gpu;
+    uint64_t scratch_pte; /* what an entry of its holds that maps nothing: present, and behind it is
+                             a page that no other client reads or writes, zeroed at first */
 };
 
 static inline uint64_t gpu_read_pte(const struct gpu *gpu, uint32_t table, uint32_t index)
@@ -198,10 +200,12 @@ static inline uint64_t gpu_pte_of_table(uint32_t table)
  */
 struct dma_port;
 struct gpu_soft_options {
-    uint32_t gtt_entries; /* a power of two, up to 1 << 20 */
-    bool eager;           /* as early as hardware may: translations are fetched again right
-                             after an invalidate, work starts within its submission. Makes a
-                             mistake of order visible instead of lucky. */
+    uint32_t gtt_entries;    /* a power of two, up to 1 << 20 */
+    bool eager;              /* as early as hardware may: translations are fetched again right
+                                after an invalidate, work starts within its submission. Makes a
+                                mistake of order visible instead of lucky. */
+    uint64_t (*clock)(void); /* nanoseconds. NULL: time is work that was done, a unit each step and
+                                each 64 bytes moved, the same in every run: for tests */
 };
 int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options, struct gpu **out);
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The shadow GTT as an object: the guest's accesses to the global GTT, and when what it has stored
+ * becomes real.
+ */
 #include "gtt/gtt.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "gtt/state.h"
 
@@ -36,8 +41,7 @@ static void write_half(struct gtt *gtt, uint32_t entry, bool high, uint32_t valu
 /* Guests clear what is clear already, by the hundred thousand. */
 static bool stays_scratch(const struct gtt *gtt, uint32_t entry)
 {
-    return !gtt->flags[entry] && !gtt_is_mapped(gtt, entry) &&
-           !gtt_entry_present(&gtt_gen8[GTT_GGTT_PTE], gtt->guest[entry]);
+    return !gtt->flags[entry] && !gtt_entry_present(&gtt_gen8[GTT_GGTT_PTE], gtt->guest[entry]);
 }
 
 int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
@@ -77,23 +81,108 @@ uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size)
     return size == ENTRY_SIZE ? value : value & ((UINT64_C(1) << size * 8) - 1);
 }
 
-void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state)
+/* --- when -------------------------------------------------------------------------------- */
+
+void gtt_allow(struct gtt *gtt, uint32_t units)
 {
-    gtt->cfg.gpu->ops->engine_state(gtt->client, engine, state);
-    if (state->idle && gtt->running[engine]) {
-        mm_reap(gtt);
-        spt_untrack_flush(gtt);
+    int64_t debt = gtt->left < 0 ? gtt->left : 0;
+    gtt->left = units == GTT_WORK_ALL ? INT64_MAX / 2 : debt + units;
+}
+
+/* A commit that begins after this. */
+static uint64_t ask(struct gtt *gtt)
+{
+    gtt->wanted = gtt->begun + 1;
+    return gtt->wanted;
+}
+
+/* Goes on with commits, while it may, up to one. True: it is done. */
+static bool commit_until(struct gtt *gtt, uint64_t ticket)
+{
+    while (gtt->done < ticket) {
+        if (gtt->begun == gtt->done) {
+            mm_reap(gtt);
+            gtt_sweep_begin(gtt);
+            gtt->begun++;
+        }
+        if (!gtt_sweep(gtt)) {
+            return false;
+        }
+        gtt->done = gtt->begun;
     }
+    return true;
 }
 
-void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine)
+/* Zeroes a block of places, and what it had mapped is let go. Returns the next block's first. */
+static uint32_t clear_block(struct gtt *gtt, uint32_t first)
 {
-    gtt->cfg.gpu->ops->reset(gtt->client, engine);
+    uint32_t block = first / GTT_BLOCK;
+    uint32_t end = gtt->entries - first < GTT_BLOCK ? gtt->entries : first + GTT_BLOCK;
+    memset(gtt->guest + first, 0, (end - first) * sizeof(*gtt->guest));
+    memset(gtt->flags + first, 0, end - first);
+    gtt->stats.scratch -= gtt->failed[block];
+    gtt->failed[block] = 0;
+    for (uint32_t place = first; gtt->cfg.lazy && place < end; place++) {
+        gtt->cfg.lazy[batch_index(&gtt->batch, place)] = 0;
+    }
+    for (uint32_t place = first; gtt->batch.mapped[block] && place < end; place++) {
+        if (batch_is_mapped(&gtt->batch, place)) {
+            gtt_change(gtt, &(struct gtt_change){.index = place}, (struct xengt_gfn){0});
+        }
+    }
+    gtt_charge(gtt, COST_COMPARE);
+    return end;
 }
 
-void gtt_pause(struct gtt *gtt, bool paused)
+/* Address spaces first: what is present after that is in the global GTT. */
+static bool reset_some(struct gtt *gtt)
 {
-    gtt->cfg.gpu->ops->pause(gtt->client, paused);
+    if (!gtt->resetting) {
+        return true;
+    }
+    if (!mm_drop_all(gtt) || !gtt_tidy(gtt)) {
+        return false;
+    }
+    while (gtt->reset_at < gtt->entries && gtt_may_work(gtt)) {
+        gtt->reset_at = clear_block(gtt, gtt->reset_at);
+    }
+    gtt_run_batch(gtt);
+    gtt->resetting = gtt->reset_at < gtt->entries;
+    return !gtt->resetting;
+}
+
+bool gtt_finish(struct gtt *gtt)
+{
+    if (!reset_some(gtt) || !gtt_tidy(gtt) || !commit_until(gtt, gtt->access) || !gtt_tidy(gtt)) {
+        return false;
+    }
+    if (gtt->layout_changed) {
+        gtt->layout_changed = false;
+        xengt_space_invalidate(gtt->cfg.space);
+    }
+    return true;
+}
+
+bool gtt_ready(struct gtt *gtt)
+{
+    return gtt_finish(gtt) && gtt_may_work(gtt);
+}
+
+bool gtt_work(struct gtt *gtt)
+{
+    return !(gtt_finish(gtt) && commit_until(gtt, gtt->wanted) && gtt_tidy(gtt));
+}
+
+void gtt_commit(struct gtt *gtt)
+{
+    gtt->access = ask(gtt);
+    gtt_finish(gtt);
+}
+
+void gtt_settle(struct gtt *gtt)
+{
+    ask(gtt);
+    gtt_work(gtt);
 }
 
 /*
@@ -102,51 +191,167 @@ void gtt_pause(struct gtt *gtt, bool paused)
  */
 void gtt_guest_layout_changed(struct gtt *gtt)
 {
+    gtt->layout_changed = true;
     gtt_commit(gtt);
-    xengt_space_invalidate(gtt->cfg.space);
 }
 
-/* Everything that is mapped becomes scratch: most of a window is not, and is passed by quickly. */
-static void unmap_ggtt(struct gtt *gtt)
-{
-    for (uint32_t entry = 0; gtt->stats.present && entry < gtt->entries;) {
-        if (!gtt->mapped[entry / GTT_BLOCK]) {
-            entry += GTT_BLOCK - entry % GTT_BLOCK;
-            continue;
-        }
-        if (gtt_is_mapped(gtt, entry)) {
-            gtt_change(gtt, &(struct gtt_change){.index = entry}, (struct xengt_gfn){0});
-        }
-        entry++;
-    }
-    gtt_run_batch(gtt);
-}
-
-/* The guest's view becomes 0, and what it had mapped is let go. */
-static void clear_ggtt(struct gtt *gtt)
-{
-    gtt->pending_count = 0;
-    memset(gtt->guest, 0, gtt->entries * sizeof(*gtt->guest));
-    memset(gtt->flags, 0, gtt->entries);
-    if (gtt->cfg.lazy) {
-        const struct gpu_range *low = &gtt->cfg.mappable;
-        const struct gpu_range *high = &gtt->cfg.unmappable;
-        memset(gtt->cfg.lazy + low->first, 0, low->count * sizeof(*gtt->cfg.lazy));
-        memset(gtt->cfg.lazy + high->first, 0, high->count * sizeof(*gtt->cfg.lazy));
-    }
-    gtt->stats.scratch = 0;
-    unmap_ggtt(gtt);
-}
-
-/* Address spaces first: what is present after that is in the global GTT. */
 void gtt_reset(struct gtt *gtt)
 {
     for (int e = 0; e < GPU_ENGINES; e++) {
         gtt_engine_reset(gtt, e);
     }
-    gtt_run_batch(gtt);
-    mm_drop_all(gtt);
-    clear_ggtt(gtt);
+    gtt->pending_count = 0;
+    gtt->sweep.stage = SWEEP_OVER;
+    gtt->begun = gtt->done = gtt->wanted;
+    gtt->resetting = true;
+    gtt->reset_at = 0;
+    gtt_finish(gtt);
+}
+
+void gtt_end(struct gtt *gtt)
+{
+    gtt->cfg.tracker.track = NULL;
+    gtt->cfg.lazy = NULL;
+    gtt_reset(gtt);
+}
+
+/* --- submission -------------------------------------------------------------------------- */
+
+/*
+ * Tables are wanting: address spaces give up theirs until there is some room, so that the same
+ * is not the case for the next table. -EAGAIN: goes on later; -ENOSPC: there are none.
+ */
+static int make_room(struct gtt *gtt, struct preparation *p)
+{
+    uint32_t enough = gtt->cfg.tables_max - gtt->cfg.tables_max / 8;
+    do {
+        if (!mm_reclaim(gtt)) {
+            bool again = p->again || gtt->stats.spt_tables >= gtt->cfg.tables_max;
+            p->again = true;
+            return again ? -ENOSPC : 0;
+        }
+        if (!gtt_tidy(gtt)) {
+            return -EAGAIN;
+        }
+    } while (gtt->stats.spt_tables > enough);
+    return 0;
+}
+
+/* The shadow is up to date with all it needs, or tables were wanting. */
+static int shadow_next(struct gtt *gtt, struct preparation *p)
+{
+    if (!p->ticket) {
+        bool any = !p->mm || mm_shadow_roots(gtt, p->mm);
+        if (!any && gtt->starved == p->starved) {
+            return -EFAULT;
+        }
+        p->ticket = ask(gtt);
+    }
+    return gtt_tidy(gtt) && commit_until(gtt, p->ticket) && gtt_tidy(gtt) ? 0 : -EAGAIN;
+}
+
+int gtt_prepare(struct gtt *gtt, enum gpu_engine engine, const struct gtt_root *root)
+{
+    struct preparation *p = &gtt->next[engine];
+    int ret = 0;
+    if (p->ready || !p->ticket || !mm_is_root(p->mm, root)) {
+        ret = mm_prepare(gtt, engine, root);
+    }
+    while (!ret && !p->ready) {
+        ret = shadow_next(gtt, p);
+        if (ret || gtt->starved == p->starved) {
+            p->ready = !ret;
+            break;
+        }
+        ret = make_room(gtt, p);
+        if (!ret) {
+            gtt->retry = true;
+            p->starved = gtt->starved;
+            p->ticket = 0;
+        }
+    }
+    if (ret && ret != -EAGAIN) {
+        mm_unprepare(gtt, engine);
+        gtt_tidy(gtt);
+    }
+    return ret;
+}
+
+int gtt_submit(struct gtt *gtt, const struct gtt_workload *workload)
+{
+    struct gpu_workload work = {
+        .context = workload->context,
+        .status_page = workload->status_page,
+        .buffer = workload->buffer,
+        .buffers = workload->buffers,
+    };
+    struct preparation *p = &gtt->next[workload->engine];
+    if (!p->ready || !mm_is_root(p->mm, &workload->root)) {
+        int ret = gtt_prepare(gtt, workload->engine, &workload->root);
+        if (ret) {
+            return ret;
+        }
+    }
+    struct mm *mm = p->mm;
+    if (mm) {
+        mm_for_gpu(gtt, mm, &work.root);
+    }
+    gtt->running[workload->engine] = mm;
+    *p = (struct preparation){0};
+    return gtt->cfg.gpu->ops->execute(gtt->client, workload->engine, &work);
+}
+
+/* --- engines ----------------------------------------------------------------------------- */
+
+void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state)
+{
+    gtt->cfg.gpu->ops->engine_state(gtt->client, engine, state);
+    if (state->idle && gtt->running[engine]) {
+        mm_reap(gtt);
+        gtt_tidy(gtt);
+    }
+}
+
+void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine)
+{
+    gtt->cfg.gpu->ops->reset(gtt->client, engine);
+    mm_unprepare(gtt, engine);
+}
+
+void gtt_pause(struct gtt *gtt, bool paused)
+{
+    gtt->cfg.gpu->ops->pause(gtt->client, paused);
+}
+
+/* --- the object -------------------------------------------------------------------------- */
+
+/* The key of a hash that nobody shall guess; any number does where there is no chance to be had. */
+static uint64_t random_key(const void *address)
+{
+    uint64_t key = (uintptr_t)address;
+    if (getrandom(&key, sizeof(key), GRND_NONBLOCK) != (ssize_t)sizeof(key)) {
+        key *= UINT64_C(0x9e3779b97f4a7c15);
+    }
+    return key | 1;
+}
+
+static int open_client(struct gtt *gtt)
+{
+    const struct gtt_config *c = &gtt->cfg;
+    const struct gpu_range ranges[GPU_RANGES] = {c->mappable, c->unmappable};
+    int ret = c->gpu->ops->client_open(c->gpu, ranges, c->weight, &gtt->client);
+    if (ret) {
+        return ret;
+    }
+    const struct gtt_batch_config batch = {
+        .xengt = c->xengt,
+        .space = c->space,
+        .gpu = c->gpu,
+        .client = gtt->client,
+        .mappable = c->mappable,
+        .unmappable = c->unmappable,
+    };
+    return batch_init(&gtt->batch, &batch);
 }
 
 int gtt_create(const struct gtt_config *config, struct gtt **out)
@@ -166,20 +371,17 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
     gtt->cfg.oos_max = config->oos_max ? config->oos_max : GTT_OOS_MAX_DEFAULT;
     TAILQ_INIT(&gtt->changed);
     TAILQ_INIT(&gtt->loose);
+    TAILQ_INIT(&gtt->loosening);
+    TAILQ_INIT(&gtt->dead);
     TAILQ_INIT(&gtt->mms);
+    gtt_allow(gtt, GTT_WORK_ALL);
+    gtt->hash_key = config->hash_key ? config->hash_key | 1 : random_key(gtt);
+    gtt->sweep.stage = SWEEP_OVER;
     gtt->entries = entries;
     gtt->guest = calloc(entries, sizeof(*gtt->guest));
-    gtt->shadow = malloc(entries * sizeof(*gtt->shadow));
     gtt->flags = calloc(entries, sizeof(*gtt->flags));
-    gtt->mapped = calloc(entries / GTT_BLOCK + 1, sizeof(*gtt->mapped));
-    int ret = -ENOMEM;
-    if (gtt->guest && gtt->shadow && gtt->flags && gtt->mapped) {
-        for (uint32_t entry = 0; entry < entries; entry++) {
-            gtt->shadow[entry] = config->gpu->scratch_pte;
-        }
-        const struct gpu_range ranges[GPU_RANGES] = {config->mappable, config->unmappable};
-        ret = config->gpu->ops->client_open(config->gpu, ranges, config->weight, &gtt->client);
-    }
+    gtt->failed = calloc(entries / GTT_BLOCK + 1, sizeof(*gtt->failed));
+    int ret = gtt->guest && gtt->flags && gtt->failed ? open_client(gtt) : -ENOMEM;
     if (ret) {
         gtt_destroy(gtt);
         return ret;
@@ -193,21 +395,19 @@ void gtt_destroy(struct gtt *gtt)
     if (!gtt) {
         return;
     }
-    if (gtt->client) {
+    if (gtt->batch.mapped) {
+        gtt_allow(gtt, GTT_WORK_ALL);
         gtt_reset(gtt);
-        for (unsigned level = 1; level < GTT_LEVELS; level++) {
-            if (gtt->scratch_table[level]) {
-                gtt->cfg.gpu->ops->table_free(gtt->cfg.gpu, gtt->scratch_table[level]);
-            }
-        }
+    }
+    if (gtt->client) {
+        batch_fini(&gtt->batch);
         gtt->cfg.gpu->ops->client_close(gtt->client);
     }
     free(gtt->by_gfn);
     free(gtt->by_table);
     free(gtt->guest);
-    free(gtt->shadow);
     free(gtt->flags);
-    free(gtt->mapped);
+    free(gtt->failed);
     free(gtt);
 }
 
@@ -215,6 +415,10 @@ void gtt_get_stats(const struct gtt *gtt, struct gtt_stats *stats)
 {
     *stats = gtt->stats;
     stats->pending = gtt->pending_count;
+    stats->present = gtt->batch.present;
+    stats->map_failures = gtt->batch.map_failures;
+    stats->ptes = gtt->batch.ptes;
+    stats->commits = gtt->batch.runs;
 }
 
 void gtt_get_gpu_stats(const struct gtt *gtt, struct gpu_stats *stats)
@@ -237,10 +441,10 @@ bool gtt_next_mapping(const struct gtt *gtt, uint32_t *index, uint64_t *gfn, uin
 {
     const struct gtt_entry_format *f = &gtt_gen8[GTT_GGTT_PTE];
     for (uint32_t entry = entry_from(gtt, *index); entry < gtt->entries; entry++) {
-        if (gtt_is_mapped(gtt, entry)) {
-            *index = gtt_index(gtt, entry);
+        if (batch_is_mapped(&gtt->batch, entry)) {
+            *index = batch_index(&gtt->batch, entry);
             *gfn = gtt_entry_frame(f, gtt->guest[entry]);
-            *bfn = gtt_entry_frame(f, gtt->shadow[entry]);
+            *bfn = gtt_entry_frame(f, gtt->batch.shadow[entry]);
             return true;
         }
     }

@@ -48,6 +48,8 @@ struct gtt_config {
     uint32_t oos_max;     /* of these out of sync with a copy; 0: GTT_OOS_MAX_DEFAULT */
     uint32_t track_after; /* comparisons without a change; 0: GTT_TRACK_AFTER_DEFAULT */
 
+    uint64_t hash_key; /* for tests that are the same each time; 0: by chance */
+
     /* For comparison: each page table is tracked always; each store is committed by itself. */
     bool track_all;
     bool commit_each;
@@ -121,13 +123,38 @@ int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size);
 /* The guest's view of 1 to 8 bytes of the table: what it wrote, 0 outside the windows. */
 uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size);
 
-/* Makes all recorded stores real. Cannot fail: a frame that cannot be mapped becomes scratch. */
+/*
+ * Work in portions. What a guest can make long is charged in units of some tenth of a microsecond
+ * and done as far as the last gtt_allow() reaches; at first it reaches for everything. An access
+ * below may begin something that is not finished when it returns: gtt_finish() says when it is,
+ * and goes on with it. Until then no other access of the guest may be made. gtt_ready() is the same
+ * question before an access: false, too, when all that was allowed is used up.
+ */
+#define GTT_WORK_ALL UINT32_MAX
+void gtt_allow(struct gtt *gtt, uint32_t units);
+bool gtt_finish(struct gtt *gtt);
+bool gtt_ready(struct gtt *gtt);
+
+/* A turn: goes on with everything there is to do. True: it is not all done. */
+bool gtt_work(struct gtt *gtt);
+
+/* An access that makes all recorded stores real; a frame that cannot be mapped becomes scratch. */
 void gtt_commit(struct gtt *gtt);
 
+/* The same, and nobody waits for it: it is part of the turns' work. */
+void gtt_settle(struct gtt *gtt);
+
 /*
- * Commits, brings the shadow of the workload's PPGTT up to date, and gives the workload to the
- * engine. -EFAULT: the root points to no RAM of the guest; -ENOMEM, -ENOSPC: no more tables can be
- * shadowed, not even after others were dropped; others as gpu_ops.execute().
+ * Commits, and brings the shadow of a PPGTT (or none) up to date for the next workload of the
+ * engine. -EAGAIN: to be called again, in a later turn; -EFAULT: the root points to no RAM of the
+ * guest; -EINVAL; -ENOMEM, -ENOSPC: no more tables can be shadowed, not even after others were
+ * dropped.
+ */
+int gtt_prepare(struct gtt *gtt, enum gpu_engine engine, const struct gtt_root *root);
+
+/*
+ * Gives the workload to the engine, prepared before or now. Errors as gtt_prepare(), and as
+ * gpu_ops.execute().
  */
 int gtt_submit(struct gtt *gtt, const struct gtt_workload *workload);
 
@@ -161,10 +188,23 @@ void gtt_guest_layout_changed(struct gtt *gtt);
 void gtt_reset(struct gtt *gtt);
 
 /*
+ * The same, and the guest is no more: nobody is told of tracked pages, and its table in RAM is not
+ * touched. When gtt_work() has nothing left to do, gtt_destroy() does not take long.
+ */
+void gtt_end(struct gtt *gtt);
+
+/*
  * Proves that each entry holds scratch or a live mapping of this guest, that the GPU's copy
  * agrees, and that the counts do. Returns how many do not; the first is described.
  */
 unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size);
+
+/* The same in portions. The GTT must live until the end. begin: nonzero: no memory; some: true when
+ * there is no more to do. */
+struct gtt_verify;
+int gtt_verify_begin(const struct gtt *gtt, struct gtt_verify **out);
+bool gtt_verify_some(struct gtt_verify *verify, uint32_t units);
+unsigned gtt_verify_end(struct gtt_verify *verify, char *error, size_t error_size);
 
 void gtt_get_stats(const struct gtt *gtt, struct gtt_stats *stats);
 void gtt_get_gpu_stats(const struct gtt *gtt, struct gpu_stats *stats);

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <xengt/map.h>
-
 #include "gtt/state.h"
 
 /* The page that a committed entry points to. */
@@ -12,9 +10,7 @@ static int view_page(struct gtt *gtt, uint64_t address, uint8_t **page)
 {
     uint32_t entry = gtt_find_entry(gtt, address >> XENGT_PAGE_SHIFT);
     void *view = NULL;
-    if (entry == GTT_NO_ENTRY || !gtt_is_mapped(gtt, entry) ||
-        xengt_view(gtt->cfg.xengt, gtt_entry_bfn(&gtt_gen8[GTT_GGTT_PTE], gtt->shadow[entry]),
-                   &view)) {
+    if (entry == GTT_NO_ENTRY || batch_view(&gtt->batch, entry, &view)) {
         return -EFAULT;
     }
     *page = view;

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xengt/map.h>
-
 #include "gtt/state.h"
 
 #define HASH_FIRST 64u
@@ -12,9 +10,11 @@
 
 /* --- finding ----------------------------------------------------------------------------- */
 
+/* Multiply and shift by an odd number that nobody knows: whichever keys a guest takes, two of them
+ * meet as seldom as any two. */
 static uint32_t hash_of(const struct gtt *gtt, uint64_t key)
 {
-    return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (gtt->hash_size - 1);
+    return (uint32_t)(key * gtt->hash_key >> 32) & (gtt->hash_size - 1);
 }
 
 struct spt *spt_of_gfn(const struct gtt *gtt, struct xengt_gfn gfn)
@@ -36,9 +36,13 @@ struct spt *spt_next_of_gfn(const struct spt *spt)
     return next;
 }
 
-struct spt *spt_of_entry(const struct gtt *gtt, uint64_t entry)
+struct spt *spt_find(const struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn)
 {
-    return spt_of_table(gtt, (uint32_t)gtt_entry_frame(&gtt_gen8[GTT_PDE], entry));
+    struct spt *spt = spt_of_gfn(gtt, gfn);
+    while (spt && spt->kind != kind) {
+        spt = spt_next_of_gfn(spt);
+    }
+    return spt;
 }
 
 struct spt *spt_of_table(const struct gtt *gtt, uint32_t table)
@@ -50,32 +54,42 @@ struct spt *spt_of_table(const struct gtt *gtt, uint32_t table)
     return spt;
 }
 
-static void hash_insert(struct gtt *gtt, struct spt *spt)
+static void hash_insert_gfn(struct gtt *gtt, struct spt *spt)
+{
+    struct spt **head = &gtt->by_gfn[hash_of(gtt, spt->gfn.v)];
+    spt->next_gfn = *head;
+    *head = spt;
+}
+
+static void hash_insert_table(struct gtt *gtt, struct spt *spt)
 {
     struct spt **head = &gtt->by_table[hash_of(gtt, spt->table)];
     spt->next_table = *head;
     *head = spt;
-    if (spt->kind != SPT_SPLIT) {
-        head = &gtt->by_gfn[hash_of(gtt, spt->gfn.v)];
-        spt->next_gfn = *head;
-        *head = spt;
-    }
 }
 
-static void hash_remove(struct gtt *gtt, struct spt *spt)
+/* A table that is dead, or is no page of the guest's, is not looked for by its gfn. */
+static bool has_gfn(const struct spt *spt)
+{
+    return spt->refs && spt->kind != SPT_SPLIT;
+}
+
+static void hash_remove_gfn(struct gtt *gtt, struct spt *spt)
+{
+    struct spt **link = &gtt->by_gfn[hash_of(gtt, spt->gfn.v)];
+    while (*link != spt) {
+        link = &(*link)->next_gfn;
+    }
+    *link = spt->next_gfn;
+}
+
+static void hash_remove_table(struct gtt *gtt, struct spt *spt)
 {
     struct spt **link = &gtt->by_table[hash_of(gtt, spt->table)];
     while (*link != spt) {
         link = &(*link)->next_table;
     }
     *link = spt->next_table;
-    if (spt->kind != SPT_SPLIT) {
-        link = &gtt->by_gfn[hash_of(gtt, spt->gfn.v)];
-        while (*link != spt) {
-            link = &(*link)->next_gfn;
-        }
-        *link = spt->next_gfn;
-    }
 }
 
 /* Without memory for it the chains get longer, and that is all; false: there is no hash at all. */
@@ -96,13 +110,16 @@ static bool hash_grow(struct gtt *gtt)
     gtt->by_table = by_table;
     gtt->hash_size = size;
     for (uint32_t b = 0; b < old_size; b++) {
-        for (struct spt *spt = old[b]; spt;) {
-            struct spt *next = spt->next_table;
-            hash_insert(gtt, spt);
-            spt = next;
+        for (struct spt *spt = old[b], *next; spt; spt = next) {
+            next = spt->next_table;
+            hash_insert_table(gtt, spt);
+            if (has_gfn(spt)) {
+                hash_insert_gfn(gtt, spt);
+            }
         }
     }
     free(old);
+    gtt_charge(gtt, size * COST_LOOK);
     return true;
 }
 
@@ -116,68 +133,31 @@ void spt_queue(struct gtt *gtt, struct spt *spt)
 
 /* --- making ------------------------------------------------------------------------------ */
 
-/* The scratch tables: each level's points to the one below in all its entries. */
-static int make_scratch_tables(struct gtt *gtt)
-{
-    const struct gpu_ops *gpu = gtt->cfg.gpu->ops;
-    int ret = 0;
-    for (unsigned level = 1; !ret && level < GTT_LEVELS; level++) {
-        if (!gtt->scratch_table[level]) {
-            ret = gpu->table_alloc(gtt->cfg.gpu, level, gtt_scratch_entry(gtt, level),
-                                   &gtt->scratch_table[level]);
-        }
-    }
-    return ret;
-}
-
 static bool room_for_one(struct gtt *gtt)
 {
-    while (gtt->stats.spt_tables >= gtt->cfg.tables_max) {
-        if (!mm_reclaim(gtt)) {
-            return false;
-        }
-    }
-    return gtt->stats.spt_tables / HASH_LOAD < gtt->hash_size || hash_grow(gtt);
+    return gtt->stats.spt_tables < gtt->cfg.tables_max &&
+           (gtt->stats.spt_tables / HASH_LOAD < gtt->hash_size || hash_grow(gtt));
 }
 
 static struct spt *make(struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn)
 {
-    const struct gpu_ops *gpu = gtt->cfg.gpu->ops;
-    unsigned level = spt_level(kind);
     struct spt *spt = NULL;
-    if (!room_for_one(gtt) || make_scratch_tables(gtt) || !(spt = calloc(1, sizeof(*spt))) ||
-        gpu->table_alloc(gtt->cfg.gpu, level, gtt_scratch_entry(gtt, level), &spt->table)) {
+    gtt_charge(gtt, COST_TABLE);
+    if (!room_for_one(gtt) || !(spt = calloc(1, sizeof(*spt))) ||
+        batch_new_table(&gtt->batch, spt_level(kind), &spt->table)) {
         free(spt);
-        gtt->starved = true;
+        gtt->starved++;
         gtt->retry = true;
         return NULL;
     }
     spt->kind = kind;
     spt->gfn = gfn;
+    spt->page = XENGT_BFN_INVALID;
     spt->refs = 1;
+    spt->batch = gtt->batch_number - 1;
+    hash_insert_table(gtt, spt);
     gtt->stats.spt_tables++;
     gtt->stats.spt_allocs++;
-    return spt;
-}
-
-/* The guest's page, mapped and readable for as long as it is a table. */
-bool spt_open_page(struct gtt *gtt, struct xengt_gfn gfn, struct xengt_bfn *bfn, void **view)
-{
-    int err = 0;
-    xengt_space_get(gtt->cfg.space, &gfn, bfn, &err, 1);
-    if (!err && xengt_view(gtt->cfg.xengt, *bfn, view)) {
-        xengt_space_put(gtt->cfg.space, bfn, 1);
-        err = -1;
-    }
-    return !err;
-}
-
-struct spt *spt_find(const struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn)
-{
-    struct spt *spt = spt_of_gfn(gtt, gfn);
-    while (spt && spt->kind != kind) {
-        spt = spt_next_of_gfn(spt);
-    }
     return spt;
 }
 
@@ -190,18 +170,18 @@ struct spt *spt_get(struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn)
         spt->refs++;
         return spt;
     }
-    if (!spt_open_page(gtt, gfn, &page, &view)) {
+    if (!batch_open_page(&gtt->batch, gfn, &page, &view)) {
         gtt->stats.bad_tables++;
         return NULL;
     }
     spt = make(gtt, kind, gfn);
     if (!spt) {
-        xengt_space_put(gtt->cfg.space, &page, 1);
+        batch_close_page(&gtt->batch, page);
         return NULL;
     }
     spt->page = page;
     spt->guest = view;
-    hash_insert(gtt, spt);
+    hash_insert_gfn(gtt, spt);
     spt_begin(gtt, spt);
     return spt;
 }
@@ -212,7 +192,6 @@ struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flag
     if (spt) {
         spt->flags = (uint8_t)flags;
         memset(spt->dirty, 0xff, sizeof(spt->dirty));
-        hash_insert(gtt, spt);
         spt_queue(gtt, spt);
     }
     return spt;
@@ -220,62 +199,35 @@ struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flag
 
 /* --- giving up --------------------------------------------------------------------------- */
 
-/* Lets go of what the table's entries led to; the table itself is gone. */
-static void release_entries(struct gtt *gtt, const struct spt *spt, const uint64_t *entry)
-{
-    unsigned level = spt_level(spt->kind);
-    uint64_t scratch = gtt_scratch_entry(gtt, level);
-    struct xengt_bfn frame[GPU_TABLE_ENTRIES];
-    uint32_t frames = 0;
-    for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
-        gtt->stats.scratch -= bit_get(spt->failed, i);
-        if (entry[i] == scratch) {
-            continue;
-        }
-        if (level == 1) {
-            frame[frames++] = gtt_entry_bfn(&gtt_gen8[GTT_PTE_4K], entry[i]);
-        } else {
-            struct spt *child = spt_of_entry(gtt, entry[i]);
-            spt_unlink(spt, child);
-            spt_put(gtt, child);
-        }
-    }
-    gtt->stats.present -= frames;
-    xengt_space_put(gtt->cfg.space, frame, frames);
-}
-
-static void take_out(struct gtt *gtt, struct spt *spt)
-{
-    hash_remove(gtt, spt);
-    gtt->stats.spt_tables--;
-    if (spt->queued) {
-        TAILQ_REMOVE(&gtt->changed, spt, changed);
-    }
-    if (spt->kind != SPT_SPLIT) {
-        spt_end(gtt, spt);
-    }
-}
-
 /*
  * Nothing points to a table without references any more, and the GPU has forgotten that something
- * did. The table goes first, then what it led to.
+ * did. It is found by nobody; what it leads to has its references from it until it is given up.
  */
 void spt_put(struct gtt *gtt, struct spt *spt)
 {
-    const struct gpu_ops *gpu = gtt->cfg.gpu->ops;
-    uint64_t entry[GPU_TABLE_ENTRIES];
-    if (--spt->refs) {
+    if (spt->refs > 1) {
+        spt->refs--;
         if (spt->loose_links) {
-            spt_loosen(gtt, spt, true); /* of what still points to it not all stores are seen */
+            spt_loosen_later(gtt, spt); /* of what still points to it not all stores are seen */
         }
         return;
     }
-    take_out(gtt, spt);
-    gpu->read_ptes(gtt->cfg.gpu, spt->table, 0, GPU_TABLE_ENTRIES, entry);
-    gpu->table_free(gtt->cfg.gpu, spt->table);
-    release_entries(gtt, spt, entry);
     if (spt->kind != SPT_SPLIT) {
-        xengt_space_put(gtt->cfg.space, &spt->page, 1);
+        hash_remove_gfn(gtt, spt);
+        spt_end(gtt, spt);
     }
+    if (spt->queued) {
+        TAILQ_REMOVE(&gtt->changed, spt, changed);
+        spt->queued = false;
+    }
+    spt->refs = 0;
+    TAILQ_INSERT_TAIL(&gtt->dead, spt, changed);
+}
+
+void spt_free(struct gtt *gtt, struct spt *spt)
+{
+    hash_remove_table(gtt, spt);
+    gtt->stats.scratch -= spt->failures;
+    gtt->stats.spt_tables--;
     free(spt);
 }

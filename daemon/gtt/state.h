@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the shadow GTT share.
+ * What the files of the shadow GTT share. Calls go down this list or stay:
  *
- *   gtt.c     the object, and the guest's accesses to the global GTT
- *   sync.c    what changed: stores that were trapped, tables that are compared
- *   spt.c     the shadows of the guest's page tables
- *   track.c   which of those tables are tracked; the stores that are trapped
- *   ppgtt.c   address spaces: roots, what the engines use, reclaim
- *   commit.c  how changes become real: the only file that writes GPU PTEs
+ *   gtt.c      the object, the guest's accesses to the global GTT, when changes become real
+ *   stores.c   stores that are trapped because they go into tracked tables
+ *   memory.c   guest memory by address in the global GTT
+ *   spaces.c   address spaces: roots, what the engines use, reclaim
+ *   sync.c     what changed: stores that were trapped, tables that are compared
+ *   changes.c  changes on their way into the batch, and what became of them
+ *   spt.c      the shadows of the guest's page tables (spt.c and track.c call each other)
+ *   track.c    which of those tables are tracked
+ *   batch.c    how changes become real: see batch.h, which knows of none of the above
+ *
+ * Work is done in portions: whatever a guest can make long is a step that charges what it costs
+ * (gtt_charge) and leaves off between two entries or tables when there is nothing left to spend
+ * (gtt_may_work), to be gone on with in a later turn.
  */
 #ifndef XENGT_GTT_STATE_H
 #define XENGT_GTT_STATE_H
@@ -19,6 +26,7 @@
 #include <xengt/space.h>
 
 #include "gen/pte.h"
+#include "gtt/batch.h"
 
 /*
  * Stores into the global GTT recorded before a commit is due at the latest. 512 entries, one page
@@ -26,22 +34,26 @@
  */
 #define GTT_PENDING_MAX 512u
 
-/* Changes that become real together. A surface of 8 MiB is 2048 pages. */
-#define GTT_BATCH_MAX 2048u
-
-/* Entries of the global GTT that are passed by together when there is nothing in them. */
-#define GTT_BLOCK 512u
-
-#define GTT_LEVELS 4u
+/* What work costs, in units: about a tenth of a microsecond each, where hypercalls are quick. */
+enum gtt_cost {
+    COST_CHANGE = 1,    /* an entry, from its decoding to the release of what it held */
+    COST_LOOK = 1,      /* a table or 512 entries are passed by */
+    COST_COMPARE = 8,   /* a table with its copy, or 512 entries */
+    COST_CHILDREN = 32, /* all entries of a table of tables are followed */
+    COST_TRACK = 32,    /* a page is tracked, or is no more */
+    COST_TABLE = 64,    /* a table gets a shadow */
+    COST_DROP = 64,     /* or loses it, with what is in it */
+};
 
 /* --- the global GTT ---------------------------------------------------------------------- */
 
-/* What is known of an entry besides its two values. */
+/* What is known of an entry besides its value. */
 enum gtt_flag {
     GTT_LOW = 1,     /* only the low half of the entry was written: it is no entry yet */
     GTT_HIGH = 2,    /* only the high half */
     GTT_PENDING = 4, /* in the list of entries to commit */
     GTT_FAILED = 8,  /* the guest made it present, and it is scratch */
+    GTT_MAPPED = 16, /* it points to a page */
 };
 #define GTT_HALF (GTT_LOW | GTT_HIGH)
 
@@ -69,7 +81,8 @@ enum spt_kind {
  * Xen does not write to it for the guest. So tracking must end before the guest has another use for
  * the page, which is when it has taken the table out of the one above. That is seen in time because
  * all tables that lead to a tracked one are tracked, and a trapped store that takes a table away
- * does so at once: the commit brings what the entry points to instead.
+ * does so at once: the commit brings what the entry points to instead. The store is answered when
+ * all that it took away is tracked no more.
  */
 struct spt {
     struct xengt_gfn gfn;
@@ -77,23 +90,26 @@ struct spt {
     const volatile uint64_t *guest; /* and how to read it; NULL: SPT_SPLIT */
     uint64_t *copy;                 /* out of sync: what the shadow was made from */
     uint32_t table;                 /* of the GPU */
-    uint32_t refs;
-    uint32_t loose_links; /* entries that point to it of tables out of sync */
+    uint32_t refs;                  /* 0: dead, and on the list of those to be given up */
+    uint32_t loose_links;           /* entries that point to it of tables out of sync */
+    uint32_t batch;                 /* the last batch that has changes of it */
+    uint32_t compared;              /* the last sweep that looked at it */
+    uint16_t failures;              /* bits set in failed */
     uint8_t kind;
     uint8_t flags;    /* SPT_SPLIT: of all its entries */
     uint8_t writes;   /* stores trapped since the last sync */
     uint8_t patience; /* how often it was tracked and then written: each doubles what is waited */
     uint32_t quiet;   /* syncs without a change */
     bool tracked;
-    bool hopeless; /* written in ways no page table is: never tracked again */
-    bool queued;   /* in the queue of tables with changes */
-    bool in_batch; /* has changes in the batch: they are to be real before there are others */
+    bool hopeless;  /* written in ways no page table is: never tracked again */
+    bool queued;    /* in the queue of tables with changes */
+    bool loosening; /* tracked, and to be let go when nothing below it is tracked */
     uint64_t dirty[GPU_TABLE_ENTRIES / 64];  /* entries to look at anew */
     uint64_t failed[GPU_TABLE_ENTRIES / 64]; /* present for the guest, scratch for the GPU */
     struct spt *next_gfn;                    /* in the hash by gfn */
     struct spt *next_table;                  /* in the hash by table */
-    TAILQ_ENTRY(spt) changed;
-    TAILQ_ENTRY(spt) loose; /* in the list of those out of sync */
+    TAILQ_ENTRY(spt) changed; /* in the queue of those with changes, or of those that are dead */
+    TAILQ_ENTRY(spt) loose;   /* in the list of those out of sync, or of those to become so */
 };
 TAILQ_HEAD(spt_list, spt);
 
@@ -118,6 +134,8 @@ static inline void bit_clear(uint64_t *bits, uint32_t i)
     bits[i / 64] &= ~(UINT64_C(1) << i % 64);
 }
 
+/* --- address spaces ---------------------------------------------------------------------- */
+
 /* An address space of the guest: known because the guest said so, or because it was submitted. */
 struct mm {
     struct gtt_root root;
@@ -129,45 +147,45 @@ struct mm {
 };
 TAILQ_HEAD(mm_list, mm);
 
-/* --- changes ----------------------------------------------------------------------------- */
-
-/* One entry that gets another value: a page of the guest's, a table, or scratch. */
-struct gtt_change {
-    struct spt *spt;   /* NULL: the global GTT */
-    struct spt *child; /* the table it points to; its reference comes with the change */
-    uint32_t index;    /* of the entry: in the table, or in the arrays of the global GTT */
-    uint16_t flags;    /* of the guest's entry; none stands further up */
-    bool frame;        /* the guest's entry points to a page: its gfn comes with the change */
-    bool failed;       /* it does, or to a table, and neither can be had */
+/* What an engine is to get next, and the commit that it waits for. */
+struct preparation {
+    struct mm *mm;    /* NULL: no PPGTT */
+    uint64_t ticket;  /* 0: for none */
+    uint64_t starved; /* gtt->starved at its beginning */
+    bool ready;
+    bool again; /* what failed was tried again without room having been made */
 };
 
-/* Room for one batch, so that a commit allocates nothing. */
-struct gtt_batch {
-    uint32_t n;
-    uint32_t pages; /* of these: that point to pages, whose gfns are in gfn */
-    struct gtt_change change[GTT_BATCH_MAX];
-    struct xengt_gfn gfn[GTT_BATCH_MAX];
-    struct xengt_bfn bfn[GTT_BATCH_MAX];
-    int err[GTT_BATCH_MAX];
-    struct gpu_pte_write write[GTT_BATCH_MAX];
-    struct xengt_bfn old[GTT_BATCH_MAX];
-    struct spt *old_child[GTT_BATCH_MAX];
+/* --- the object -------------------------------------------------------------------------- */
+
+/* How far a comparison of everything is. */
+enum sweep_stage {
+    SWEEP_FAILED_GGTT,   /* what failed is tried again: entries of the global GTT, */
+    SWEEP_FAILED_TABLES, /* of page tables */
+    SWEEP_PENDING,
+    SWEEP_LAZY,
+    SWEEP_LOOSE,
+    SWEEP_CHANGED,
+    SWEEP_OVER,
+};
+
+struct sweep {
+    enum sweep_stage stage;
+    uint32_t at;     /* in the stage */
+    uint32_t number; /* of sweeps so far */
 };
 
 struct gtt {
     struct gtt_config cfg;
     struct gpu_client *client;
     struct gtt_stats stats;
+    int64_t left; /* units of work that may be done; below 0: done in advance */
 
-    /*
-     * Entries of both windows are kept side by side and called by their place in these arrays:
-     * the mappable window first, the other behind it.
-     */
+    /* Entries of both windows are kept side by side and called by their place. */
     uint32_t entries;
-    uint64_t *guest;  /* what the guest wrote */
-    uint64_t *shadow; /* what the GPU's entry holds */
+    uint64_t *guest; /* what the guest wrote */
     uint8_t *flags;
-    uint16_t *mapped; /* how many entries of each block point to pages */
+    uint16_t *failed; /* how many entries of each block are GTT_FAILED */
     uint32_t pending_count;
     uint32_t pending[GTT_PENDING_MAX];
 
@@ -175,42 +193,86 @@ struct gtt {
     struct spt **by_gfn; /* hashes of the same size, a power of two; NULL until the first table */
     struct spt **by_table;
     uint32_t hash_size;
-    uint32_t scratch_table[GTT_LEVELS]; /* by level; [0] is not used, 0: not made yet */
-    struct spt_list changed;            /* tables with dirty entries */
-    struct spt_list loose;              /* tables out of sync, the oldest first */
+    uint64_t hash_key;         /* so that no guest can choose which gfns meet; odd */
+    struct spt_list changed;   /* tables with dirty entries */
+    struct spt_list loose;     /* tables out of sync, the oldest first */
+    struct spt_list loosening; /* tables to become so, what is below before what is above */
+    struct spt_list dead;      /* tables to be given up */
     struct mm_list mms;
-    struct mm *current;              /* being prepared for submission; or NULL */
     struct mm *running[GPU_ENGINES]; /* what the engines were given last; NULL: none */
-    bool retry;                      /* entries failed for a reason that may have passed */
-    bool starved;                    /* a table could not be shadowed: out of tables or memory */
+    struct preparation next[GPU_ENGINES];
+    bool retry;       /* entries failed for a reason that may have passed */
+    uint64_t starved; /* tables that could not be shadowed so far: out of tables or memory */
+
+    /*
+     * Commits are numbered as they begin. Who needs one waits for the number of the first that
+     * begins after that: what the guest stored before is in it.
+     */
+    uint64_t begun;
+    uint64_t done;
+    uint64_t wanted;
+    uint64_t access; /* what the guest's access waits for */
+    struct sweep sweep;
+    bool layout_changed; /* the mappings are old when the access's commit is done */
+    bool resetting;
+    uint32_t reset_at; /* the place that is cleared next */
 
     /* Pages to be tracked no more, together. */
     struct xengt_gfn untrack[64];
     uint32_t untrack_count;
 
+    uint32_t batch_number; /* of the batch that is filled */
     struct gtt_batch batch;
 };
 
-static inline uint32_t gtt_index(const struct gtt *gtt, uint32_t entry)
+static inline bool gtt_may_work(const struct gtt *gtt)
 {
-    return entry < gtt->cfg.mappable.count
-               ? gtt->cfg.mappable.first + entry
-               : gtt->cfg.unmappable.first + (entry - gtt->cfg.mappable.count);
+    return gtt->left > 0;
 }
 
-static inline bool gtt_is_mapped(const struct gtt *gtt, uint32_t entry)
+static inline void gtt_charge(struct gtt *gtt, uint32_t units)
 {
-    return gtt->shadow[entry] != gtt->cfg.gpu->scratch_pte;
+    gtt->left -= units;
 }
 
-/* The place of a GTT index in the arrays; GTT_NO_ENTRY: outside the windows. */
+/* The place of a GTT index; GTT_NO_ENTRY: outside the windows. */
 #define GTT_NO_ENTRY UINT32_MAX
 uint32_t gtt_find_entry(const struct gtt *gtt, uint64_t index);
+
+/* --- spaces.c ---------------------------------------------------------------------------- */
+
+/* The address space that an engine is to use next: it stays until mm_unprepare(). -EINVAL, -ENOSPC
+ */
+int mm_prepare(struct gtt *gtt, enum gpu_engine engine, const struct gtt_root *root);
+void mm_unprepare(struct gtt *gtt, enum gpu_engine engine);
+
+/* Shadows of its roots, as far as there are none yet. False: there is none at all. */
+bool mm_shadow_roots(struct gtt *gtt, struct mm *mm);
+void mm_for_gpu(const struct gtt *gtt, const struct mm *mm, struct gpu_root *root);
+bool mm_is_root(const struct mm *mm, const struct gtt_root *root);
+
+/* Gives up the shadow that was not used for the longest time. False: there is none to give up. */
+bool mm_reclaim(struct gtt *gtt);
+
+/* Gives up those that were destroyed while an engine used them, and are not used any more. */
+void mm_reap(struct gtt *gtt);
+
+/* Forgets address spaces while it may; the engines are stopped. True: there are none left. */
+bool mm_drop_all(struct gtt *gtt);
+
+/* --- sync.c ------------------------------------------------------------------------------ */
 
 /* Puts an entry on the list of those to commit; commits first when the list is full. */
 void gtt_mark_pending(struct gtt *gtt, uint32_t entry);
 
-/* --- commit.c ---------------------------------------------------------------------------- */
+/* Finds what the guest changed and makes changes of it, while it may. True: that was all. */
+void gtt_sweep_begin(struct gtt *gtt);
+bool gtt_sweep(struct gtt *gtt);
+
+/* The entries that translate these addresses only. */
+void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size);
+
+/* --- changes.c --------------------------------------------------------------------------- */
 
 /* Makes the changes real that were taken so far. */
 void gtt_run_batch(struct gtt *gtt);
@@ -230,32 +292,22 @@ static inline void gtt_change(struct gtt *gtt, const struct gtt_change *change,
 {
     struct gtt_batch *b = gtt_room(gtt, 1);
     b->gfn[b->pages] = gfn;
-    b->pages += change->frame;
+    b->pages += change->kind == GTT_TO_PAGE;
     b->change[b->n++] = *change;
+    gtt_charge(gtt, COST_CHANGE);
 }
 
-/* The global GTT only. */
-void gtt_commit_ggtt(struct gtt *gtt);
+/* A table, NULL or not, is no root any more: its reference goes when the GPU has forgotten it. */
+void gtt_leave_root(struct gtt *gtt, struct spt *spt);
 
-/* What an entry of a PPGTT's table of that level holds that points to nothing of the guest's. */
-uint64_t gtt_scratch_entry(const struct gtt *gtt, unsigned level);
-
-/* --- sync.c ------------------------------------------------------------------------------ */
-
-/* Finds what the guest changed and makes changes of it. */
-void gtt_sync_ggtt(struct gtt *gtt);
-/* The same for the entries that translate these addresses: a whole lazy table takes its time. */
-void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size);
-void gtt_sync_tables(struct gtt *gtt);
-
-/* The entries that differ from the copy become dirty. True: there are some. */
-bool spt_compare(struct gtt *gtt, struct spt *spt);
+/* Gives up dead tables and lets go of tracked ones, while it may. True: that was all. */
+bool gtt_tidy(struct gtt *gtt);
 
 /* --- spt.c ------------------------------------------------------------------------------- */
 
 /*
  * The shadow of a guest page, with one reference more. NULL: the page cannot be a table, which
- * is counted, or there is no room for its shadow, which sets gtt->starved.
+ * is counted, or there is no room for its shadow, which gtt->starved counts.
  */
 struct spt *spt_get(struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn);
 struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flags);
@@ -263,14 +315,13 @@ struct spt *spt_get_split(struct gtt *gtt, struct xengt_gfn first, uint64_t flag
 /* One reference less. The GPU can not reach the table by that way any more. */
 void spt_put(struct gtt *gtt, struct spt *spt);
 
+/* The batch has given up a dead table: the rest of it goes. */
+void spt_free(struct gtt *gtt, struct spt *spt);
+
 struct spt *spt_of_table(const struct gtt *gtt, uint32_t table);
-struct spt *spt_of_entry(const struct gtt *gtt, uint64_t entry);     /* of a table of tables */
 struct spt *spt_of_gfn(const struct gtt *gtt, struct xengt_gfn gfn); /* any kind */
 struct spt *spt_next_of_gfn(const struct spt *spt); /* the same page as another kind of table */
 struct spt *spt_find(const struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gfn);
-
-/* Maps a page of the guest's and shows it. */
-bool spt_open_page(struct gtt *gtt, struct xengt_gfn gfn, struct xengt_bfn *bfn, void **view);
 
 /* There is something dirty in it. */
 void spt_queue(struct gtt *gtt, struct spt *spt);
@@ -281,11 +332,16 @@ void spt_queue(struct gtt *gtt, struct spt *spt);
 void spt_begin(struct gtt *gtt, struct spt *spt);
 void spt_end(struct gtt *gtt, struct spt *spt);
 
-/*
- * Lets the guest store freely, into what is below, too. must: also when there is no room for a
- * copy, so that everything is found changed each time.
+/* The entries that differ from the copy become dirty. True: there are some. */
+bool spt_compare(struct gtt *gtt, struct spt *spt);
+
+/* Lets the guest store freely into a page table, if there is room for a copy. */
+void spt_loosen_page_table(struct gtt *gtt, struct spt *spt);
+
+/* The same for a tracked table of any kind, and what is below it: it is done by spt_loosen_some().
  */
-void spt_loosen(struct gtt *gtt, struct spt *spt, bool must);
+void spt_loosen_later(struct gtt *gtt, struct spt *spt);
+void spt_loosen_some(struct gtt *gtt);
 
 /* Tracks at most so many tables that are out of sync, and compares them a last time. */
 #define SPT_TIGHTEN_MAX 64u
@@ -304,16 +360,5 @@ static inline void spt_unlink(const struct spt *above, struct spt *spt)
 {
     spt->loose_links -= !above->tracked;
 }
-
-/* --- ppgtt.c ----------------------------------------------------------------------------- */
-
-/* Gives up the shadow that was not used for the longest time. False: there is none to give up. */
-bool mm_reclaim(struct gtt *gtt);
-
-/* Gives up those that were destroyed while an engine used them, and are not used any more. */
-void mm_reap(struct gtt *gtt);
-
-/* Forgets every address space; the engines are stopped. */
-void mm_drop_all(struct gtt *gtt);
 
 #endif

@@ -3,66 +3,25 @@
  * What changed: entries of the guest's are read, once, and become changes to be committed.
  * Stores that were trapped have marked their entries; what was not trapped is compared.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "gtt/state.h"
 
 /* --- the global GTT ---------------------------------------------------------------------- */
 
-void gtt_mark_pending(struct gtt *gtt, uint32_t entry)
-{
-    if (gtt->flags[entry] & GTT_PENDING) {
-        return;
-    }
-    if (gtt->pending_count == GTT_PENDING_MAX) {
-        gtt_commit_ggtt(gtt);
-    }
-    gtt->flags[entry] |= GTT_PENDING;
-    gtt->pending[gtt->pending_count++] = entry;
-}
-
 static void change_ggtt(struct gtt *gtt, uint32_t entry)
 {
     const struct gtt_entry_format *f = &gtt_gen8[GTT_GGTT_PTE];
     bool whole = !(gtt->flags[entry] & GTT_HALF);
+    bool present = gtt_entry_present(f, gtt->guest[entry]);
     gtt->flags[entry] &= ~GTT_PENDING;
-    gtt_change(gtt,
-               &(struct gtt_change){
-                   .index = entry,
-                   .frame = whole && gtt_entry_present(f, gtt->guest[entry]),
-               },
-               gtt_entry_gfn(f, gtt->guest[entry]));
-}
-
-/* Takes over what differs from the guest's table, which is RAM it stores into as it likes. */
-static void compare_lazy(struct gtt *gtt, const struct gpu_range *range, uint32_t first)
-{
-    const volatile uint64_t *lazy = gtt->cfg.lazy + range->first;
-    for (uint32_t block = 0; block < range->count; block += GPU_TABLE_ENTRIES) {
-        uint32_t n =
-            range->count - block < GPU_TABLE_ENTRIES ? range->count - block : GPU_TABLE_ENTRIES;
-        uint64_t *copy = gtt->guest + first + block;
-        if (!memcmp(copy, gtt->cfg.lazy + range->first + block, n * sizeof(*copy))) {
-            continue;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t value = lazy[block + i];
-            if (value != copy[i]) {
-                copy[i] = value;
-                gtt->stats.writes++;
-                change_ggtt(gtt, first + block + i);
-            }
-        }
-    }
-}
-
-static void retry_ggtt(struct gtt *gtt)
-{
-    for (uint32_t entry = 0; entry < gtt->entries; entry++) {
-        if ((gtt->flags[entry] & (GTT_FAILED | GTT_PENDING)) == GTT_FAILED) {
-            change_ggtt(gtt, entry);
-        }
-    }
+    const struct gtt_change change = {
+        .table = GPU_GGTT,
+        .index = entry,
+        .kind = whole && present ? GTT_TO_PAGE : GTT_TO_SCRATCH,
+    };
+    gtt_change(gtt, &change, gtt_entry_gfn(f, gtt->guest[entry]));
 }
 
 static void take_pending(struct gtt *gtt)
@@ -73,19 +32,56 @@ static void take_pending(struct gtt *gtt)
     gtt->pending_count = 0;
 }
 
-static void compare_lazy_entry(struct gtt *gtt, uint64_t index)
+void gtt_mark_pending(struct gtt *gtt, uint32_t entry)
 {
-    uint32_t entry = gtt_find_entry(gtt, index);
-    const volatile uint64_t *lazy = gtt->cfg.lazy;
-    if (entry == GTT_NO_ENTRY) {
+    if (gtt->flags[entry] & GTT_PENDING) {
         return;
     }
-    uint64_t value = lazy[index];
+    if (gtt->pending_count == GTT_PENDING_MAX) {
+        take_pending(gtt);
+        gtt_run_batch(gtt);
+    }
+    gtt->flags[entry] |= GTT_PENDING;
+    gtt->pending[gtt->pending_count++] = entry;
+}
+
+/* The guest's table is RAM it stores into as it likes: its value is read once. */
+static void compare_lazy_entry(struct gtt *gtt, uint32_t entry)
+{
+    const volatile uint64_t *lazy = gtt->cfg.lazy;
+    uint64_t value = lazy[batch_index(&gtt->batch, entry)];
     if (value != gtt->guest[entry]) {
         gtt->guest[entry] = value;
         gtt->stats.writes++;
         change_ggtt(gtt, entry);
     }
+}
+
+/* The end of the block that begins at a place: they do not cross from one window to the other. */
+static uint32_t block_end(const struct gtt *gtt, uint32_t place)
+{
+    uint32_t window = place < gtt->cfg.mappable.count ? gtt->cfg.mappable.count : gtt->entries;
+    return window - place < GTT_BLOCK ? window : place + GTT_BLOCK;
+}
+
+static bool sweep_lazy(struct gtt *gtt)
+{
+    while (gtt->cfg.lazy && gtt->sweep.at < gtt->entries) {
+        uint32_t first = gtt->sweep.at;
+        uint32_t end = block_end(gtt, first);
+        if (!gtt_may_work(gtt)) {
+            return false;
+        }
+        gtt_charge(gtt, COST_COMPARE);
+        const uint64_t *lazy = gtt->cfg.lazy + batch_index(&gtt->batch, first);
+        if (memcmp(gtt->guest + first, lazy, (end - first) * sizeof(*lazy))) {
+            for (uint32_t entry = first; entry < end; entry++) {
+                compare_lazy_entry(gtt, entry);
+            }
+        }
+        gtt->sweep.at = end;
+    }
+    return true;
 }
 
 void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size)
@@ -94,16 +90,10 @@ void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size)
     size_t pages = (address % XENGT_PAGE_SIZE + size + XENGT_PAGE_SIZE - 1) >> XENGT_PAGE_SHIFT;
     take_pending(gtt);
     for (size_t i = 0; gtt->cfg.lazy && i < pages; i++) {
-        compare_lazy_entry(gtt, first + i);
-    }
-}
-
-void gtt_sync_ggtt(struct gtt *gtt)
-{
-    take_pending(gtt);
-    if (gtt->cfg.lazy) {
-        compare_lazy(gtt, &gtt->cfg.mappable, 0);
-        compare_lazy(gtt, &gtt->cfg.unmappable, gtt->cfg.mappable.count);
+        uint32_t entry = gtt_find_entry(gtt, first + i);
+        if (entry != GTT_NO_ENTRY) {
+            compare_lazy_entry(gtt, entry);
+        }
     }
 }
 
@@ -115,17 +105,17 @@ static uint64_t guest_entry(const struct spt *spt, uint32_t index)
     return spt->copy ? spt->copy[index] : spt->guest[index];
 }
 
-static void change_page(struct gtt *gtt, struct spt *spt, uint32_t index, bool present,
+static void change_page(struct gtt *gtt, const struct spt *spt, uint32_t index, bool present,
                         struct xengt_gfn gfn, uint64_t flags)
 {
-    gtt_change(gtt,
-               &(struct gtt_change){
-                   .spt = spt,
-                   .index = index,
-                   .frame = present,
-                   .flags = (uint16_t)flags,
-               },
-               gfn);
+    const struct gtt_change change = {
+        .table = spt->table,
+        .index = index,
+        .level = 1,
+        .kind = present ? GTT_TO_PAGE : GTT_TO_SCRATCH,
+        .flags = (uint8_t)flags,
+    };
+    gtt_change(gtt, &change, gfn);
 }
 
 /* Sixteen pieces of 4 KiB for an entry of 64 KiB; the entries between are none. */
@@ -145,8 +135,10 @@ static void change_4k(struct gtt *gtt, struct spt *spt, uint32_t first, uint64_t
 {
     const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_4K];
     const volatile uint64_t *from = spt->copy ? spt->copy : spt->guest;
-    struct gtt_batch *b = gtt_room(gtt, 64);
-    uint32_t n = b->n;
+    struct gtt_batch *b = &gtt->batch;
+    uint32_t table = spt->table;
+    uint32_t before = b->n;
+    uint32_t n = before;
     uint32_t pages = b->pages;
     for (; bits; bits &= bits - 1) {
         uint32_t index = first + (uint32_t)__builtin_ctzll(bits);
@@ -155,10 +147,16 @@ static void change_4k(struct gtt *gtt, struct spt *spt, uint32_t first, uint64_t
         b->gfn[pages] = gtt_entry_gfn(f, entry);
         pages += present;
         b->change[n++] = (struct gtt_change){
-            .spt = spt, .index = index, .frame = present, .flags = (uint16_t)entry};
+            .table = table,
+            .index = index,
+            .level = 1,
+            .kind = present ? GTT_TO_PAGE : GTT_TO_SCRATCH,
+            .flags = (uint8_t)entry,
+        };
     }
     b->n = n;
     b->pages = pages;
+    gtt_charge(gtt, (n - before) * COST_CHANGE);
 }
 
 static void change_split(struct gtt *gtt, struct spt *spt, uint32_t index)
@@ -195,10 +193,17 @@ static struct spt *child_of(struct gtt *gtt, enum spt_kind kind, uint64_t entry)
 static void change_link(struct gtt *gtt, struct spt *spt, uint32_t index)
 {
     uint64_t entry = guest_entry(spt, index);
-    struct gtt_change change = {.spt = spt, .index = index, .flags = (uint16_t)entry};
+    struct gtt_change change = {
+        .table = spt->table,
+        .index = index,
+        .level = (uint8_t)spt_level(spt->kind),
+        .flags = (uint8_t)entry,
+    };
     if (gtt_entry_present(&gtt_gen8[GTT_PDE], entry)) {
-        change.child = child_of(gtt, spt->kind, entry);
-        change.failed = !change.child;
+        const struct spt *child = child_of(gtt, spt->kind, entry);
+        change.kind = child ? GTT_TO_TABLE : GTT_TO_SCRATCH;
+        change.child = child ? child->table : 0;
+        change.error = child ? 0 : ENOENT;
     }
     gtt_change(gtt, &change, (struct xengt_gfn){0});
 }
@@ -237,76 +242,109 @@ static void change_entries(struct gtt *gtt, struct spt *spt, uint32_t first, uin
     }
 }
 
-/*
- * Its changes may make it superfluous: a reference of our own keeps it until we are done. What
- * becomes dirty on the way, because the guest goes on storing, is queued for another time; no
- * entry changes twice in a batch.
- */
-static void change_table(struct gtt *gtt, struct spt *spt)
+/* The lowest bits of those that are set: of a table of tables a few, as each may be a new table. */
+static uint64_t portion(const struct spt *spt, uint64_t bits)
 {
-    spt->refs++;
-    if (spt->in_batch) {
+    uint64_t rest = bits;
+    for (unsigned i = 0; rest && i < 4; i++) {
+        rest &= rest - 1;
+    }
+    return spt_level(spt->kind) == 1 ? bits : bits & ~rest;
+}
+
+/*
+ * What becomes dirty on the way, because the guest goes on storing, is for another time; no entry
+ * changes twice in a batch. A table that dies by its own changes is looked at no further. False: it
+ * was left off.
+ */
+static bool change_table(struct gtt *gtt, struct spt *spt)
+{
+    spt->writes = 0;
+    if (spt->batch == gtt->batch_number) {
         gtt_run_batch(gtt);
     }
     for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
-        uint64_t bits = spt->dirty[word];
-        spt->dirty[word] = 0;
-        change_entries(gtt, spt, word * 64, bits);
+        while (spt->dirty[word]) {
+            if (!gtt_may_work(gtt)) {
+                return false;
+            }
+            gtt_room(gtt, 64);
+            if (!spt->refs) {
+                return true;
+            }
+            uint64_t bits = portion(spt, spt->dirty[word]);
+            spt->dirty[word] &= ~bits;
+            change_entries(gtt, spt, word * 64, bits);
+            spt->batch = gtt->batch_number;
+        }
     }
-    spt->in_batch = true; /* some or all of them still are */
-    if (spt->refs == 1) {
-        gtt_run_batch(gtt); /* its own changes are among them */
-    }
-    spt_put(gtt, spt);
+    return true;
 }
 
-/* --- comparing --------------------------------------------------------------------------- */
+/* --- the sweep --------------------------------------------------------------------------- */
 
-/* Copies 64 entries, each read once; a bit for each that was another. */
-static uint64_t take_over(uint64_t *copy, const volatile uint64_t *guest)
+static bool sweep_failed_ggtt(struct gtt *gtt)
 {
-    uint64_t changed = 0;
-    for (uint32_t i = 0; i < 64; i++) {
-        uint64_t value = guest[i];
-        changed |= (uint64_t)(value != copy[i]) << i;
-        copy[i] = value;
+    while (gtt->sweep.at < gtt->entries) {
+        uint32_t first = gtt->sweep.at;
+        uint32_t end = gtt->entries - first < GTT_BLOCK ? gtt->entries : first + GTT_BLOCK;
+        if (!gtt_may_work(gtt)) {
+            return false;
+        }
+        gtt_charge(gtt, COST_LOOK);
+        for (uint32_t entry = first; gtt->failed[first / GTT_BLOCK] && entry < end; entry++) {
+            if ((gtt->flags[entry] & (GTT_FAILED | GTT_PENDING)) == GTT_FAILED) {
+                change_ggtt(gtt, entry);
+            }
+        }
+        gtt->sweep.at = end;
     }
-    return changed;
+    return true;
 }
 
-bool spt_compare(struct gtt *gtt, struct spt *spt)
+/* When the hash grows between two portions, some tables are met again and none is missed. */
+static bool sweep_failed_tables(struct gtt *gtt)
 {
-    gtt->stats.oos_syncs++;
-    if (!spt->copy) {
-        memset(spt->dirty, 0xff, sizeof(spt->dirty)); /* nothing to compare with */
-        spt_queue(gtt, spt);
-        return true;
+    for (; gtt->sweep.at < gtt->hash_size; gtt->sweep.at++) {
+        if (!gtt_may_work(gtt)) {
+            return false;
+        }
+        for (struct spt *spt = gtt->by_table[gtt->sweep.at]; spt; spt = spt->next_table) {
+            gtt_charge(gtt, COST_LOOK);
+            for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
+                spt->dirty[word] |= spt->failed[word];
+            }
+            if (spt->failures && spt->refs) {
+                spt_queue(gtt, spt);
+            }
+        }
     }
-    if (!memcmp(spt->copy, (const void *)spt->guest, XENGT_PAGE_SIZE)) {
-        return false;
-    }
-    for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
-        uint64_t changed = take_over(spt->copy + word * 64, spt->guest + word * 64);
-        spt->dirty[word] |= changed;
-        gtt->stats.oos_changes += (uint32_t)__builtin_popcountll(changed);
-    }
-    spt_queue(gtt, spt);
+    return true;
+}
+
+static bool sweep_pending(struct gtt *gtt)
+{
+    take_pending(gtt);
     return true;
 }
 
 /*
- * Compares every table that is out of sync. One that was quiet for long enough is tracked from
- * now on; what is stored between the comparison here and the tracking, the last one finds. The
- * higher ones come first: they make it possible to track what is below.
+ * Compares every table that is out of sync; who is compared goes to the end of the list. One that
+ * was quiet for long enough is tracked from now on; what is stored between the comparison here and
+ * the tracking, the last one finds. The higher ones come first: they make it possible to track what
+ * is below.
  */
-static void compare_loose(struct gtt *gtt)
+static bool sweep_loose(struct gtt *gtt)
 {
     struct spt *quiet[GTT_LEVELS + 1][SPT_TIGHTEN_MAX];
     size_t n[GTT_LEVELS + 1] = {0};
     struct spt *spt;
-    TAILQ_FOREACH(spt, &gtt->loose, loose)
-    {
+    while ((spt = TAILQ_FIRST(&gtt->loose)) && spt->compared != gtt->sweep.number &&
+           gtt_may_work(gtt)) {
         unsigned level = spt_level(spt->kind);
+        TAILQ_REMOVE(&gtt->loose, spt, loose);
+        TAILQ_INSERT_TAIL(&gtt->loose, spt, loose);
+        spt->compared = gtt->sweep.number;
         if (spt_compare(gtt, spt)) {
             spt->quiet = 0;
         } else if (!spt->hopeless && ++spt->quiet >= gtt->cfg.track_after << spt->patience &&
@@ -317,34 +355,50 @@ static void compare_loose(struct gtt *gtt)
     for (unsigned level = GTT_LEVELS; level; level--) {
         spt_tighten(gtt, quiet[level], n[level]);
     }
-}
-
-static void retry_tables(struct gtt *gtt)
-{
-    for (uint32_t b = 0; b < gtt->hash_size; b++) {
-        for (struct spt *spt = gtt->by_table[b]; spt; spt = spt->next_table) {
-            for (uint32_t word = 0; word < GPU_TABLE_ENTRIES / 64; word++) {
-                spt->dirty[word] |= spt->failed[word];
-            }
-            spt_queue(gtt, spt);
-        }
-    }
+    spt = TAILQ_FIRST(&gtt->loose);
+    return !spt || spt->compared == gtt->sweep.number;
 }
 
 /* Tables that are made on the way join the queue with all that is in them. */
-void gtt_sync_tables(struct gtt *gtt)
+static bool sweep_changed(struct gtt *gtt)
 {
     struct spt *spt;
-    if (gtt->retry) {
-        gtt->retry = false;
-        retry_ggtt(gtt);
-        retry_tables(gtt);
-    }
-    compare_loose(gtt);
     while ((spt = TAILQ_FIRST(&gtt->changed))) {
-        TAILQ_REMOVE(&gtt->changed, spt, changed);
-        spt->queued = false;
-        spt->writes = 0;
-        change_table(gtt, spt);
+        gtt_charge(gtt, COST_LOOK);
+        if (!change_table(gtt, spt)) {
+            return false;
+        }
+        if (spt->queued) {
+            TAILQ_REMOVE(&gtt->changed, spt, changed);
+            spt->queued = false;
+        }
     }
+    return true;
+}
+
+void gtt_sweep_begin(struct gtt *gtt)
+{
+    struct sweep *sweep = &gtt->sweep;
+    sweep->stage = gtt->retry ? SWEEP_FAILED_GGTT : SWEEP_PENDING;
+    sweep->at = 0;
+    sweep->number++;
+    gtt->retry = false;
+}
+
+bool gtt_sweep(struct gtt *gtt)
+{
+    static bool (*const stages[SWEEP_OVER])(struct gtt * gtt) = {
+        [SWEEP_FAILED_GGTT] = sweep_failed_ggtt,
+        [SWEEP_FAILED_TABLES] = sweep_failed_tables,
+        [SWEEP_PENDING] = sweep_pending,
+        [SWEEP_LAZY] = sweep_lazy,
+        [SWEEP_LOOSE] = sweep_loose,
+        [SWEEP_CHANGED] = sweep_changed,
+    };
+    while (gtt->sweep.stage < SWEEP_OVER && stages[gtt->sweep.stage](gtt)) {
+        gtt->sweep.stage++;
+        gtt->sweep.at = 0;
+    }
+    gtt_run_batch(gtt);
+    return gtt->sweep.stage == SWEEP_OVER;
 }

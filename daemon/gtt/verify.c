@@ -3,6 +3,11 @@
  * Proof at run time that the shadow GTT keeps its promises: every entry of every table holds
  * scratch, a live mapping of this guest's, or a table of this GTT's; what was written is what the
  * GPU has; and all counts are right.
+ *
+ * The entries may be many millions, so they are gone through in portions, and what is kept of them
+ * is a count for each frame, of which there are no more than mappings. A change in between makes
+ * the counts worthless: it begins again, and a guest that never rests has its entries proved and
+ * its counts not.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,249 +16,363 @@
 
 #include "gtt/state.h"
 
-/* What points to a table, as found: all entries, and those in tables out of sync. */
-struct pointers {
-    const struct spt *spt;
+#define RESTARTS_MAX 8u
+
+/* How often a frame or a table is pointed to; the latter, too, by tables out of sync. */
+struct count {
+    uint64_t key; /* 0: free */
     uint32_t all;
     uint32_t loose;
 };
 
-struct findings {
-    const struct gtt *gtt;
-    unsigned count;
-    char *error;
-    size_t error_size;
+/* Tables and frames share the counts; bit 62 is in no frame number. */
+#define KEY_FRAME(frame) ((frame) << 1 | UINT64_C(1))
+#define KEY_TABLE(table) ((uint64_t)(table) << 1 | UINT64_C(1) << 62)
 
-    uint64_t *frame; /* every use of a frame, by an entry or as a table */
-    size_t frames;
-    size_t frames_max;
-    struct pointers *pointers; /* of each table, in the order of their addresses */
+enum verify_stage {
+    VERIFY_GGTT,
+    VERIFY_TABLES,
+    VERIFY_POINTERS,
+    VERIFY_USERS,
+    VERIFY_OVER,
+};
+
+struct gtt_verify {
+    const struct gtt *gtt;
+    enum verify_stage stage;
+    uint32_t at;
+    int64_t left;
+
+    unsigned found;
+    char error[200];
+
+    uint64_t runs; /* of the batch, at the beginning */
+    unsigned restarts;
+    struct count *count;
+    uint32_t count_size; /* a power of two */
+    uint32_t keys;
+    uint32_t frames; /* of the keys */
     uint32_t present;
     uint32_t scratch;
     uint32_t tables;
 };
 
-__attribute__((format(printf, 2, 3))) static void find(struct findings *f, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void find(struct gtt_verify *v, const char *format,
+                                                       ...)
 {
-    if (f->count++ == 0 && f->error_size) {
+    if (v->found++ == 0) {
         va_list ap;
         va_start(ap, format);
-        vsnprintf(f->error, f->error_size, format, ap);
+        vsnprintf(v->error, sizeof(v->error), format, ap);
         va_end(ap);
     }
 }
 
-static void use_frame(struct findings *f, uint64_t frame)
+/* --- counts ------------------------------------------------------------------------------ */
+
+/* The place of a key, with or without a count; NULL: it is full. */
+static struct count *count_of(const struct gtt_verify *v, uint64_t key)
 {
-    if (f->frames < f->frames_max) {
-        f->frame[f->frames] = frame;
+    uint32_t mask = v->count_size - 1;
+    uint32_t at = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
+    for (uint32_t i = 0; i < v->count_size; i++) {
+        struct count *c = &v->count[(at + i) & mask];
+        if (!c->key || c->key == key) {
+            return c;
+        }
     }
-    f->frames++;
+    return NULL;
+}
+
+static void count_one(struct gtt_verify *v, uint64_t key, bool loose)
+{
+    struct count *c = v->keys < v->count_size / 2 ? count_of(v, key) : NULL;
+    if (!c) {
+        return; /* more than mappings: the sums tell */
+    }
+    v->keys += !c->key;
+    v->frames += !c->key && key & 1;
+    c->key = key;
+    c->all++;
+    c->loose += loose;
+}
+
+static void use_frame(struct gtt_verify *v, uint64_t frame)
+{
+    count_one(v, KEY_FRAME(frame), false);
+    if (!xengt_space_users(v->gtt->cfg.space, (struct xengt_bfn){frame})) {
+        find(v, "BFN 0x%" PRIx64 " is used, and no mapping of the guest's", frame);
+    }
 }
 
 /* --- the global GTT ---------------------------------------------------------------------- */
 
-static void check_ggtt(struct findings *f)
+static void check_place(struct gtt_verify *v, uint32_t place)
 {
-    const struct gtt *gtt = f->gtt;
+    const struct gtt *gtt = v->gtt;
     const struct gtt_entry_format *format = &gtt_gen8[GTT_GGTT_PTE];
-    for (uint32_t entry = 0; entry < gtt->entries; entry++) {
-        uint32_t index = gtt_index(gtt, entry);
-        uint64_t pte = gpu_read_pte(gtt->cfg.gpu, GPU_GGTT, index);
-        if (pte != gtt->shadow[entry]) {
-            find(f, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index, pte,
-                 gtt->shadow[entry]);
-        }
-        f->scratch += (gtt->flags[entry] & GTT_FAILED) != 0;
-        if (!gtt_is_mapped(gtt, entry)) {
-            continue;
-        }
-        if (!(gtt->flags[entry] & GTT_PENDING) && !gtt_entry_present(format, gtt->guest[entry])) {
-            find(f, "entry %u: holds a frame, and the guest has made it not present", index);
-        }
-        use_frame(f, gtt_entry_frame(format, gtt->shadow[entry]));
-        f->present++;
+    uint32_t index = batch_index(&gtt->batch, place);
+    uint64_t pte = gpu_read_pte(gtt->cfg.gpu, GPU_GGTT, index);
+    if (pte != gtt->batch.shadow[place]) {
+        find(v, "entry %u: the GPU holds 0x%" PRIx64 ", 0x%" PRIx64 " was written", index, pte,
+             gtt->batch.shadow[place]);
     }
+    v->scratch += (gtt->flags[place] & GTT_FAILED) != 0;
+    if (!batch_is_mapped(&gtt->batch, place)) {
+        return;
+    }
+    if (!(gtt->flags[place] & GTT_PENDING) && !gtt->resetting &&
+        !gtt_entry_present(format, gtt->guest[place])) {
+        find(v, "entry %u: holds a frame, and the guest has made it not present", index);
+    }
+    use_frame(v, gtt_entry_frame(format, gtt->batch.shadow[place]));
+    v->present++;
+}
+
+static bool check_ggtt(struct gtt_verify *v)
+{
+    for (; v->at < v->gtt->entries; v->at++) {
+        if (v->left-- <= 0) {
+            return false;
+        }
+        check_place(v, v->at);
+    }
+    return true;
 }
 
 /* --- page tables ------------------------------------------------------------------------- */
 
-static int compare_pointers(const void *a, const void *b)
-{
-    const struct pointers *x = a;
-    const struct pointers *y = b;
-    return (x->spt > y->spt) - (x->spt < y->spt);
-}
-
-/* NULL: it is none, or a table of somebody else's. */
-static struct pointers *pointers_to(const struct findings *f, const struct spt *spt)
-{
-    const struct pointers key = {.spt = spt};
-    return bsearch(&key, f->pointers, f->tables, sizeof(key), compare_pointers);
-}
-
 /* An entry that is not waiting to be looked at says what the guest's says. */
-static void check_against_guest(struct findings *f, const struct spt *spt, uint32_t i, bool scratch)
+static void check_against_guest(struct gtt_verify *v, const struct spt *spt, uint32_t i,
+                                bool scratch)
 {
-    if (spt->kind != SPT_PT || bit_get(spt->dirty, i) || bit_get(spt->failed, i)) {
+    if (spt->kind != SPT_PT || !spt->refs || bit_get(spt->dirty, i) || bit_get(spt->failed, i)) {
         return;
     }
     uint64_t guest = spt->copy ? spt->copy[i] : spt->guest[i];
     if ((spt->copy || spt->tracked) && gtt_entry_present(&gtt_gen8[GTT_PTE_4K], guest) == scratch) {
-        find(f, "table 0x%" PRIx64 " entry %u: the guest has 0x%" PRIx64 ", the GPU %s", spt->gfn.v,
+        find(v, "table 0x%" PRIx64 " entry %u: the guest has 0x%" PRIx64 ", the GPU %s", spt->gfn.v,
              i, guest, scratch ? "scratch" : "a frame");
     }
 }
 
-static void check_entry(struct findings *f, const struct spt *spt, uint32_t i)
+static void check_link(struct gtt_verify *v, const struct spt *spt, uint32_t i, uint64_t pte)
 {
-    const struct gtt *gtt = f->gtt;
+    uint32_t table = (uint32_t)gtt_entry_frame(&gtt_gen8[GTT_PDE], pte);
+    const struct spt *to = spt_of_table(v->gtt, table);
     unsigned level = spt_level(spt->kind);
-    uint64_t pte = gpu_read_pte(gtt->cfg.gpu, spt->table, i);
-    bool scratch = pte == gtt_scratch_entry(gtt, level);
-    f->scratch += bit_get(spt->failed, i);
-    if (scratch && level > 1) {
+    if (!to || spt_level(to->kind) != level - 1) {
+        find(v, "table 0x%" PRIx64 " entry %u: points to no table of level %u", spt->gfn.v, i,
+             level - 1);
         return;
     }
-    if (level > 1) {
-        struct pointers *to = pointers_to(f, spt_of_entry(gtt, pte));
-        if (!to || spt_level(to->spt->kind) != level - 1) {
-            find(f, "table 0x%" PRIx64 " entry %u: points to no table of level %u", spt->gfn.v, i,
-                 level - 1);
-        } else {
-            to->all++;
-            to->loose += !spt->tracked;
-        }
-        return;
-    }
-    check_against_guest(f, spt, i, scratch);
-    if (!scratch) {
-        use_frame(f, gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], pte));
-        f->present++;
-    }
+    count_one(v, KEY_TABLE(table), !spt->tracked);
 }
 
-static void add_table(struct findings *f, const struct spt *spt)
+static void check_table(struct gtt_verify *v, const struct spt *spt)
 {
-    if (f->tables < f->gtt->stats.spt_tables) {
-        f->pointers[f->tables] = (struct pointers){.spt = spt};
-    }
-    f->tables++;
-}
-
-static void check_table(struct findings *f, const struct spt *spt)
-{
+    const struct gtt *gtt = v->gtt;
+    unsigned level = spt_level(spt->kind);
+    uint64_t none = batch_scratch_entry(&gtt->batch, level);
+    uint64_t pte[GPU_TABLE_ENTRIES];
     if (spt->kind != SPT_SPLIT) {
-        use_frame(f, spt->page.v);
+        use_frame(v, spt->page.v);
     }
+    gtt->cfg.gpu->ops->read_ptes(gtt->cfg.gpu, spt->table, 0, GPU_TABLE_ENTRIES, pte);
     for (uint32_t i = 0; i < GPU_TABLE_ENTRIES; i++) {
-        check_entry(f, spt, i);
-    }
-}
-
-static void check_pointers(struct findings *f, const struct spt *spt)
-{
-    const struct pointers *to = pointers_to(f, spt);
-    if (to->all != spt->refs) {
-        find(f, "table 0x%" PRIx64 ": %u entries point to it, %u are counted", spt->gfn.v, to->all,
-             spt->refs);
-    }
-    if (to->loose != spt->loose_links) {
-        find(f, "table 0x%" PRIx64 ": %u tables out of sync lead to it, %u are counted", spt->gfn.v,
-             to->loose, spt->loose_links);
-    }
-}
-
-static void for_each_table(struct findings *f,
-                           void (*fn)(struct findings *f, const struct spt *spt))
-{
-    for (uint32_t b = 0; b < f->gtt->hash_size; b++) {
-        for (const struct spt *spt = f->gtt->by_table[b]; spt; spt = spt->next_table) {
-            fn(f, spt);
+        bool scratch = pte[i] == none;
+        v->scratch += bit_get(spt->failed, i);
+        if (level > 1 && !scratch) {
+            check_link(v, spt, i, pte[i]);
+        }
+        if (level == 1) {
+            check_against_guest(v, spt, i, scratch);
+        }
+        if (level == 1 && !scratch) {
+            use_frame(v, gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], pte[i]));
+            v->present++;
         }
     }
+    v->tables++;
 }
 
-/* Everything behind a wrong number of tables would be wrong, too. */
-static void check_tables(struct findings *f)
+/* Calls fn for the tables, a bucket of the hash at a time. */
+static bool for_each_table(struct gtt_verify *v, uint32_t cost,
+                           void (*fn)(struct gtt_verify *v, const struct spt *spt))
+{
+    for (; v->at < v->gtt->hash_size; v->at++) {
+        if (v->left <= 0) {
+            return false;
+        }
+        v->left--;
+        for (const struct spt *spt = v->gtt->by_table[v->at]; spt; spt = spt->next_table) {
+            fn(v, spt);
+            v->left -= cost;
+        }
+    }
+    return true;
+}
+
+static void count_roots(struct gtt_verify *v)
 {
     const struct mm *mm;
-    for_each_table(f, add_table);
-    if (f->tables != f->gtt->stats.spt_tables) {
-        return;
-    }
-    qsort(f->pointers, f->tables, sizeof(*f->pointers), compare_pointers);
-    for_each_table(f, check_table);
-    TAILQ_FOREACH(mm, &f->gtt->mms, links)
+    TAILQ_FOREACH(mm, &v->gtt->mms, links)
     {
         for (unsigned i = 0; i < 4; i++) {
-            struct pointers *to = pointers_to(f, mm->spt[i]);
-            if (to) {
-                to->all++;
+            if (mm->spt[i]) {
+                count_one(v, KEY_TABLE(mm->spt[i]->table), false);
             }
         }
+        v->left--;
     }
-    for_each_table(f, check_pointers);
+}
+
+static bool check_tables(struct gtt_verify *v)
+{
+    if (!for_each_table(v, GPU_TABLE_ENTRIES, check_table)) {
+        return false;
+    }
+    count_roots(v);
+    return true;
+}
+
+static void check_pointers(struct gtt_verify *v, const struct spt *spt)
+{
+    const struct count *c = count_of(v, KEY_TABLE(spt->table));
+    uint32_t all = c ? c->all : 0;
+    uint32_t loose = c ? c->loose : 0;
+    if (all != spt->refs) {
+        find(v, "table 0x%" PRIx64 ": %u entries point to it, %u are counted", spt->gfn.v, all,
+             spt->refs);
+    }
+    if (loose != spt->loose_links) {
+        find(v, "table 0x%" PRIx64 ": %u tables out of sync lead to it, %u are counted", spt->gfn.v,
+             loose, spt->loose_links);
+    }
+}
+
+static bool check_all_pointers(struct gtt_verify *v)
+{
+    return for_each_table(v, 1, check_pointers);
 }
 
 /* --- the sums ---------------------------------------------------------------------------- */
 
-static int compare_frames(const void *a, const void *b)
+static void check_sums(struct gtt_verify *v)
 {
-    const uint64_t *x = a;
-    const uint64_t *y = b;
-    return (*x > *y) - (*x < *y);
+    const struct gtt_stats *stats = &v->gtt->stats;
+    uint32_t present = v->gtt->batch.present;
+    struct xengt_space_stats space;
+    xengt_space_get_stats(v->gtt->cfg.space, &space);
+    if (v->present != present || v->scratch != stats->scratch || v->tables != stats->spt_tables) {
+        find(v, "%u entries hold frames, %u failed, %u tables; the counters say %u, %u and %u",
+             v->present, v->scratch, v->tables, present, stats->scratch, stats->spt_tables);
+    } else if (v->frames != space.in_use) {
+        find(v, "%u frames are used, %u mappings are in use", v->frames, space.in_use);
+    }
 }
 
 /* Every use of a frame is one user of its mapping, and there are no others. */
-static void check_users(struct findings *f)
+static bool check_users(struct gtt_verify *v)
 {
-    const struct gtt *gtt = f->gtt;
-    uint32_t frames = 0;
-    qsort(f->frame, f->frames, sizeof(*f->frame), compare_frames);
-    for (size_t i = 0; i < f->frames;) {
-        uint32_t uses = 1;
-        while (i + uses < f->frames && f->frame[i + uses] == f->frame[i]) {
-            uses++;
+    for (; v->at < v->count_size; v->at++) {
+        const struct count *c = &v->count[v->at];
+        if (v->left-- <= 0) {
+            return false;
         }
-        uint32_t users = xengt_space_users(gtt->cfg.space, (struct xengt_bfn){f->frame[i]});
-        if (users != uses) {
-            find(f, "BFN 0x%" PRIx64 ": used %u times, its mapping counts %u users", f->frame[i],
-                 uses, users);
+        if (!(c->key & 1)) {
+            continue;
         }
-        frames++;
-        i += uses;
+        uint32_t users = xengt_space_users(v->gtt->cfg.space, (struct xengt_bfn){c->key >> 1});
+        if (users != c->all) {
+            find(v, "BFN 0x%" PRIx64 ": used %u times, its mapping counts %u users", c->key >> 1,
+                 c->all, users);
+        }
     }
-    struct xengt_space_stats stats;
-    xengt_space_get_stats(gtt->cfg.space, &stats);
-    if (stats.in_use != frames) {
-        find(f, "%u frames are used, %u mappings are in use", frames, stats.in_use);
-    }
+    check_sums(v);
+    return true;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): written to through the findings */
+/* --- all --------------------------------------------------------------------------------- */
+
+/* Forgets what was counted, not what was found. False: no memory */
+static bool start(struct gtt_verify *v)
+{
+    struct xengt_space_stats space;
+    xengt_space_get_stats(v->gtt->cfg.space, &space);
+    uint64_t need = 2 * ((uint64_t)space.in_use + v->gtt->stats.spt_tables + 16);
+    uint32_t size = 64;
+    while (size < need) {
+        size *= 2;
+    }
+    free(v->count);
+    v->count = calloc(size, sizeof(*v->count));
+    v->count_size = v->count ? size : 0;
+    v->keys = v->frames = v->present = v->scratch = v->tables = 0;
+    v->runs = v->gtt->batch.runs;
+    v->stage = VERIFY_GGTT;
+    v->at = 0;
+    return v->count;
+}
+
+int gtt_verify_begin(const struct gtt *gtt, struct gtt_verify **out)
+{
+    struct gtt_verify *v = calloc(1, sizeof(*v));
+    *out = NULL;
+    if (!v) {
+        return -1;
+    }
+    v->gtt = gtt;
+    if (!start(v)) {
+        free(v);
+        return -1;
+    }
+    *out = v;
+    return 0;
+}
+
+bool gtt_verify_some(struct gtt_verify *v, uint32_t units)
+{
+    static bool (*const stages[VERIFY_OVER])(struct gtt_verify * v) = {
+        [VERIFY_GGTT] = check_ggtt,
+        [VERIFY_TABLES] = check_tables,
+        [VERIFY_POINTERS] = check_all_pointers,
+        [VERIFY_USERS] = check_users,
+    };
+    v->left = units == GTT_WORK_ALL ? INT64_MAX : units;
+    if (v->runs != v->gtt->batch.runs && v->stage < VERIFY_OVER) {
+        bool never = ++v->restarts > RESTARTS_MAX;
+        if (never && v->stage >= VERIFY_POINTERS) {
+            v->stage = VERIFY_OVER;
+        } else if (!never && !start(v)) {
+            return false;
+        }
+    }
+    while (v->stage < VERIFY_OVER && stages[v->stage](v)) {
+        v->stage++;
+        v->at = 0;
+    }
+    return v->stage == VERIFY_OVER;
+}
+
+unsigned gtt_verify_end(struct gtt_verify *v, char *error, size_t error_size)
+{
+    unsigned found = v->found;
+    if (found && error_size) {
+        snprintf(error, error_size, "%s", v->error);
+    }
+    free(v->count);
+    free(v);
+    return found;
+}
+
 unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
 {
-    const struct gtt_stats *stats = &gtt->stats;
-    struct findings f = {.gtt = gtt, .error = error, .error_size = error_size};
-    f.frames_max = (size_t)stats->present + stats->spt_tables;
-    f.frame = malloc((f.frames_max + 1) * sizeof(*f.frame));
-    f.pointers = malloc(((size_t)stats->spt_tables + 1) * sizeof(*f.pointers));
-    if (!f.frame || !f.pointers) {
-        find(&f, "no memory to check the users of %zu frames", f.frames_max);
-        goto out;
+    struct gtt_verify *v;
+    if (gtt_verify_begin(gtt, &v)) {
+        snprintf(error, error_size, "no memory to verify with");
+        return 1;
     }
-    check_ggtt(&f);
-    check_tables(&f);
-    if (f.present != stats->present || f.scratch != stats->scratch ||
-        f.tables != stats->spt_tables) {
-        find(&f, "%u entries hold frames, %u failed, %u tables; the counters say %u, %u and %u",
-             f.present, f.scratch, f.tables, stats->present, stats->scratch, stats->spt_tables);
-    } else {
-        check_users(&f);
-    }
-out:
-    free(f.frame);
-    free(f.pointers);
-    return f.count;
+    gtt_verify_some(v, GTT_WORK_ALL);
+    return gtt_verify_end(v, error, error_size);
 }

@@ -196,7 +196,7 @@ static void guest_end_of_turn(void *arg)
 {
     struct guest *guest = arg;
 
-    guests_after_requests(guest->guests);
+    guest_has_asked(guest);
 }
 
 /* The host is in the middle of its own work now: the guest is detached in the next turn. */
@@ -205,10 +205,18 @@ static void guest_died(void *arg)
     struct guest *guest = arg;
 
     guest->dead = true;
-    guests_kick(guest->guests);
+    wake_in(&guest->guests->turns.wake, 0);
+}
+
+static bool guest_ready(void *arg)
+{
+    struct guest *guest = arg;
+
+    return vgpu_ready(guest->vgpu);
 }
 
 const struct host_guest_ops guest_ops = {
+    .ready = guest_ready,
     .mmio_read = guest_mmio_read,
     .mmio_write = guest_mmio_write,
     .pci_read = guest_pci_read,

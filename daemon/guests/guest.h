@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the guests share; for nobody else. */
+/*
+ * A guest: everything that its vGPU consists of, and how it is built and undone. For the files of
+ * this folder.
+ */
 #ifndef XENGT_GUESTS_GUEST_H
 #define XENGT_GUESTS_GUEST_H
 
 #include "guests/guests.h"
+#include "guests/share.h"
+#include "guests/wake.h"
 #include "guests/windows.h"
 #include "vgpu/pci.h"
 
@@ -14,8 +19,10 @@ struct guest {
     unsigned slot; /* the vGPU's number, from 0 on */
     const struct vgpu_type *type;
     struct windows windows;
+    struct share share;
     char name[64];
-    bool dead; /* the domain is gone; detached in the next turn */
+    bool dead;    /* the domain is gone; it leaves in the next turn */
+    bool leaving; /* nobody hears of it or from it any more: it is being taken apart */
 
     struct xengt_space *space;
     struct host_guest *host;
@@ -23,14 +30,17 @@ struct guest {
     struct vgpu_pci pci;
     uint64_t mmio_base; /* where the registers are, or were when they were decoded last */
     void *gtt_ram;      /* the guest's GTT, when it is RAM instead of being trapped */
+
+    uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
+    uint64_t expire_at_ms; /* 0: nothing of it is kept for later */
 };
 
-/* When the guests has something to do, and whether it has. */
-struct guests_turns {
-    struct event *timer;   /* NULL without an event base */
-    unsigned budget;       /* for one call of the GPU's run() */
-    uint64_t settle_at_ms; /* 0: no guest has recorded anything lately */
-    uint64_t expire_at_ms; /* 0: nothing is kept for later */
+/* When there is something to do for the guests, and how long it may take. */
+struct turns {
+    struct wake wake;
+    uint64_t round;  /* of the event loop */
+    int64_t left_ns; /* of the GPU's time in it */
+    bool more;       /* guests have more to do than fitted into it */
 };
 
 struct guests {
@@ -43,7 +53,7 @@ struct guests {
     struct guest *attached[GUESTS_VGPUS_MAX];
     unsigned attached_n;
 
-    struct guests_turns turns;
+    struct turns turns;
 };
 
 /* By name or decimal domid; NULL: not attached. */
@@ -76,6 +86,22 @@ void guest_interrupt(void *arg);
 int guests_place(struct guest *guest, const char *type, char *error, size_t error_size);
 
 void guest_fill_info(struct guest *guest, struct guest_info *info);
+
+/*
+ * The steps of an attach. What was done when one fails stays recorded in the guest, and
+ * guest_remove() undoes exactly that.
+ */
+int guest_build(struct guest *guest, char *error, size_t error_size);
+
+/*
+ * The end of a guest, in the reverse order of the attach: its vGPU stops, no access comes in any more,
+ * the GPU loses the pages (entries to scratch, TLB), then Xen's references go, then the permission.
+ * What it has mapped may be much, so that it is done in portions: guest_leave() begins,
+ * guest_go_on_leaving() works for about so many units and returns whether the guest is gone, freed.
+ * guest_remove() is all of it, also of one that was built in part only.
+ */
+void guest_leave(struct guest *guest);
+bool guest_go_on_leaving(struct guest *guest, uint32_t units);
 void guest_remove(struct guest *guest);
 
 __attribute__((format(printf, 3, 4))) void guests_log(struct guests *guests, int level,
@@ -85,16 +111,10 @@ __attribute__((format(printf, 3, 4))) void guests_log(struct guests *guests, int
 __attribute__((format(printf, 4, 5))) int guests_error(char *error, size_t size, int err,
                                                        const char *format, ...);
 
-int guests_turns_init(struct guests *guests);
-void guests_turns_fini(struct guests *guests);
-
 /*
- * A turn, now: a guest's requests are answered, and it may have recorded something that nothing
- * makes due. Guests that died are gone when this returns.
+ * The guest's requests are answered, and it may have recorded something that nothing makes due.
+ * Takes a turn, now: guests that died are gone when this returns.
  */
-void guests_after_requests(struct guests *guests);
-
-/* There is something to do: a turn follows soon. */
-void guests_kick(struct guests *guests);
+void guest_has_asked(struct guest *guest);
 
 #endif

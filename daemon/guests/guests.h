@@ -42,6 +42,7 @@ struct guests_config {
     uint64_t mmio_base; /* where guests find GTTMMADR, guest physical; the aperture is below */
     bool lazy_ggtt;     /* the guest's GTT is RAM, compared at each commit, not trapped */
     enum guests_gtt_mode gtt_mode;
+    uint64_t gpu_budget;     /* of a turn, by the GPU's clock; 0: a millisecond */
     uint32_t track_after;    /* as gtt_config's */
     const char *type;        /* of vGPUs that are attached without one; NULL: custom */
     uint32_t mappable_pages; /* of a custom one: the size of its windows */
@@ -81,6 +82,7 @@ void guests_destroy(struct guests *guests); /* detaches every guest */
 /* type: its name; NULL: the default. */
 int guests_attach(struct guests *guests, const char *domain, const char *type,
                   struct guest_info *info, char *error, size_t error_size);
+/* From now on the guest has no vGPU; that the last of its pages is let go of may take some turns. */
 int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size);
 int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
                  size_t error_size);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xengt/xengt.h>
+
 #include "guests/guest.h"
 
 #define MIB(entries) ((entries) / GTT_ENTRIES_PER_MIB)
@@ -112,6 +114,15 @@ static unsigned free_slot(const struct guests *guests)
     return slot;
 }
 
+static struct share share_of_type(const struct guests *guests, const struct vgpu_type *type)
+{
+    struct windows taken[GUESTS_VGPUS_MAX];
+    const struct xengt_caps *caps = xengt_get_caps(guests->config.xengt);
+    unsigned vgpus = windows_available(&guests->gpu, taken, 0, type, GUESTS_VGPUS_MAX);
+
+    return share_of(caps->window_pages, vgpus, guests->config.space.quota);
+}
+
 int guests_place(struct guest *guest, const char *name, char *error, size_t error_size)
 {
     const struct guests *guests = guest->guests;
@@ -137,5 +148,6 @@ int guests_place(struct guest *guest, const char *name, char *error, size_t erro
     }
     guest->type = type;
     guest->slot = free_slot(guests);
+    guest->share = share_of_type(guests, type);
     return 0;
 }

@@ -9,7 +9,7 @@
 static struct guest *guest_by_domid(struct guests *guests, uint32_t domid)
 {
     for (unsigned i = 0; i < guests->attached_n; i++) {
-        if (guests->attached[i]->domid == domid) {
+        if (guests->attached[i]->domid == domid && !guests->attached[i]->leaving) {
             return guests->attached[i];
         }
     }
@@ -30,7 +30,7 @@ struct guest *guests_find(struct guests *guests, const char *domain)
         return guest_by_domid(guests, domid);
     }
     for (unsigned i = 0; i < guests->attached_n; i++) {
-        if (!strcmp(guests->attached[i]->name, domain)) {
+        if (!strcmp(guests->attached[i]->name, domain) && !guests->attached[i]->leaving) {
             return guests->attached[i];
         }
     }
@@ -85,11 +85,13 @@ int guests_info(struct guests *guests, const char *domain, struct guest_info *in
 
 bool guests_list(struct guests *guests, unsigned i, struct guest_info *info)
 {
-    if (i >= guests->attached_n) {
-        return false;
+    for (unsigned k = 0; k < guests->attached_n; k++) {
+        if (!guests->attached[k]->leaving && !i--) {
+            guest_fill_info(guests->attached[k], info);
+            return true;
+        }
     }
-    guest_fill_info(guests->attached[i], info);
-    return true;
+    return false;
 }
 
 int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
@@ -101,7 +103,7 @@ int guests_pause(struct guests *guests, const char *domain, bool paused, char *e
         return -ENOENT;
     }
     vgpu_pause(guest->vgpu, paused);
-    guests_kick(guests); /* a resumed vGPU may have work waiting */
+    wake_in(&guests->turns.wake, 0); /* a resumed vGPU may have work waiting */
     return 0;
 }
 

@@ -1,74 +1,127 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guests's turns: the GPU works in small portions between the guests' requests, mappings
- * kept for later expire, and guests that died are detached.
+ * The turns: the GPU and what guests have left to do work in small portions between the guests'
+ * requests, mappings kept for later expire, and guests that leave are taken apart.
+ *
+ * What a guest can make long is bounded for each round of the event loop, not for each turn: there
+ * is a turn at the end of each guest's requests, and a round is over when all have had theirs.
  */
+#include "guests/turns.h"
+
 #include <errno.h>
 #include <syslog.h>
-#include <time.h>
-
-#include <event2/event.h>
 
 #include "guests/guest.h"
 
-/* How long one turn of the GPU should take; guests wait as long for an answer, at most. */
-#define TURN_NS      UINT64_C(1000000)
-#define BUDGET_MIN   1u
-#define BUDGET_MAX   4096u
-#define BUDGET_FIRST 64u
+/* How long the GPU may work in a round of the event loop. */
+#define ROUND_NS INT64_C(1000000)
+
+/* What all guests together may use up in a round, in units of vgpu_work(): about as long. */
+#define ROUND_UNITS 8192u
 
 /* How soon to look again at an engine that waits for what a guest's processor will store. */
 #define POLL_MS 1u
 
-static uint64_t now_ns(void)
+/* --- guests ------------------------------------------------------------------------------ */
+
+static void notice_deaths(struct guests *guests)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static uint64_t now_ms(void)
-{
-    return now_ns() / 1000000u;
-}
-
-/* --- the parts of a turn ----------------------------------------------------------------- */
-
-static void remove_dead_guests(struct guests *guests)
-{
-    unsigned i = 0;
-
-    while (i < guests->attached_n) {
+    for (unsigned i = 0; i < guests->attached_n; i++) {
         struct guest *guest = guests->attached[i];
 
-        if (!guest->dead) {
-            i++;
-            continue;
+        if (guest->dead && !guest->leaving) {
+            guests_log(guests, LOG_NOTICE, "domain '%s' (%u): is gone; vGPU %u detached",
+                       guest->name, guest->domid, guest->slot + 1);
+            guest_leave(guest);
         }
-        guests_log(guests, LOG_NOTICE, "domain '%s' (%u): is gone; vGPU %u detached", guest->name,
-                   guest->domid, guest->slot + 1);
-        guest_remove(guest);
     }
 }
 
 /*
- * What a command costs depends on what is behind the GPU: memory, or a device that takes 100 ms
- * for a transfer. The budget follows what was measured.
+ * All have the same part of a round, to go on with what their accesses have begun and for the
+ * accesses to come. What does not fit waits, and so does whoever asked for it; nobody else.
  */
+static bool work_for_guests(struct guests *guests)
+{
+    const struct host_ops *host = guests->config.host->ops;
+    unsigned i = 0;
+    bool more = false;
+
+    while (i < guests->attached_n) {
+        struct guest *guest = guests->attached[i];
+        uint32_t units = ROUND_UNITS / guests->attached_n;
+
+        if (guest->leaving) {
+            bool gone = guest_go_on_leaving(guest, units);
+
+            more |= !gone;
+            i += !gone;
+            continue;
+        }
+        more |= vgpu_work(guest->vgpu, units);
+        more |= host->resume(guest->host);
+        i++;
+    }
+    return more;
+}
+
+static void settle(struct guest *guest, uint64_t now)
+{
+    if (guest->settle_at_ms && now >= guest->settle_at_ms) {
+        vgpu_settle(guest->vgpu);
+        guest->settle_at_ms = 0;
+    }
+}
+
+/* The clock runs only while something is kept. */
+static void expire(struct guest *guest, uint64_t now)
+{
+    unsigned ms = guest->guests->config.space.defer_ms;
+    struct xengt_space_stats stats;
+
+    if (guest->expire_at_ms && now >= guest->expire_at_ms) {
+        xengt_space_expire(guest->space);
+        guest->expire_at_ms = 0;
+    }
+    xengt_space_get_stats(guest->space, &stats);
+    if (!stats.deferred) {
+        guest->expire_at_ms = 0;
+    } else if (!guest->expire_at_ms) {
+        guest->expire_at_ms = now + (ms ? ms : XENGT_DEFER_MS_DEFAULT);
+    }
+}
+
+static void keep_dates(struct guests *guests)
+{
+    uint64_t now = wake_now_ms();
+
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        struct guest *guest = guests->attached[i];
+
+        if (!guest->leaving) {
+            settle(guest, now);
+            expire(guest, now);
+        }
+    }
+}
+
+/* --- the GPU ----------------------------------------------------------------------------- */
+
+/* Turns of one round share its time. */
 static bool run_gpu(struct guests *guests)
 {
-    struct guests_turns *turns = &guests->turns;
+    struct turns *turns = &guests->turns;
     struct gpu *gpu = guests->config.gpu;
-    uint64_t start = now_ns();
-    bool more = gpu->ops->run(gpu, turns->budget);
-    uint64_t took = now_ns() - start;
+    uint64_t budget = guests->config.gpu_budget;
+    uint64_t start;
+    bool more;
 
-    if (took > TURN_NS && turns->budget > BUDGET_MIN) {
-        turns->budget /= 2;
-    } else if (more && took < TURN_NS / 4 && turns->budget < BUDGET_MAX) {
-        turns->budget *= 2;
+    if (turns->left_ns <= 0) {
+        return true; /* perhaps: the next round will tell */
     }
+    start = wake_now_ns();
+    more = gpu->ops->run(gpu, budget ? budget : (uint64_t)turns->left_ns);
+    turns->left_ns -= (int64_t)(wake_now_ns() - start);
     return more;
 }
 
@@ -81,104 +134,34 @@ static uint64_t submissions(const struct gpu *gpu)
 }
 
 /* The vGPUs look at their engines after the GPU worked, and may have more for it then. */
-static bool work(struct guests *guests)
+static bool work_for_gpu(struct guests *guests)
 {
     bool more = run_gpu(guests);
     uint64_t before = submissions(guests->config.gpu);
 
     for (unsigned i = 0; i < guests->attached_n; i++) {
-        vgpu_check(guests->attached[i]->vgpu);
+        if (!guests->attached[i]->leaving) {
+            vgpu_check(guests->attached[i]->vgpu);
+        }
     }
     return more || submissions(guests->config.gpu) != before;
 }
 
-/*
- * A guest with one vCPU makes one request a turn, so the end of a turn says nothing: committing
- * there would mean a hypercall for each entry it writes. What no access makes due is committed
- * when no guest has made a request for this long. Guests that never pause are committed by their
- * own accesses, or when their batch is full.
- */
-#define SETTLE_MS 50u
-
-static void settle_guests(struct guests *guests)
-{
-    struct guests_turns *turns = &guests->turns;
-
-    if (!turns->settle_at_ms || now_ms() < turns->settle_at_ms) {
-        return;
-    }
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        vgpu_settle(guests->attached[i]->vgpu);
-    }
-    turns->settle_at_ms = 0;
-}
-
-static unsigned defer_ms(const struct guests *guests)
-{
-    unsigned ms = guests->config.space.defer_ms;
-
-    return ms ? ms : XENGT_DEFER_MS_DEFAULT;
-}
-
-static bool anything_deferred(const struct guests *guests)
-{
-    struct xengt_space_stats stats;
-
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        xengt_space_get_stats(guests->attached[i]->space, &stats);
-        if (stats.deferred) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The clock runs only while something is kept. */
-static void expire_mappings(struct guests *guests)
-{
-    struct guests_turns *turns = &guests->turns;
-    uint64_t now = now_ms();
-
-    if (turns->expire_at_ms && now >= turns->expire_at_ms) {
-        for (unsigned i = 0; i < guests->attached_n; i++) {
-            xengt_space_expire(guests->attached[i]->space);
-        }
-        turns->expire_at_ms = 0;
-    }
-    if (!anything_deferred(guests)) {
-        turns->expire_at_ms = 0;
-    } else if (!turns->expire_at_ms) {
-        turns->expire_at_ms = now + defer_ms(guests);
-    }
-}
+/* --- a turn ------------------------------------------------------------------------------ */
 
 bool guests_turn(struct guests *guests)
 {
+    struct turns *turns = &guests->turns;
     bool more;
 
-    remove_dead_guests(guests);
-    more = work(guests);
-    settle_guests(guests);
-    expire_mappings(guests);
-    return more;
-}
-
-/* --- the event loop ---------------------------------------------------------------------- */
-
-/*
- * A timer, also when it is due at once: the loop looks at all descriptors before it comes back
- * to it, so that a busy GPU does not starve the guests' requests.
- */
-static void arm(struct guests *guests, uint64_t ms)
-{
-    const struct timeval tv = {
-        .tv_sec = (time_t)(ms / 1000),
-        .tv_usec = (suseconds_t)(ms % 1000 * 1000),
-    };
-
-    if (guests->turns.timer) {
-        event_add(guests->turns.timer, &tv);
+    notice_deaths(guests);
+    if (wake_is_new_round(&turns->wake, &turns->round)) {
+        turns->left_ns = ROUND_NS;
+        turns->more = work_for_guests(guests);
     }
+    more = work_for_gpu(guests);
+    keep_dates(guests);
+    return more || turns->more;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -189,62 +172,39 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* When there is something to do next; 0: not before somebody asks. */
 static uint64_t next_date(const struct guests *guests)
 {
-    const struct guests_turns *turns = &guests->turns;
     const struct gpu *gpu = guests->config.gpu;
-    uint64_t poll = gpu->ops->waiting(gpu) ? now_ms() + POLL_MS : 0;
+    uint64_t date = gpu->ops->waiting(gpu) ? wake_now_ms() + POLL_MS : 0;
 
-    return earlier(poll, earlier(turns->settle_at_ms, turns->expire_at_ms));
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        const struct guest *guest = guests->attached[i];
+
+        date = earlier(date, earlier(guest->settle_at_ms, guest->expire_at_ms));
+    }
+    return date;
 }
 
-static void take_turn(struct guests *guests)
+static void take_turn(void *arg)
 {
+    struct guests *guests = arg;
     uint64_t at, now;
 
     if (guests_turn(guests)) {
-        arm(guests, 0);
+        wake_in(&guests->turns.wake, 0);
         return;
     }
     at = next_date(guests);
-    now = now_ms();
+    now = wake_now_ms();
     if (at) {
-        arm(guests, at > now ? at - now : 0);
+        wake_in(&guests->turns.wake, at > now ? at - now : 0);
     }
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+int turns_init(struct guests *guests)
 {
-    (void)fd;
-    (void)what;
-    take_turn(arg);
+    return wake_init(&guests->turns.wake, guests->config.base, take_turn, guests);
 }
 
-void guests_kick(struct guests *guests)
+void turns_fini(struct guests *guests)
 {
-    arm(guests, 0);
-}
-
-/* At once, and not by the timer: that would be a look at all descriptors for each request. */
-void guests_after_requests(struct guests *guests)
-{
-    guests->turns.settle_at_ms = now_ms() + SETTLE_MS;
-    if (guests->turns.timer) {
-        take_turn(guests);
-    }
-}
-
-int guests_turns_init(struct guests *guests)
-{
-    guests->turns.budget = BUDGET_FIRST;
-    if (!guests->config.base) {
-        return 0;
-    }
-    guests->turns.timer = evtimer_new(guests->config.base, on_timer, guests);
-    return guests->turns.timer ? 0 : -ENOMEM;
-}
-
-void guests_turns_fini(struct guests *guests)
-{
-    if (guests->turns.timer) {
-        event_free(guests->turns.timer);
-    }
+    wake_fini(&guests->turns.wake);
 }

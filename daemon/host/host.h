@@ -19,6 +19,12 @@ struct xengt_gfn;
 
 /* What the guest does, told to whoever attached to it. */
 struct host_guest_ops {
+    /*
+     * May a request be made, or one that was made be answered? Asked before and after each. False:
+     * not now; other guests' requests go on meanwhile, and it is asked again by host_ops.resume.
+     * NULL: always.
+     */
+    bool (*ready)(void *arg);
     /* In one of the ranges claimed: its number, and the offset in it */
     uint64_t (*mmio_read)(void *arg, unsigned range, uint64_t offset, unsigned size);
     void (*mmio_write)(void *arg, unsigned range, uint64_t offset, uint64_t value, unsigned size);
@@ -67,6 +73,12 @@ struct host_ops {
      */
     int (*attach)(struct host *host, const struct host_guest_config *config,
                   struct host_guest **out, char *error, size_t error_size);
+
+    /*
+     * Goes on with the requests that wait because the guest was not ready, as far as it is now. To
+     * be called in turns. True: some still wait.
+     */
+    bool (*resume)(struct host_guest *guest);
 
     /* Every request that waits is answered before this returns. */
     void (*detach)(struct host_guest *guest);
@@ -129,6 +141,13 @@ int host_xen_open(const struct host_xen_config *config, struct host **out, char 
 
 /* Guests are domains of the simulator; their accesses come in by the functions below. */
 int host_sim_open(struct xengt_sim *sim, struct host **out);
+
+/*
+ * A guest that is not ready keeps its processor waiting: a store returns and waits, and what is to
+ * be done before the guest's next access is that turns are made. wait is called for each until it is
+ * answered; without it, accesses do not wait.
+ */
+void host_sim_on_wait(struct host *host, void (*wait)(void *arg), void *arg);
 uint64_t host_sim_mmio_read(struct host *host, uint32_t domid, uint64_t addr, unsigned size);
 void host_sim_mmio_write(struct host *host, uint32_t domid, uint64_t addr, uint64_t value,
                          unsigned size);

@@ -20,11 +20,30 @@ struct range {
     uint64_t size; /* 0: none */
 };
 
+enum request_kind {
+    REQUEST_MMIO,
+    REQUEST_PCI,
+    REQUEST_TRACKED,
+    REQUEST_LAYOUT,
+};
+
+/* What the guest's one processor waits for, if it waits: a read is never left unanswered. */
+struct request {
+    enum request_kind kind;
+    unsigned where; /* the MMIO range, or the function */
+    uint64_t at;    /* in it, or in guest memory */
+    uint64_t value;
+    unsigned size;
+};
+
 struct host_guest {
     struct host_sim *host;
     struct host_guest_config config;
     struct host_guest_stats stats;
     bool dead;
+    bool waits; /* for request */
+    bool made;  /* it is, and not answered */
+    struct request request;
     struct range mmio[HOST_RANGES];
 
     struct xengt_gfn *tracked; /* in no order */
@@ -42,6 +61,8 @@ struct host_sim {
     struct host base;
     struct xengt_sim *sim;
     struct host_guest *guests[GUESTS_MAX]; /* NULL: free */
+    void (*wait)(void *arg);               /* see host_sim_on_wait() */
+    void *wait_arg;
 };
 
 static struct host_sim *to_sim(struct host *host)
@@ -232,6 +253,92 @@ static void sim_guest_stats(const struct host_guest *guest, struct host_guest_st
     *stats = guest->stats;
 }
 
+/* --- requests ---------------------------------------------------------------------------- */
+
+static bool is_ready(const struct host_guest *guest)
+{
+    const struct host_guest_ops *ops = guest->config.ops;
+
+    return !ops->ready || ops->ready(guest->config.arg);
+}
+
+static void make(const struct host_guest *guest, const struct request *r)
+{
+    const struct host_guest_ops *ops = guest->config.ops;
+    void *arg = guest->config.arg;
+
+    switch (r->kind) {
+    case REQUEST_MMIO:
+        ops->mmio_write(arg, r->where, r->at, r->value, r->size);
+        break;
+    case REQUEST_PCI:
+        ops->pci_write(arg, r->where, (unsigned)r->at, (uint32_t)r->value, r->size);
+        break;
+    case REQUEST_TRACKED:
+        ops->tracked_write(arg, r->at, r->value, r->size);
+        break;
+    case REQUEST_LAYOUT:
+        ops->layout_changed(arg);
+        break;
+    }
+}
+
+static bool sim_resume(struct host_guest *guest)
+{
+    if (guest->waits && !guest->made && is_ready(guest)) {
+        guest->made = true;
+        make(guest, &guest->request);
+    }
+    if (guest->waits && guest->made && is_ready(guest)) {
+        guest->waits = false;
+    }
+    return guest->waits;
+}
+
+/* The guest's processor runs again: false, the guest is no more. */
+static bool let_run(struct host_guest *guest)
+{
+    struct host_sim *host = guest->host;
+    uint32_t domid = guest->config.domid;
+
+    while (guest->waits || !is_ready(guest)) {
+        if (!host->wait) {
+            guest->waits = false;
+            break;
+        }
+        host->wait(host->wait_arg);
+        if (guest_of(host, domid) != guest) {
+            return false;
+        }
+        sim_resume(guest);
+    }
+    return true;
+}
+
+static void request(struct host_guest *guest, const struct request *r)
+{
+    struct host_sim *host = guest->host;
+    uint32_t domid = guest->config.domid;
+
+    while (guest->waits && host->wait) {
+        host->wait(host->wait_arg);
+        if (guest_of(host, domid) != guest) {
+            return;
+        }
+        sim_resume(guest);
+    }
+    guest->request = *r;
+    guest->waits = true;
+    guest->made = false;
+    sim_resume(guest);
+    if (!host->wait && guest->waits) {
+        if (!guest->made) {
+            make(guest, r);
+        }
+        guest->waits = false;
+    }
+}
+
 /* What Xen would say by IOREQ_TYPE_INVALIDATE. */
 static void sim_invalidate(void *arg, uint32_t domid)
 {
@@ -242,7 +349,7 @@ static void sim_invalidate(void *arg, uint32_t domid)
     }
     guest->stats.ioreqs++;
     guest->stats.invalidates++;
-    guest->config.ops->layout_changed(guest->config.arg);
+    request(guest, &(struct request){.kind = REQUEST_LAYOUT});
 }
 
 static void sim_close(struct host *base)
@@ -260,6 +367,7 @@ static const struct host_ops host_sim_ops = {
     .claim = sim_claim,
     .inject_msi = sim_inject_msi,
     .track = sim_track,
+    .resume = sim_resume,
     .add_ram = sim_add_ram,
     .move_ram = sim_move_ram,
     .remove_ram = sim_remove_ram,
@@ -280,6 +388,14 @@ int host_sim_open(struct xengt_sim *sim, struct host **out)
     xengt_sim_on_invalidate(sim, sim_invalidate, host);
     *out = &host->base;
     return 0;
+}
+
+void host_sim_on_wait(struct host *base, void (*wait)(void *arg), void *arg)
+{
+    struct host_sim *host = to_sim(base);
+
+    host->wait = wait;
+    host->wait_arg = arg;
 }
 
 /* --- the guests' side -------------------------------------------------------------------- */
@@ -316,7 +432,7 @@ uint64_t host_sim_mmio_read(struct host *base, uint32_t domid, uint64_t addr, un
         return value;
     }
     range = claimed_range(guest, addr, size);
-    if (range == HOST_RANGES) {
+    if (range == HOST_RANGES || !let_run(guest)) {
         return ~UINT64_C(0);
     }
     return guest->config.ops->mmio_read(guest->config.arg, range, addr - guest->mmio[range].base,
@@ -338,8 +454,11 @@ void host_sim_mmio_write(struct host *base, uint32_t domid, uint64_t addr, uint6
     }
     range = claimed_range(guest, addr, size);
     if (range < HOST_RANGES) {
-        guest->config.ops->mmio_write(guest->config.arg, range, addr - guest->mmio[range].base,
-                                      value, size);
+        request(guest, &(struct request){.kind = REQUEST_MMIO,
+                                         .where = range,
+                                         .at = addr - guest->mmio[range].base,
+                                         .value = value,
+                                         .size = size});
     }
 }
 
@@ -359,7 +478,8 @@ void host_sim_guest_store(struct host *base, uint32_t domid, uint64_t gpa, uint6
         return;
     }
     guest->stats.ioreqs++;
-    guest->config.ops->tracked_write(guest->config.arg, gpa, value, size);
+    request(guest, &(struct request){
+                       .kind = REQUEST_TRACKED, .at = gpa, .value = value, .size = size});
 }
 
 /* The guest, if the function is the vGPU's business. */
@@ -379,7 +499,9 @@ uint32_t host_sim_pci_read(struct host *base, uint32_t domid, unsigned devfn, un
 {
     struct host_guest *guest = asked_for(base, domid, devfn);
 
-    return guest ? guest->config.ops->pci_read(guest->config.arg, devfn, reg, size) : UINT32_MAX;
+    return guest && let_run(guest)
+               ? guest->config.ops->pci_read(guest->config.arg, devfn, reg, size)
+               : UINT32_MAX;
 }
 
 void host_sim_pci_write(struct host *base, uint32_t domid, unsigned devfn, unsigned reg,
@@ -388,7 +510,11 @@ void host_sim_pci_write(struct host *base, uint32_t domid, unsigned devfn, unsig
     struct host_guest *guest = asked_for(base, domid, devfn);
 
     if (guest) {
-        guest->config.ops->pci_write(guest->config.arg, devfn, reg, value, size);
+        request(guest, &(struct request){.kind = REQUEST_PCI,
+                                         .where = devfn,
+                                         .at = reg,
+                                         .value = value,
+                                         .size = size});
     }
 }
 

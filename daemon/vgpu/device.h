@@ -62,6 +62,7 @@ struct vgpu_engine {
     enum gpu_engine id;
     const struct engine_info *info;
     enum engine_state state;
+    bool waiting;  /* idle, and its next workload waits until the page tables are up to date */
     uint32_t tail; /* of the ring: where the workload ends that the GPU has */
     uint32_t done; /* the GPU's counters, as far as they were acted upon */
     uint32_t user_interrupts;

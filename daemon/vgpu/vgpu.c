@@ -131,7 +131,35 @@ void vgpu_check(struct vgpu *vgpu)
 
 void vgpu_settle(struct vgpu *vgpu)
 {
-    gtt_commit(vgpu->gtt);
+    gtt_settle(vgpu->gtt);
+}
+
+bool vgpu_ready(struct vgpu *vgpu)
+{
+    return gtt_ready(vgpu->gtt);
+}
+
+bool vgpu_work(struct vgpu *vgpu, uint32_t units)
+{
+    bool more = false;
+    gtt_allow(vgpu->gtt, units);
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        if (vgpu->engine[e].waiting) {
+            vgpu->engine[e].waiting = false; /* held, it is run when it is let go */
+            engine_run(vgpu, &vgpu->engine[e]);
+        }
+        more |= vgpu->engine[e].waiting;
+    }
+    return gtt_work(vgpu->gtt) || more;
+}
+
+void vgpu_end(struct vgpu *vgpu)
+{
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        engine_init(vgpu, e);
+    }
+    vgpu->failed = true;
+    gtt_end(vgpu->gtt);
 }
 
 void vgpu_pause(struct vgpu *vgpu, bool paused)

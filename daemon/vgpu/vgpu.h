@@ -60,6 +60,26 @@ int vgpu_create(const struct vgpu_config *config, struct vgpu **out);
 void vgpu_destroy(struct vgpu *vgpu); /* NULL is allowed */
 
 /*
+ * Work in portions: what a guest can make long is charged to it, in units of some tenth of a
+ * microsecond, and is done as far as its last vgpu_work() reaches; before the first one it reaches
+ * for everything. An access may have begun something that is not finished when it returns.
+ * vgpu_ready() goes on with it. False: not now, ask again after the next vgpu_work(). It is to be
+ * asked before an access is made, and after it before it is answered.
+ */
+#define VGPU_WORK_ALL GTT_WORK_ALL
+bool vgpu_ready(struct vgpu *vgpu);
+
+/* A turn of the guest's: goes on with everything that waits. True: it is not all done. */
+bool vgpu_work(struct vgpu *vgpu, uint32_t units);
+
+/*
+ * The guest is no more: its engines stop, no access comes any more, its memory that the host gave
+ * it (gtt_config.lazy, the tracker) is not touched. When vgpu_work() has nothing left to do,
+ * the GPU has none of its pages, and vgpu_destroy() does not take long.
+ */
+void vgpu_end(struct vgpu *vgpu);
+
+/*
  * One access of 1, 2, 4 or 8 bytes at an offset in GTTMMADR. Reads that make no sense give
  * all-ones; writes that make none are dropped and counted.
  */

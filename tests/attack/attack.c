@@ -15,15 +15,21 @@
 
 /* --- the wait ---------------------------------------------------------------------------- */
 
+uint64_t attack_clock(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 struct wait_mark attack_mark(const struct pair *p)
 {
     struct xengt_sim_stats stats;
-    struct timespec ts;
 
     xengt_sim_get_stats(p->f->sim, &stats);
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
     return (struct wait_mark){
-        .ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec,
+        .ns = attack_clock(),
         .hypercalls = stats.hypercalls,
     };
 }

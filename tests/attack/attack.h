@@ -20,6 +20,9 @@ struct wait {
     const char *most; /* what made them */
 };
 
+/* Nanoseconds of this thread's processor. */
+uint64_t attack_clock(void);
+
 struct wait_mark {
     uint64_t ns;
     uint64_t hypercalls;

@@ -5,10 +5,12 @@
  */
 #include "attack.h"
 
-#include <inttypes.h>
-#include <time.h>
+static int setup_clock(void **state)
+{
+    return setup_like(state, (struct stack_options){.gpu_clock = attack_clock});
+}
 
-#define RUN_NS UINT64_C(150000000)
+#define RUN_NS UINT64_C(100000000)
 #define LOOP   0x18800101u /* MI_BATCH_BUFFER_START in the address space */
 
 /* Commands, again and again. */
@@ -49,56 +51,69 @@ static void loop_of_thin_copies(const struct pair *p, const struct guest_info *g
     loop(p, guest, copy, 10);
 }
 
-static uint64_t commands_of(const struct pair *p, const char *name)
-{
-    struct guest_info info;
+struct rate {
+    double commands; /* of bob's, in a second of the processor's time */
+    double busy;     /* of the GPU's time that was used: bob's part */
+};
 
-    refresh(p->f, name, &info);
-    assert_null(info.failsafe);
-    assert_int_equal(info.vgpu.engine_errors, 0);
-    return info.gpu.commands;
-}
-
-/* Bob's commands in a second of the processor's time. */
-static double rate_of_bob(const struct pair *p)
+static struct rate rate_of_bob(struct pair *p)
 {
-    uint64_t before = commands_of(p, "bob");
+    struct guest_info alice, bob;
     struct wait_mark start = attack_mark(p);
-    uint64_t ns;
+    uint64_t ns, busy;
 
+    pair_refresh(p);
+    alice = p->alice;
+    bob = p->bob;
     do {
         guests_turn(p->f->guests);
         ns = attack_mark(p).ns - start.ns;
     } while (ns < RUN_NS);
-    return (double)(commands_of(p, "bob") - before) * 1e9 / (double)ns;
+    pair_refresh(p);
+    assert_true(pair_is_well(&p->alice) && pair_is_well(&p->bob));
+    busy = p->alice.gpu.busy - alice.gpu.busy + p->bob.gpu.busy - bob.gpu.busy;
+    return (struct rate){
+        .commands = (double)(p->bob.gpu.commands - bob.gpu.commands) * 1e9 / (double)ns,
+        .busy = (double)(p->bob.gpu.busy - bob.gpu.busy) / (double)busy,
+    };
 }
 
+/*
+ * By the GPU's own account to a few in a hundred. That the account is honest the number of commands
+ * shows, but a machine that others use, too, is now fast and now slow: the best of some tries.
+ */
 static void check_share(void **state,
                         void (*hostile)(const struct pair *p, const struct guest_info *guest))
 {
     struct pair p = pair_begin(state);
+    double share = 0;
 
     pair_map(&p, &p.alice);
     loop_of_noops(&p, &p.bob);
-    double alone = rate_of_bob(&p);
+    double alone = rate_of_bob(&p).commands;
     hostile(&p, &p.alice);
-    double share = rate_of_bob(&p) / alone;
-    print_message("# bob's share is %.3f\n", share);
-    assert_true(share > 0.40 && share < 0.60);
+    for (unsigned i = 0; i < 4 && share < 0.4; i++) {
+        struct rate rate = rate_of_bob(&p);
+
+        share = rate.commands / alone;
+        print_message("# bob's share is %.3f, by what he gets done %.3f\n", rate.busy, share);
+        assert_true(rate.busy > 0.45 && rate.busy < 0.55);
+    }
+    assert_true(share >= 0.4);
     free(p.bob_before);
 }
 
-TEST_WITH(long_stores_do_not_starve_bob, setup, teardown)
+TEST_WITH(long_stores_do_not_starve_bob, setup_clock, teardown)
 {
     check_share(state, loop_of_long_stores);
 }
 
-TEST_WITH(thin_copies_do_not_starve_bob, setup, teardown)
+TEST_WITH(thin_copies_do_not_starve_bob, setup_clock, teardown)
 {
     check_share(state, loop_of_thin_copies);
 }
 
-TEST_WITH(equals_share_equally, setup, teardown)
+TEST_WITH(equals_share_equally, setup_clock, teardown)
 {
     check_share(state, loop_of_noops);
 }

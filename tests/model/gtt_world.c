@@ -171,6 +171,7 @@ static int open_guest(struct world_guest *g)
         .tables_max = w->config->tables_max,
         .oos_max = w->config->oos_max,
         .track_after = 4,
+        .hash_key = UINT64_C(0x9e3779b97f4a7c15),
         .track_all = w->config->track_all,
         .commit_each = w->config->commit_each,
     };
@@ -423,7 +424,7 @@ static bool is_scratch(struct walk *walk, unsigned level, uint64_t pte)
 {
     struct world *w = walk->g->world;
     if (level == 1) {
-        return (pte & ~(uint64_t)GPU_PTE_WRITABLE) == w->gpu.base.scratch_pte;
+        return (pte & ~(uint64_t)GPU_PTE_WRITABLE) == w->gpu.scratch_pte;
     }
     uint32_t table = table_in(pte);
     if (table && table == walk->scratch[level - 1]) {
@@ -584,7 +585,7 @@ bool world_check_ggtt(struct world_guest *g)
         if (g->ggtt[e] & PTE_PRESENT && !g->halves[e]) {
             good = check_page(&walk, (g->ggtt[e] & PTE_ADDRESS) >> XENGT_PAGE_SHIFT, pte);
         } else {
-            good = pte == g->world->gpu.base.scratch_pte ||
+            good = pte == g->world->gpu.scratch_pte ||
                    wrong(g->world, "GGTT entry %u is not scratch", e);
         }
     }

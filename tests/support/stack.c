@@ -13,6 +13,7 @@
 #define GTT_ENTRIES      (1u << 18)
 #define MAPPABLE_PAGES   4096u
 #define UNMAPPABLE_PAGES 16384u
+#define GPU_BUDGET       4096u /* in the GPU's own time: some tens of microseconds */
 
 static uint32_t or_default(uint32_t value, uint32_t preset)
 {
@@ -44,6 +45,7 @@ static int open_gpu(struct stack *stack)
     const struct gpu_soft_options soft = {
         .gtt_entries = or_default(stack->options.gtt_entries, GTT_ENTRIES),
         .eager = true,
+        .clock = stack->options.gpu_clock,
     };
     struct dma_port *port;
     int ret = dma_sim_open(stack->sim, &port);
@@ -88,11 +90,18 @@ static int open_guests(struct stack *stack)
         .gtt_mode = options->gtt_mode,
         .track_after = options->track_after,
         .lazy_ggtt = options->lazy_ggtt,
+        .gpu_budget = options->gpu_clock ? 0 : GPU_BUDGET,
         .log = options->log,
         .log_arg = options->log_arg,
     };
 
     return guests_create(&config, &stack->guests);
+}
+
+/* While a guest's processor waits for its request to be answered, the daemon makes its turns. */
+static void make_turn(void *arg)
+{
+    guests_turn(((struct stack *)arg)->guests);
 }
 
 static int finish(struct stack *stack, int ret)
@@ -120,6 +129,9 @@ int stack_open(struct stack *stack, const struct stack_options *options)
     }
     if (!ret) {
         ret = open_guests(stack);
+    }
+    if (!ret) {
+        host_sim_on_wait(stack->host, make_turn, stack);
     }
     return finish(stack, ret);
 }

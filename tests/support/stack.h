@@ -26,6 +26,7 @@ struct stack_options {
     enum guests_gtt_mode gtt_mode;
     uint32_t track_after;
     bool lazy_ggtt;
+    uint64_t (*gpu_clock)(void); /* NULL: the GPU has its own time, the same in every run */
     bool unwatched; /* the simulator does not ask the GPU at unmaps: for measuring time */
     bool mute;      /* nobody hears what guests say, or why there is no stack */
     guests_log_fn *log;

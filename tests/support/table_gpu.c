@@ -25,6 +25,7 @@ static int client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES
         return -ENOMEM;
     }
     client->base.gpu = gpu;
+    client->base.scratch_pte = to_table(gpu)->scratch_pte;
     client->next = to_table(gpu)->clients;
     to_table(gpu)->clients = client;
     *out = &client->base;
@@ -106,7 +107,7 @@ static void reset(struct gpu_client *client, enum gpu_engine engine)
     to_client(client)->busy[engine] = false;
 }
 
-static bool run(struct gpu *gpu, unsigned budget)
+static bool run(struct gpu *gpu, uint64_t budget)
 {
     (void)gpu;
     (void)budget;
@@ -165,10 +166,10 @@ int table_gpu_init(struct table_gpu *gpu, uint32_t gtt_entries, uint64_t scratch
     *gpu = (struct table_gpu){.table_allocs_left = UINT32_MAX};
     gpu->base.ops = &table_ops;
     gpu->base.gtt_entries = gtt_entries;
-    gpu->base.scratch_pte = scratch | GPU_PTE_PRESENT;
+    gpu->scratch_pte = scratch | GPU_PTE_PRESENT;
     gpu->tables.in_use = in_use;
     gpu->tables.in_use_arg = gpu;
-    return tables_init(&gpu->tables, gtt_entries, gpu->base.scratch_pte, eager);
+    return tables_init(&gpu->tables, gtt_entries, gpu->scratch_pte, eager);
 }
 
 void table_gpu_fini(struct table_gpu *gpu)

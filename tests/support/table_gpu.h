@@ -19,6 +19,7 @@ struct table_gpu_client {
 struct table_gpu {
     struct gpu base;
     struct tables tables;
+    uint64_t scratch_pte; /* of all clients */
     struct gpu_stats stats;
     uint64_t table_allocs_left;       /* table_alloc() fails when it is 0 */
     struct table_gpu_client *clients; /* the last one opened first */

@@ -149,6 +149,30 @@ TEST(attach_that_fails_midway)
     attach(f, "web", &info);
 }
 
+/* Others have more than they are promised, and what is left is not enough for a promise. */
+static int setup_narrow(void **state)
+{
+    return setup_like(state, (struct stack_options){.window_pages = 64, .space = {.quota = 64}});
+}
+
+TEST_WITH(attach_without_its_share_of_the_window, setup_narrow, teardown)
+{
+    struct stack *f = *state;
+    struct guest_info info;
+    uint32_t domid;
+
+    new_guest(f, "web", &info);
+    guest_maps(f, &info, 16, 64);
+    refresh(f, "web", &info);
+    assert_int_equal(info.space.in_use, 64);
+    new_domain(f, "db");
+    assert_attach_fails(f, "db", -ENOSPC, "the 2 mappings that it is promised are not to be had");
+    assert_attach_fails(f, "db", -ENOSPC, "--window-pages");
+    assert_int_equal(xengt_target_list(f->xengt, &domid, 1), 1);
+    guest_clears(f, &info, 8);
+    attach(f, "db", &info);
+}
+
 /* --- a guest at work --------------------------------------------------------------------- */
 
 struct seen {

@@ -168,7 +168,7 @@ TEST(next_owner_finds_scratch)
     assert_int_equal(guests_verify(f->guests, "second", f->error, sizeof(f->error)), 0);
     for (uint32_t i = 0; i < 8; i++) {
         assert_int_equal(gpu_read_pte(f->gpu, GPU_GGTT, second.mappable.first + i),
-                         f->gpu->scratch_pte);
+                         gpu_read_pte(f->gpu, GPU_GGTT, f->gpu->gtt_entries - 1));
     }
 }
 

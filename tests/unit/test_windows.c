@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "guests/share.h"
 #include "guests/windows.h"
 #include "support/test.h"
 
@@ -266,4 +267,32 @@ PLAIN_TEST(odd_sizes)
     assert_int_equal(place(&s, "custom"), -ENOSPC);
     types_init(&s.types, UINT32_MAX, UINT32_MAX);
     assert_int_equal(place(&s, "custom"), -ENOSPC);
+}
+
+/* --- the window of mappings -------------------------------------------------------------- */
+
+/* One that takes all it can get leaves to every other what it is promised. */
+PLAIN_TEST(a_greedy_vgpu_leaves_all_promises_untouched)
+{
+    (void)state;
+    static const uint32_t windows[] = {1u << 18, 1u << 17, 1000, 17, 1, 0};
+
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        for (unsigned n = 1; n <= MAX; n++) {
+            struct share share = share_of(windows[i], n, 0);
+
+            assert_true(share.reserve <= share.quota);
+            assert_true(share.quota + (n - 1) * share.reserve <= windows[i]);
+            assert_true(share.quota >= windows[i] / 2);
+        }
+    }
+}
+
+PLAIN_TEST(a_quota_that_is_said_is_the_quota)
+{
+    (void)state;
+    assert_int_equal(share_of(1u << 18, 4, 1000).quota, 1000);
+    assert_int_equal(share_of(1u << 18, 4, 1000).reserve, 1000);
+    assert_int_equal(share_of(1u << 18, 4, 1u << 18).quota, 1u << 18);
+    assert_int_equal(share_of(1u << 18, 4, 1u << 18).reserve, 1u << 15);
 }

@@ -74,6 +74,13 @@ int gtt_submit(struct gtt *gtt, const struct gtt_workload *workload)
     return 0;
 }
 
+int gtt_prepare(struct gtt *gtt, enum gpu_engine engine, const struct gtt_root *root)
+{
+    (void)engine;
+    (void)root;
+    return gtt->prepare_error;
+}
+
 int gtt_ppgtt_create(struct gtt *gtt, const struct gtt_root *root)
 {
     gtt->created = *root;
@@ -142,6 +149,34 @@ void gtt_guest_layout_changed(struct gtt *gtt)
 void gtt_reset(struct gtt *gtt)
 {
     gtt->resets++;
+}
+
+void gtt_end(struct gtt *gtt)
+{
+    gtt->resets++;
+}
+
+void gtt_settle(struct gtt *gtt)
+{
+    gtt->commits++;
+}
+
+void gtt_allow(struct gtt *gtt, uint32_t units)
+{
+    (void)gtt;
+    (void)units;
+}
+
+bool gtt_ready(struct gtt *gtt)
+{
+    (void)gtt;
+    return true;
+}
+
+bool gtt_work(struct gtt *gtt)
+{
+    (void)gtt;
+    return false;
 }
 
 /* --- the vGPU ---------------------------------------------------------------------------- */

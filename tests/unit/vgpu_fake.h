@@ -39,6 +39,7 @@ struct gtt {
     unsigned engine_resets[GPU_ENGINES];
     unsigned resets, commits, gtt_writes;
     int submit_error;
+    int prepare_error;
     bool eager; /* work is complete when it is submitted */
     struct gtt_root created, destroyed;
     int ppgtt_error;

@@ -82,6 +82,54 @@ static int translate(struct cs_engine *engine, enum mem_space space, uint64_t ad
     return 0;
 }
 
+/* --- the port, and the scratch page before it -------------------------------------------- */
+
+/*
+ * Behind a scratch PTE stands a page of the client's own, in the GPU's memory: no transfer comes to
+ * the port, and what a client leaves there no other one finds.
+ */
+static uint8_t *scratch_at(const struct cs_engine *engine, uint64_t bus)
+{
+    struct soft_client *client = engine->client;
+    uint64_t page = client->gpu->scratch_pte & GPU_PTE_ADDR_MASK;
+
+    return (bus & GPU_PTE_ADDR_MASK) == page ? client->scratch + bus % DMA_PAGE_SIZE : NULL;
+}
+
+static int bus_read(const struct cs_engine *engine, uint64_t bus, void *buf, uint32_t len)
+{
+    const uint8_t *scratch = scratch_at(engine, bus);
+
+    if (!scratch) {
+        return dma_read(engine->client->gpu->port, bus, buf, len);
+    }
+    memcpy(buf, scratch, len);
+    return 0;
+}
+
+static int bus_write(const struct cs_engine *engine, uint64_t bus, const void *buf, uint32_t len)
+{
+    uint8_t *scratch = scratch_at(engine, bus);
+
+    if (!scratch) {
+        return dma_write(engine->client->gpu->port, bus, buf, len);
+    }
+    memcpy(scratch, buf, len);
+    return 0;
+}
+
+static int bus_copy(const struct cs_engine *engine, uint64_t dst, uint64_t src, uint32_t len)
+{
+    uint8_t buf[DMA_PAGE_SIZE];
+    int ret;
+
+    if (!scratch_at(engine, dst) && !scratch_at(engine, src)) {
+        return dma_copy(engine->client->gpu->port, dst, src, len);
+    }
+    ret = bus_read(engine, src, buf, len);
+    return ret ? ret : bus_write(engine, dst, buf, len);
+}
+
 /* --- transfers --------------------------------------------------------------------------- */
 
 static void count(struct gpu_stats *stats, bool read, bool write, uint32_t len, int ret)
@@ -123,7 +171,7 @@ static int read_part(struct cs_engine *engine, enum mem_space space, uint64_t ad
     if (ret) {
         return ret;
     }
-    ret = dma_read(engine->client->gpu->port, bus, buf, len);
+    ret = bus_read(engine, bus, buf, len);
     return finish(engine, addr, true, false, len, ret);
 }
 
@@ -137,7 +185,7 @@ static int write_part(struct cs_engine *engine, enum mem_space space, uint64_t a
         return ret == DROPPED ? 0 : ret;
     }
     written(engine, bus);
-    ret = dma_write(engine->client->gpu->port, bus, buf, len);
+    ret = bus_write(engine, bus, buf, len);
     return finish(engine, addr, false, true, len, ret);
 }
 
@@ -154,7 +202,7 @@ int mem_copy(struct cs_engine *engine, enum mem_space space, uint64_t dst, uint6
         return ret == DROPPED ? 0 : ret;
     }
     written(engine, dst_bus);
-    ret = dma_copy(engine->client->gpu->port, dst_bus, src_bus, len);
+    ret = bus_copy(engine, dst_bus, src_bus, len);
     return finish(engine, dst, true, true, len, ret);
 }
 
@@ -168,7 +216,7 @@ int mem_prefetch(struct cs_engine *engine, enum mem_space space, uint64_t addr)
     if (ret) {
         return ret;
     }
-    ret = dma_read(engine->client->gpu->port, window->bus, window->bytes, len);
+    ret = bus_read(engine, window->bus, window->bytes, len);
     ret = finish(engine, addr, true, false, len, ret);
     if (ret == 0) {
         window->start = addr;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The software GPU: the object, its clients, and whose turn it is. */
+/* The software GPU: the object, its clients, and what they ask of it. */
 
 #include "gpu/soft/soft.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "gpu/soft/schedule.h"
 
 #define GTT_ENTRIES_MAX (1u << 20)
 
@@ -63,6 +65,7 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
         return -ENOMEM;
     }
     client->base.gpu = gpu;
+    client->base.scratch_pte = soft->scratch_pte;
     client->gpu = soft;
     client->weight = weight ? weight : 1;
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
@@ -71,7 +74,7 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     for (unsigned i = 0; i < GPU_RANGES; i++) {
         client->ranges[i] = ranges[i];
         for (uint32_t n = 0; n < ranges[i].count; n++) {
-            tables_write(&soft->tables, GPU_GGTT, ranges[i].first + n, gpu->scratch_pte);
+            tables_write(&soft->tables, GPU_GGTT, ranges[i].first + n, soft->scratch_pte);
         }
     }
     tables_invalidate(&soft->tables); /* nothing of the entries' last owner may be left */
@@ -79,20 +82,6 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     soft->clients = client;
     *out = &client->base;
     return 0;
-}
-
-/* What is left of the last one's turn is lost: nobody saves up. NULL: it is nobody's. */
-static void give_turn(struct soft_gpu *soft, struct soft_client *client)
-{
-    soft->turn = client;
-    soft->credit = client ? client->weight : 0;
-}
-
-static void pass_turn(struct soft_gpu *soft)
-{
-    struct soft_client *next = soft->turn ? soft->turn->next : NULL;
-
-    give_turn(soft, next ? next : soft->clients);
 }
 
 static void free_client(struct soft_client *client)
@@ -113,9 +102,7 @@ static void soft_client_close(struct gpu_client *gpu_client)
         link = &(*link)->next;
     }
     *link = client->next;
-    if (soft->turn == client) {
-        give_turn(soft, client->next);
-    }
+    schedule_forget(soft, client);
     free_client(client);
 }
 
@@ -181,106 +168,17 @@ static void soft_reset(struct gpu_client *client, enum gpu_engine engine)
     cs_reset(&to_client(client)->engines[engine]);
 }
 
-/* --- running ----------------------------------------------------------------------------- */
-
-/* Work that can go on: who waits for memory looks again when something may have changed it. */
-static bool can_go_on(const struct cs_engine *engine)
-{
-    return cs_has_work(engine) &&
-           (!engine->waiting || engine->looked != engine->client->gpu->steps);
-}
-
-static struct cs_engine *client_next(struct soft_client *client)
-{
-    if (client->paused) {
-        return NULL;
-    }
-    for (unsigned i = 0; i < GPU_ENGINES; i++) {
-        unsigned n = (client->turn + i) % GPU_ENGINES;
-
-        if (can_go_on(&client->engines[n])) {
-            return &client->engines[n];
-        }
-    }
-    return NULL;
-}
-
-/*
- * The engine whose turn it is: a client's, for as many steps as its weight, then the next
- * client's; within a client its engines take turns. Who has nothing to do passes.
- */
-static struct cs_engine *next_engine(struct soft_gpu *soft)
-{
-    struct cs_engine *engine = NULL;
-    struct soft_client *first;
-
-    if (!soft->turn) {
-        pass_turn(soft);
-    }
-    first = soft->turn;
-    if (first && soft->credit > 0) {
-        engine = client_next(first);
-    }
-    while (first && !engine) {
-        pass_turn(soft);
-        engine = client_next(soft->turn);
-        if (soft->turn == first) {
-            break;
-        }
-    }
-    return engine;
-}
-
-static void step(struct soft_gpu *soft, struct cs_engine *engine)
-{
-    cs_step(engine);
-    if (engine->waiting) {
-        engine->looked = soft->steps;
-    } else {
-        soft->steps++;
-    }
-    engine->client->turn = ((unsigned)engine->id + 1) % GPU_ENGINES;
-    soft->credit--;
-}
-
-static bool soft_run(struct gpu *gpu, unsigned budget)
-{
-    struct soft_gpu *soft = to_soft(gpu);
-    struct cs_engine *engine;
-
-    soft->steps++;
-    engine = next_engine(soft);
-    while (engine && budget > 0) {
-        step(soft, engine);
-        budget--;
-        engine = next_engine(soft);
-    }
-    return engine != NULL;
-}
-
-static bool soft_waiting(const struct gpu *gpu)
-{
-    const struct soft_client *client = ((const struct soft_gpu *)gpu)->clients;
-
-    for (; client; client = client->next) {
-        for (unsigned i = 0; i < GPU_ENGINES && !client->paused; i++) {
-            if (client->engines[i].waiting && cs_has_work(&client->engines[i])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
+/* --- submitting -------------------------------------------------------------------------- */
 
 /* How far an eager GPU comes before the submitter's next instruction. */
-#define EAGER_STEPS 4u
+#define EAGER_WORK 4u
 
 static void submitted(struct soft_client *client)
 {
     client->stats.submissions++;
     client->gpu->stats.submissions++;
     if (client->gpu->tables.eager) {
-        soft_run(&client->gpu->base, EAGER_STEPS);
+        schedule_run(&client->gpu->base, EAGER_WORK);
     }
 }
 
@@ -337,8 +235,8 @@ static const struct gpu_ops soft_ops = {
     .engine_state = soft_engine_state,
     .pause = soft_pause,
     .reset = soft_reset,
-    .run = soft_run,
-    .waiting = soft_waiting,
+    .run = schedule_run,
+    .waiting = schedule_waiting,
     .holds = soft_holds,
     .get_stats = soft_get_stats,
     .client_stats = soft_client_stats,
@@ -378,11 +276,13 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     }
     soft->base.ops = &soft_ops;
     soft->base.gtt_entries = entries;
-    soft->base.scratch_pte = port->scratch | GPU_PTE_PRESENT;
+    soft->scratch_pte = port->scratch | GPU_PTE_PRESENT;
     soft->port = port;
+    soft->clock = options->clock;
+    soft->burst = 1;
     soft->tables.in_use = root_in_use;
     soft->tables.in_use_arg = soft;
-    ret = tables_init(&soft->tables, entries, soft->base.scratch_pte, options->eager);
+    ret = tables_init(&soft->tables, entries, soft->scratch_pte, options->eager);
     if (ret) {
         free(soft);
         goto fail;

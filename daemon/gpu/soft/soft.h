@@ -17,21 +17,26 @@ struct soft_client {
     struct soft_gpu *gpu;
     struct soft_client *next;
     struct gpu_range ranges[GPU_RANGES];
-    uint32_t weight; /* steps in a turn, at least one */
+    uint32_t weight; /* at least one */
+    int64_t credit;  /* time that is left of its turn; below 0: what it has had too much of */
     bool paused;
     unsigned turn; /* the engine to look at first */
     struct cs_engine engines[GPU_ENGINES];
     struct gpu_stats stats;
+    uint8_t scratch[DMA_PAGE_SIZE]; /* what is behind its scratch PTEs */
 };
 
 struct soft_gpu {
     struct gpu base;
     struct dma_port *port;
+    uint64_t scratch_pte; /* of all clients: their engines have each their own page behind it */
     struct tables tables;
     struct soft_client *clients;
+    uint64_t (*clock)(void);
     struct soft_client *turn; /* whose turn it is; NULL: nobody's yet */
-    uint32_t credit;          /* steps that are left of it */
-    uint64_t steps;           /* made, and calls of run(): what may have changed memory */
+    unsigned burst;           /* steps between two looks at the clock */
+    uint64_t steps;           /* made */
+    uint64_t moves;           /* what may have changed memory: steps, and calls of run() */
     struct gpu_stats stats;
 };
 

@@ -153,6 +153,11 @@ static int xen_track(struct host_guest *guest, const struct xengt_gfn *gfn, size
     return ioreq_server_track(guest->ioreq, gfn, n, on);
 }
 
+static bool xen_resume(struct host_guest *guest)
+{
+    return ioreq_server_resume(guest->ioreq);
+}
+
 /* Noted before it is there: whoever finds the note takes away what is there of it. */
 static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
@@ -265,6 +270,7 @@ static const struct host_ops host_xen_ops = {
     .claim = xen_claim,
     .inject_msi = xen_inject_msi,
     .track = xen_track,
+    .resume = xen_resume,
     .add_ram = xen_add_ram,
     .move_ram = xen_move_ram,
     .remove_ram = xen_remove_ram,

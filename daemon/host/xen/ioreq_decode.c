@@ -200,51 +200,46 @@ static void write_at(const struct ioreq_device *device, const struct target *tar
     }
 }
 
-/* The data is in the request; a repetition writes it again, or reads and keeps the last. */
-static uint64_t perform_direct(const struct ioreq_device *device, const struct ioreq *req,
-                               const struct target *target)
+static bool is_ready(const struct ioreq_device *device)
 {
-    uint64_t data = req->data;
-
-    for (uint32_t i = 0; i < req->count; i++) {
-        if (req->dir == IOREQ_READ) {
-            data = read_at(device, target, step(req, i), req->size);
-        } else {
-            write_at(device, target, step(req, i), req->data, req->size);
-        }
-    }
-    return data;
+    return !device->ops->ready || device->ops->ready(device->arg);
 }
 
-/* The data is in the guest's memory: one transfer for all steps. */
-static bool perform_string(const struct ioreq_device *device, const struct ioreq *req,
-                           const struct target *target)
+/*
+ * The next access. The data is in the request: a repetition writes it again, or reads and keeps the
+ * last. Or it is in the guest's memory, of which buf is a copy.
+ */
+static void access_once(const struct ioreq_device *device, struct ioreq_work *work,
+                        const struct target *target)
 {
-    uint8_t buf[IOREQ_BYTES_MAX] = {0};
+    const struct ioreq *req = &work->req;
+    uint64_t offset = step(req, work->at++);
+    uint64_t value = req->data;
+
+    if (req->dir == IOREQ_READ) {
+        value = read_at(device, target, offset, req->size);
+        memcpy(work->buf + offset, &value, req->size);
+        work->data = req->data_is_ptr ? req->data : value;
+        return;
+    }
+    if (req->data_is_ptr) {
+        value = 0;
+        memcpy(&value, work->buf + offset, req->size);
+    }
+    write_at(device, target, offset, value, req->size);
+}
+
+/* One transfer for all accesses. False: nothing to transfer from or to */
+static bool move_data(const struct ioreq_device *device, struct ioreq_work *work, bool to_guest)
+{
+    const struct ioreq *req = &work->req;
     struct span memory;
 
-    if (!span_of(req, req->data, &memory)) {
-        return false;
+    if (!req->data_is_ptr || (req->dir == IOREQ_READ) != to_guest) {
+        return !req->data_is_ptr || span_of(req, req->data, &memory);
     }
-    if (req->dir == IOREQ_WRITE &&
-        device->copy_guest(device->copy_arg, memory.first, buf, memory.len, false)) {
-        return false;
-    }
-
-    for (uint32_t i = 0; i < req->count; i++) {
-        uint64_t offset = step(req, i);
-        uint64_t value = 0;
-
-        if (req->dir == IOREQ_READ) {
-            value = read_at(device, target, offset, req->size);
-            memcpy(buf + offset, &value, req->size);
-        } else {
-            memcpy(&value, buf + offset, req->size);
-            write_at(device, target, offset, value, req->size);
-        }
-    }
-    return req->dir == IOREQ_WRITE ||
-           !device->copy_guest(device->copy_arg, memory.first, buf, memory.len, true);
+    return span_of(req, req->data, &memory) &&
+           !device->copy_guest(device->copy_arg, memory.first, work->buf, memory.len, to_guest);
 }
 
 static uint64_t odd(const struct ioreq_device *device)
@@ -253,17 +248,30 @@ static uint64_t odd(const struct ioreq_device *device)
     return ALL_ONES;
 }
 
-static uint64_t perform_copy(const struct ioreq_device *device, const struct ioreq *req)
+/* What it is for is looked up each time: the ranges may have moved while it waited. */
+static bool perform_copy(const struct ioreq_device *device, struct ioreq_work *work)
 {
+    const struct ioreq *req = &work->req;
     struct target target;
 
-    if (!decode(device, req, &target)) {
-        return odd(device);
+    if (!decode(device, req, &target) || (!work->begun && !move_data(device, work, false))) {
+        work->data = odd(device);
+        return true;
     }
-    if (!req->data_is_ptr) {
-        return perform_direct(device, req, &target);
+    work->begun = true;
+    while (work->at < req->count) {
+        if (!is_ready(device)) {
+            return false;
+        }
+        access_once(device, work, &target);
     }
-    return perform_string(device, req, &target) ? req->data : odd(device);
+    if (!is_ready(device)) {
+        return false;
+    }
+    if (!move_data(device, work, true)) {
+        work->data = odd(device);
+    }
+    return true;
 }
 
 /* --- PCI --------------------------------------------------------------------------------- */
@@ -317,12 +325,9 @@ static uint64_t perform_config(const struct ioreq_device *device, const struct i
 
 /* --- all --------------------------------------------------------------------------------- */
 
-uint64_t ioreq_perform(struct ioreq_device *device, const struct ioreq *req)
+static uint64_t perform_whole(struct ioreq_device *device, const struct ioreq *req)
 {
-    device->stats->ioreqs++;
     switch (req->type) {
-    case IOREQ_TYPE_COPY:
-        return perform_copy(device, req);
     case IOREQ_TYPE_PIO:
         return perform_port(device, req);
     case IOREQ_TYPE_PCI_CONFIG:
@@ -336,4 +341,39 @@ uint64_t ioreq_perform(struct ioreq_device *device, const struct ioreq *req)
     default:
         return odd(device);
     }
+}
+
+void ioreq_begin(struct ioreq_work *work, const struct ioreq *req)
+{
+    work->req = *req;
+    work->begun = false;
+    work->at = 0;
+    work->data = req->data;
+}
+
+bool ioreq_go_on(struct ioreq_device *device, struct ioreq_work *work)
+{
+    if (work->req.type == IOREQ_TYPE_COPY) {
+        return perform_copy(device, work);
+    }
+    if (!work->begun && is_ready(device)) {
+        work->begun = true;
+        work->data = perform_whole(device, &work->req);
+    }
+    return work->begun && is_ready(device);
+}
+
+uint64_t ioreq_perform(struct ioreq_device *device, const struct ioreq *req)
+{
+    struct host_guest_ops ops = *device->ops;
+    struct ioreq_device always = *device;
+    struct ioreq_work work;
+
+    ops.ready = NULL;
+    always.ops = &ops;
+    ioreq_begin(&work, req);
+    ioreq_go_on(&always, &work);
+    device->pci_address = always.pci_address;
+    device->stats->ioreqs++;
+    return work.data;
 }

@@ -63,7 +63,24 @@ struct ioreq_device {
 bool ioreq_is_tracked_store(const struct ioreq_device *device, const struct ioreq *req,
                             uint64_t *first, uint64_t *last);
 
-/* Carries a request out and returns the data to answer with. */
+/* A request that is carried out, access by access. */
+struct ioreq_work {
+    struct ioreq req;
+    bool begun;
+    uint32_t at;   /* accesses made, of a copy request */
+    uint64_t data; /* to answer with */
+    uint8_t buf[IOREQ_BYTES_MAX];
+};
+
+void ioreq_begin(struct ioreq_work *work, const struct ioreq *req);
+
+/*
+ * Carries it out as far as the guest is ready for the next access, or for the answer. False: it is
+ * not through, to be called again.
+ */
+bool ioreq_go_on(struct ioreq_device *device, struct ioreq_work *work);
+
+/* All of it, ready or not. Returns the data to answer with. */
 uint64_t ioreq_perform(struct ioreq_device *device, const struct ioreq *req);
 
 #endif

@@ -24,23 +24,60 @@ static bool find_vcpu(const struct ioreq_server *server, evtchn_port_t port, uns
     return false;
 }
 
+/* A guest that writes into the shared page itself may have a vCPU ask twice. */
+static bool is_queued(const struct ioreq_server *server, unsigned vcpu)
+{
+    for (unsigned i = 0; i < server->queued; i++) {
+        if (server->queue[i] == vcpu) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void answer(struct ioreq_server *server, unsigned vcpu)
+{
+    server->config.stats->ioreqs++;
+    ioreq_answer(&server->slots[vcpu], server->work[vcpu].data);
+    xenevtchn_notify(server->evtchn, server->ports[vcpu]);
+}
+
+/* As far as the guest is ready. True: there are requests that wait. */
+static bool serve_queue(struct ioreq_server *server)
+{
+    while (server->queued) {
+        unsigned vcpu = server->queue[0];
+
+        if (!ioreq_go_on(&server->device, &server->work[vcpu])) {
+            return true;
+        }
+        answer(server, vcpu);
+        server->queued--;
+        memmove(server->queue, server->queue + 1, server->queued * sizeof(server->queue[0]));
+    }
+    return false;
+}
+
 static bool serve_port(struct ioreq_server *server, evtchn_port_t port)
 {
-    struct ioreq *slot;
     struct ioreq req;
     unsigned vcpu;
 
-    if (!find_vcpu(server, port, &vcpu)) {
-        return false;
-    }
-    slot = &server->slots[vcpu];
-    if (!ioreq_take(slot, &req)) {
+    if (!find_vcpu(server, port, &vcpu) || !ioreq_take(&server->slots[vcpu], &req)) {
         return false;
     }
     ioreq_track_request(server, vcpu, &req);
-    ioreq_answer(slot, ioreq_perform(&server->device, &req));
-    xenevtchn_notify(server->evtchn, port);
+    ioreq_begin(&server->work[vcpu], &req);
+    if (!is_queued(server, vcpu)) {
+        server->queue[server->queued++] = vcpu;
+    }
+    serve_queue(server);
     return true;
+}
+
+bool ioreq_server_resume(struct ioreq_server *server)
+{
+    return serve_queue(server);
 }
 
 /*
@@ -191,7 +228,11 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
 {
     struct ioreq_server *server = calloc(1, sizeof(*server));
 
-    if (!server) {
+    if (server) {
+        server->work = calloc(config->domain.vcpus + 1, sizeof(*server->work));
+    }
+    if (!server || !server->work) {
+        free(server);
         return NULL;
     }
     server->config = *config;
@@ -295,6 +336,19 @@ static void store_in_memory(void *arg, uint64_t gpa, uint64_t value, unsigned si
     guest_memory_copy(arg, gpa, &value, size, true); /* of a register: it is no memory, and fails */
 }
 
+/* From where a request that waits was left. */
+static uint64_t finish(struct ioreq_server *server, struct ioreq_device *device, unsigned vcpu,
+                       const struct ioreq *req)
+{
+    struct ioreq_work *work = &server->work[vcpu];
+
+    if (!is_queued(server, vcpu)) {
+        ioreq_begin(work, req);
+    }
+    ioreq_go_on(device, work);
+    return work->data;
+}
+
 /*
  * Answers what is in the slots; false: nothing was. The registers are gone, but a store into a
  * tracked page is the guest's own business and must not be lost.
@@ -317,10 +371,11 @@ bool ioreq_abandon_requests(struct ioreq_server *server)
         if (!ioreq_adopt(&server->slots[vcpu], &req)) {
             continue;
         }
-        ioreq_answer(&server->slots[vcpu], ioreq_perform(&nothing, &req));
+        ioreq_answer(&server->slots[vcpu], finish(server, &nothing, vcpu, &req));
         xenevtchn_notify(server->evtchn, server->ports[vcpu]);
         found = true;
     }
+    server->queued = 0;
     return found;
 }
 
@@ -365,6 +420,7 @@ void ioreq_server_close(struct ioreq_server *server)
         ioreq_record_remove(config->state_dir, domid);
         xendevicemodel_destroy_ioreq_server(config->dmod, domid, server->id);
     }
+    free(server->work);
     free(server);
 }
 

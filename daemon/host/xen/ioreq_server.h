@@ -40,6 +40,9 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
 int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t base, uint64_t size);
 int ioreq_server_track(struct ioreq_server *server, const struct xengt_gfn *gfn, size_t n, bool on);
 
+/* As host_ops.resume(). */
+bool ioreq_server_resume(struct ioreq_server *server);
+
 /* Notes RAM that the guest is about to get, for whoever releases the server; 0 pages: none. */
 int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages);
 

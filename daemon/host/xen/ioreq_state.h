@@ -42,6 +42,14 @@ struct ioreq_server {
     evtchn_port_t ports[IOREQ_VCPUS_MAX]; /* of the vCPUs; the first `bound` are */
     unsigned bound;
 
+    /*
+     * Requests that are taken and not answered, in their order. Only the first one is at work: a
+     * guest's accesses are made one after the other.
+     */
+    unsigned queue[IOREQ_VCPUS_MAX]; /* vCPUs, each once; the first `queued` are */
+    unsigned queued;
+    struct ioreq_work *work; /* by vCPU */
+
     struct event *wake;
     struct guest_memory memory;
     struct ioreq_device device;

@@ -134,7 +134,8 @@ uint32_t engine_read_ipehr(struct vgpu *vgpu, const struct reg_at *at)
 
 uint32_t engine_read_mi_mode(struct vgpu *vgpu, const struct reg_at *at)
 {
-    bool idle = at->engine->state == ENGINE_IDLE || is_held(vgpu, at->engine);
+    bool idle = (at->engine->state == ENGINE_IDLE && !at->engine->waiting) ||
+                is_held(vgpu, at->engine);
     return *vgpu_reg(vgpu, at->offset) | (idle ? MI_MODE_IDLE : 0);
 }
 

@@ -65,9 +65,17 @@ static void submission_failed(struct vgpu *vgpu, struct vgpu_engine *engine, int
 void workload_start(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
     struct audit audit;
+    int ret = gtt_prepare(vgpu->gtt, engine->id, &engine->context.root);
+    engine->waiting = ret == -EAGAIN;
+    if (ret) {
+        if (!engine->waiting) {
+            submission_failed(vgpu, engine, ret);
+        }
+        return;
+    }
     audit_begin(&audit, vgpu, engine, engine->context.root.levels != 0);
     if (copy_commands(&audit, &engine->context) && audit_check(&audit)) {
-        int ret = submit(vgpu, engine, &audit);
+        ret = submit(vgpu, engine, &audit);
         if (!ret) {
             engine->state = ENGINE_BUSY;
             engine->context.fresh = false;

@@ -27,16 +27,21 @@ static int check_root(const struct gtt_root *root)
     return 0;
 }
 
+static bool same_root(const struct gtt_root *a, const struct gtt_root *b)
+{
+    bool same = a->levels == b->levels;
+    for (unsigned i = 0; same && i < roots_of(a); i++) {
+        same = a->pdp[i] == b->pdp[i];
+    }
+    return same;
+}
+
 static struct mm *find_mm(struct gtt *gtt, const struct gtt_root *root)
 {
     struct mm *mm;
     TAILQ_FOREACH(mm, &gtt->mms, links)
     {
-        bool same = mm->root.levels == root->levels;
-        for (unsigned i = 0; same && i < roots_of(root); i++) {
-            same = mm->root.pdp[i] == root->pdp[i];
-        }
-        if (same) {
+        if (same_root(&mm->root, root)) {
             return mm;
         }
     }
@@ -62,19 +67,21 @@ static bool is_running(struct gtt *gtt, const struct mm *mm)
     return running;
 }
 
-/* The roots are not in any table: the GPU must have forgotten them before their tables go. */
+/* Or will it use it next? */
+static bool is_in_use(struct gtt *gtt, const struct mm *mm)
+{
+    bool next = false;
+    for (unsigned e = 0; e < GPU_ENGINES; e++) {
+        next |= gtt->next[e].mm == mm;
+    }
+    return next || is_running(gtt, mm);
+}
+
 static void unshadow(struct gtt *gtt, struct mm *mm)
 {
-    if (!mm->shadowed) {
-        return;
-    }
-    gtt_run_batch(gtt);
-    gtt->cfg.gpu->ops->invalidate(gtt->cfg.gpu);
     for (unsigned i = 0; i < 4; i++) {
-        if (mm->spt[i]) {
-            spt_put(gtt, mm->spt[i]);
-            mm->spt[i] = NULL;
-        }
+        gtt_leave_root(gtt, mm->spt[i]);
+        mm->spt[i] = NULL;
     }
     mm->shadowed = false;
 }
@@ -84,28 +91,36 @@ static void drop(struct gtt *gtt, struct mm *mm)
     unshadow(gtt, mm);
     TAILQ_REMOVE(&gtt->mms, mm, links);
     gtt->stats.mms--;
+    gtt_charge(gtt, COST_LOOK);
     free(mm);
 }
 
-void mm_drop_all(struct gtt *gtt)
+bool mm_drop_all(struct gtt *gtt)
 {
     for (unsigned e = 0; e < GPU_ENGINES; e++) {
         gtt->running[e] = NULL;
+        gtt->next[e] = (struct preparation){0};
     }
-    while (!TAILQ_EMPTY(&gtt->mms)) {
+    while (!TAILQ_EMPTY(&gtt->mms) && gtt_may_work(gtt)) {
         drop(gtt, TAILQ_FIRST(&gtt->mms));
     }
-    spt_untrack_flush(gtt);
+    gtt_run_batch(gtt);
+    return TAILQ_EMPTY(&gtt->mms);
+}
+
+static void drop_if_destroyed(struct gtt *gtt, struct mm *mm)
+{
+    if (mm && mm->announced && !mm->refs && !is_in_use(gtt, mm)) {
+        drop(gtt, mm);
+    }
 }
 
 void mm_reap(struct gtt *gtt)
 {
     for (unsigned e = 0; e < GPU_ENGINES; e++) {
-        struct mm *mm = gtt->running[e];
-        if (mm && mm != gtt->current && mm->announced && !mm->refs && !is_running(gtt, mm)) {
-            drop(gtt, mm);
-        }
+        drop_if_destroyed(gtt, gtt->running[e]);
     }
+    gtt_run_batch(gtt);
 }
 
 bool mm_reclaim(struct gtt *gtt)
@@ -113,9 +128,10 @@ bool mm_reclaim(struct gtt *gtt)
     struct mm *mm;
     TAILQ_FOREACH(mm, &gtt->mms, links)
     {
-        if (mm->shadowed && mm != gtt->current && !is_running(gtt, mm)) {
+        if (mm->shadowed && !is_in_use(gtt, mm)) {
             gtt->stats.reclaims++;
             unshadow(gtt, mm);
+            gtt_run_batch(gtt);
             return true;
         }
     }
@@ -128,10 +144,11 @@ static bool room_for_one(struct gtt *gtt)
     struct mm *mm;
     struct mm *oldest = NULL;
     uint32_t unannounced = 0;
+    gtt_charge(gtt, gtt->stats.mms * COST_LOOK);
     TAILQ_FOREACH(mm, &gtt->mms, links)
     {
         unannounced += !mm->announced;
-        if (!oldest && !mm->announced && !is_running(gtt, mm)) {
+        if (!oldest && !mm->announced && !is_in_use(gtt, mm)) {
             oldest = mm;
         }
     }
@@ -163,12 +180,12 @@ int gtt_ppgtt_create(struct gtt *gtt, const struct gtt_root *root)
         return ret;
     }
     struct mm *mm = find_or_make(gtt, root);
-    if (!mm) {
-        return -ENOSPC;
+    if (mm) {
+        mm->refs++;
+        mm->announced = true;
     }
-    mm->refs++;
-    mm->announced = true;
-    return 0;
+    gtt_finish(gtt); /* another one may have made room */
+    return mm ? 0 : -ENOSPC;
 }
 
 int gtt_ppgtt_destroy(struct gtt *gtt, const struct gtt_root *root)
@@ -182,17 +199,17 @@ int gtt_ppgtt_destroy(struct gtt *gtt, const struct gtt_root *root)
         return ret;
     }
     mm->refs--;
-    if (!mm->refs && !is_running(gtt, mm)) {
+    if (!mm->refs && !is_in_use(gtt, mm)) {
         drop(gtt, mm);
-        spt_untrack_flush(gtt);
     }
+    gtt_finish(gtt);
     return 0;
 }
 
 /* --- submission -------------------------------------------------------------------------- */
 
 /* A guest physical address of 0 is no table, as on hardware, where it has no present bit. */
-static int shadow_roots(struct gtt *gtt, struct mm *mm)
+bool mm_shadow_roots(struct gtt *gtt, struct mm *mm)
 {
     enum spt_kind kind = mm->root.levels == 4 ? SPT_PML4 : SPT_PD;
     bool any = false;
@@ -204,60 +221,47 @@ static int shadow_roots(struct gtt *gtt, struct mm *mm)
         any |= mm->spt[i] != NULL;
     }
     mm->shadowed = any;
-    return any ? 0 : -EFAULT;
+    return any;
 }
 
-static void root_for_gpu(const struct gtt *gtt, const struct mm *mm, struct gpu_root *root)
+void mm_for_gpu(const struct gtt *gtt, const struct mm *mm, struct gpu_root *root)
 {
-    uint32_t scratch = gtt->scratch_table[mm->root.levels == 4 ? 3 : 2];
+    uint32_t scratch = batch_scratch_table(&gtt->batch, mm->root.levels == 4 ? 3 : 2);
     *root = (struct gpu_root){.levels = mm->root.levels};
     for (unsigned i = 0; i < roots_of(&mm->root); i++) {
         root->table[i] = mm->spt[i] ? mm->spt[i]->table : scratch;
     }
 }
 
-static int prepare_mm(struct gtt *gtt, const struct gtt_root *root, struct mm **out)
+bool mm_is_root(const struct mm *mm, const struct gtt_root *root)
 {
-    int ret = check_root(root);
-    struct mm *mm = ret ? NULL : find_or_make(gtt, root);
-    if (ret) {
-        return ret;
-    }
-    if (!mm) {
-        return -ENOSPC;
-    }
-    gtt->current = mm;
-    gtt->starved = false;
-    ret = shadow_roots(gtt, mm);
-    gtt_commit(gtt);
-    gtt->current = NULL;
-    TAILQ_REMOVE(&gtt->mms, mm, links);
-    TAILQ_INSERT_TAIL(&gtt->mms, mm, links);
-    if (gtt->starved) {
-        ret = -ENOSPC;
-    }
-    *out = mm;
-    return ret;
+    return mm ? same_root(&mm->root, root) : !root->levels;
 }
 
-int gtt_submit(struct gtt *gtt, const struct gtt_workload *workload)
+int mm_prepare(struct gtt *gtt, enum gpu_engine engine, const struct gtt_root *root)
 {
-    struct gpu_workload work = {
-        .context = workload->context,
-        .status_page = workload->status_page,
-        .buffer = workload->buffer,
-        .buffers = workload->buffers,
-    };
     struct mm *mm = NULL;
-    if (workload->root.levels) {
-        int ret = prepare_mm(gtt, &workload->root, &mm);
+    mm_unprepare(gtt, engine);
+    if (root->levels) {
+        int ret = check_root(root);
         if (ret) {
             return ret;
         }
-        root_for_gpu(gtt, mm, &work.root);
-    } else {
-        gtt_commit(gtt);
+        mm = find_or_make(gtt, root);
+        if (!mm) {
+            return -ENOSPC;
+        }
+        TAILQ_REMOVE(&gtt->mms, mm, links);
+        TAILQ_INSERT_TAIL(&gtt->mms, mm, links);
     }
-    gtt->running[workload->engine] = mm;
-    return gtt->cfg.gpu->ops->execute(gtt->client, workload->engine, &work);
+    gtt->next[engine] = (struct preparation){.mm = mm, .starved = gtt->starved};
+    return 0;
+}
+
+void mm_unprepare(struct gtt *gtt, enum gpu_engine engine)
+{
+    struct mm *mm = gtt->next[engine].mm;
+    gtt->next[engine] = (struct preparation){0};
+    drop_if_destroyed(gtt, mm);
+    gtt_run_batch(gtt);
 }

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest: the steps of an attach, whose order is what makes it safe, and how they are undone. */
+#include "guests/guest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <xengt/target.h>
+#include <xengt/xengt.h>
+
+static void log_vgpu_line(void *arg, int level, const char *line)
+{
+    struct guest *guest = arg;
+
+    guests_log(guest->guests, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
+}
+
+static int create_vgpu(struct guest *guest)
+{
+    const struct guests_config *config = &guest->guests->config;
+    struct gtt_config gtt = {
+        .xengt = config->xengt,
+        .space = guest->space,
+        .gpu = config->gpu,
+        .mappable = guest->windows.mappable,
+        .unmappable = guest->windows.unmappable,
+        .weight = guest->type->weight,
+        .tracker = {.track = guest_track, .arg = guest},
+        .track_after = config->track_after,
+        .track_all = config->gtt_mode != GUESTS_GTT_SYNC,
+        .commit_each = config->gtt_mode == GUESTS_GTT_TRAP_EACH,
+    };
+    struct vgpu_config vgpu = {
+        .id = guest->slot + 1,
+        .mappable = guest->windows.mappable,
+        .unmappable = guest->windows.unmappable,
+        .fences = guest->windows.fences,
+        .log = log_vgpu_line,
+        .log_arg = guest,
+        .interrupt = guest_interrupt,
+        .interrupt_arg = guest,
+    };
+    int ret;
+
+    if (config->lazy_ggtt) {
+        ret = guest_add_gtt_ram(guest);
+        if (ret) {
+            return ret;
+        }
+        gtt.lazy = guest->gtt_ram;
+    }
+    ret = gtt_create(&gtt, &vgpu.gtt);
+    if (ret) {
+        return ret;
+    }
+    return vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
+}
+
+/* What the library keeps of the window for this guest, and gives it at most. */
+static struct xengt_space_options space_options(const struct guest *guest)
+{
+    const struct guests_config *config = &guest->guests->config;
+    struct xengt_space_options space = config->space;
+
+    space.no_defer |= config->gtt_mode == GUESTS_GTT_TRAP_EACH;
+    space.reserve = guest->share.reserve;
+    space.quota = guest->share.quota;
+    return space;
+}
+
+static int open_space(struct guest *guest, char *error, size_t error_size)
+{
+    const struct xengt_space_options space = space_options(guest);
+    struct xengt *xg = guest->guests->config.xengt;
+    int ret = xengt_space_open(xg, guest->domid, &space, &guest->space);
+
+    if (ret == -ENOSPC) {
+        return guests_error(error, error_size, ret,
+                            "domain '%s' (%u): the %u mappings that it is promised are not to be "
+                            "had: others use them; detach a guest, or start xengtd with a larger "
+                            "--window-pages or a smaller --quota",
+                            guest->name, guest->domid, space.reserve);
+    }
+    if (ret) {
+        guests_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
+                     xengt_last_error(xg));
+    }
+    return ret;
+}
+
+int guest_build(struct guest *guest, char *error, size_t error_size)
+{
+    const struct guests_config *config = &guest->guests->config;
+    const struct host_guest_config host = {
+        .domid = guest->domid,
+        .devfn = VGPU_PCI_DEVFN,
+        .pci_root = true,
+        .ops = &guest_ops,
+        .arg = guest,
+    };
+    char reason[160] = "";
+    int ret;
+
+    ret = open_space(guest, error, error_size);
+    if (ret) {
+        return ret;
+    }
+    ret = config->host->ops->attach(config->host, &host, &guest->host, reason, sizeof(reason));
+    if (ret) {
+        return guests_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name,
+                            guest->domid, reason[0] ? reason : strerror(-ret));
+    }
+    guest_init_pci(guest);
+    ret = create_vgpu(guest);
+    if (ret) {
+        return guests_error(error, error_size, ret, "domain '%s' (%u): no vGPU could be made: %s",
+                            guest->name, guest->domid, strerror(-ret));
+    }
+    ret = guest_claim_bars(guest);
+    if (ret) {
+        return guests_error(error, error_size, ret,
+                            "domain '%s' (%u): its vGPU cannot be put at 0x%" PRIx64 ": %s",
+                            guest->name, guest->domid, config->mmio_base,
+                            ret == -EBUSY ? "its RAM is there" : strerror(-ret));
+    }
+    return 0;
+}
+
+/* --- at work ----------------------------------------------------------------------------- */
+
+/*
+ * A guest with one vCPU makes one request a turn, so the end of a turn says nothing: committing
+ * there would mean a hypercall for each entry it writes. What no access makes due is committed
+ * when the guest has made no request for this long. A guest that never pauses is committed by its
+ * own accesses, or when its batch is full.
+ */
+#define SETTLE_MS 50u
+
+void guest_has_asked(struct guest *guest)
+{
+    guest->settle_at_ms = wake_now_ms() + SETTLE_MS;
+    wake_now(&guest->guests->turns.wake);
+}
+
+/* --- the end ----------------------------------------------------------------------------- */
+
+static void forget(struct guest *guest)
+{
+    struct guests *guests = guest->guests;
+    unsigned i;
+
+    for (i = 0; i < guests->attached_n && guests->attached[i] != guest; i++) {
+        ;
+    }
+    if (i == guests->attached_n) {
+        return;
+    }
+    guests->attached_n--;
+    for (; i < guests->attached_n; i++) {
+        guests->attached[i] = guests->attached[i + 1];
+    }
+}
+
+static void let_go(struct guest *guest)
+{
+    struct guests *guests = guest->guests;
+    int ret;
+
+    xengt_space_close(guest->space);
+    ret = xengt_target_remove(guests->config.xengt, guest->domid);
+    if (ret) {
+        guests_log(guests, LOG_ERR, "domain '%s' (%u): stays on the target list: %s", guest->name,
+                   guest->domid, xengt_last_error(guests->config.xengt));
+    }
+    forget(guest);
+    free(guest);
+}
+
+void guest_leave(struct guest *guest)
+{
+    guest->leaving = true;
+    guest->settle_at_ms = 0;
+    guest->expire_at_ms = 0;
+    if (guest->vgpu) {
+        vgpu_end(guest->vgpu);
+    }
+    if (guest->host) {
+        guest->guests->config.host->ops->detach(guest->host);
+        guest->host = NULL;
+    }
+}
+
+/* Mappings that are released in a portion: a few hypercalls. */
+#define DRAIN_PAGES 256u
+
+bool guest_go_on_leaving(struct guest *guest, uint32_t units)
+{
+    if (guest->vgpu && vgpu_work(guest->vgpu, units)) {
+        return false;
+    }
+    vgpu_destroy(guest->vgpu);
+    guest->vgpu = NULL;
+    if (xengt_space_drain(guest->space, DRAIN_PAGES)) {
+        return false;
+    }
+    let_go(guest);
+    return true;
+}
+
+void guest_remove(struct guest *guest)
+{
+    guest_leave(guest);
+    vgpu_destroy(guest->vgpu);
+    let_go(guest);
+}
