@@ -47,11 +47,6 @@ struct xengt {
     } batch;
 };
 
-__attribute__((format(printf, 3, 4))) int handle_fail(struct xengt *xg, int error,
-                                                      const char *format, ...);
-__attribute__((format(printf, 3, 4))) void handle_log(struct xengt *xg, int level,
-                                                      const char *format, ...);
-
 /* xengt_open() with a back end that is open already, which the handle takes; NULL: opens one. */
 int handle_open(struct xengt **out, const struct xengt_options *options, struct hv *hv,
                 struct hv_error *error);

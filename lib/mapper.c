@@ -85,6 +85,27 @@ static void doubt(struct xengt *xg, uint32_t s)
     slots_set_state(&xg->slots, s, SLOT_LEAKED);
 }
 
+/* What is in a slot that should be empty is somebody else's: it is not touched, nor tried again. */
+static void taken(struct xengt *xg, uint32_t s)
+{
+    handle_log(xg, LOG_ERR,
+               "BFN 0x%llx of the window holds something that was not put there by this process: "
+               "it is never used again",
+               (unsigned long long)mapper_bfn(xg, s).v);
+    slots_set_state(&xg->slots, s, SLOT_TAKEN);
+}
+
+/* Pieces of the window that the back end found out must not be used. */
+static void retire(struct xengt *xg)
+{
+    handle_log(xg, LOG_ERR,
+               "%u frames of the window from 0x%llx on are RAM of this domain, or a device, or "
+               "cannot be told from that: they are not used",
+               xg->hv->refused_n, (unsigned long long)(xg->hv->window_base + xg->hv->refused));
+    slots_retire(&xg->slots, xg->hv->refused, xg->hv->refused_n);
+    xg->hv->refused_n = 0;
+}
+
 void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot)
 {
@@ -101,6 +122,9 @@ void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err
         handle_log(xg, LOG_ERR, "%s", xg->hv->advice);
         xg->hv->advice[0] = '\0';
     }
+    if (xg->hv->refused_n) {
+        retire(xg);
+    }
     for (size_t i = 0; i < n; i++) {
         if (!err[i]) {
             xg->stats.map_pages++;
@@ -114,13 +138,16 @@ void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err
         if (err[i] == HV_DOUBT) {
             doubt(xg, slot[i]);
             err[i] = -EIO;
+        } else if (err[i] == HV_TAKEN) {
+            taken(xg, slot[i]);
+            err[i] = -EAGAIN;
         }
     }
 }
 
 void mapper_drop(struct xengt *xg, uint32_t slot)
 {
-    if (slots_state(&xg->slots, slot) != SLOT_LEAKED) {
+    if (slots_state(&xg->slots, slot) == SLOT_RESERVED) {
         slots_free(&xg->slots, slot);
     }
 }

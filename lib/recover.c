@@ -25,9 +25,10 @@ static enum leftover leftover(const struct xengt *xg, const struct slots_found *
         return xg->hv->windowed ? LEFT_PLAIN : LEFT_NOTHING;
     }
     if (slots_sound(old, s)) {
-        return slots_state(old, s) == SLOT_FREE ? LEFT_NOTHING
-               : slots_offered(old, s)          ? LEFT_OFFERED
-                                                : LEFT_PLAIN;
+        enum slot_state state = slots_state(old, s);
+        return state == SLOT_FREE || state == SLOT_TAKEN ? LEFT_NOTHING
+               : slots_offered(old, s)                   ? LEFT_OFFERED
+                                                         : LEFT_PLAIN;
     }
     if (xg->hv->windowed) {
         return LEFT_PLAIN;
@@ -113,16 +114,46 @@ static uint32_t scrub_held(struct xengt *xg, uint32_t count)
     return unsound;
 }
 
+static void show_stuck(struct xengt *xg, uint64_t n)
+{
+    if (n) {
+        handle_log(xg, LOG_ERR,
+                   "%llu mappings of a predecessor cannot be released and are leaked; their "
+                   "domains stay zombies until the host reboots; see 'xl dmesg'",
+                   (unsigned long long)n);
+    }
+}
+
+/* The slots of a journal that is not gone on with, in its own place. */
+static void release(struct xengt *xg, const struct slots_found *found)
+{
+    struct hv *hv = xg->hv;
+    uint64_t window_base = hv->window_base;
+    uint32_t count = hv->slots;
+    if (found->readable) {
+        hv->window_base = found->kind.window_base;
+        count = found->kind.count;
+        scrub_held(xg, count);
+    }
+    if (hv->ops->recover) {
+        hv->ops->recover(hv, true);
+    }
+    uint32_t stuck = sweep(xg, found, count, LEFT_PLAIN);
+    if (hv->ops->unmap_offered) {
+        stuck += sweep(xg, found, count, LEFT_OFFERED);
+    }
+    if (hv->ops->recover) {
+        hv->ops->recover(hv, false);
+    }
+    hv->window_base = window_base;
+    show_stuck(xg, stuck);
+}
+
 /* Releases what a predecessor held. Its window may have been another: the journal says which. */
 static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_error *error)
 {
     struct hv *hv = xg->hv;
     bool ours = found->kind.backend == hv->backend && found->kind.area_size == hv->area_size;
-    if (found->other_boot) {
-        handle_log(xg, LOG_INFO, "journal in '%s' is from before a reboot: nothing to release",
-                   xg->state_dir);
-        return 0;
-    }
     if (found->damaged) {
         log_damage(xg, found);
     }
@@ -136,28 +167,13 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
                  xg->state_dir);
         return -EINVAL;
     }
-    uint64_t window_base = hv->window_base;
-    uint32_t count = hv->slots;
-    if (found->readable) {
-        hv->window_base = found->kind.window_base;
-        count = found->kind.count;
+    if (found->readable && hv->ops->claim) {
+        int ret = hv->ops->claim(hv, found->kind.window_base, found->kind.count, error);
+        if (ret) {
+            return ret;
+        }
     }
-    if (found->readable && hv->ops->recover) {
-        scrub_held(xg, count);
-        hv->ops->recover(hv, true);
-    }
-    uint32_t failed = sweep(xg, found, count, LEFT_PLAIN);
-    if (hv->ops->unmap_offered) {
-        failed += sweep(xg, found, count, LEFT_OFFERED);
-    }
-    if (found->readable && hv->ops->recover) {
-        hv->ops->recover(hv, false);
-    }
-    hv->window_base = window_base;
-    if (failed) {
-        hv_error(error, "%u mappings of a predecessor cannot be released; see 'xl dmesg'", failed);
-        return -EIO;
-    }
+    release(xg, found);
     if (xg->stats.reclaimed) {
         handle_log(xg, LOG_NOTICE, "released %llu mappings of a process that was killed",
                    (unsigned long long)xg->stats.reclaimed);
@@ -165,23 +181,21 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
     return 0;
 }
 
-/* --- taking over ------------------------------------------------------------------------- */
+/* --- going on ---------------------------------------------------------------------------- */
 
 /* Only a journal without any doubt about it can be gone on with, and in the same place. */
-static bool can_adopt(struct xengt *xg, const struct slots_found *found)
+static bool can_go_on(struct xengt *xg, const struct slots_found *found)
 {
     const struct hv *hv = xg->hv;
-    return found->readable && !found->damaged && !found->other_boot &&
-           found->kind.backend == hv->backend && found->kind.area_size == hv->area_size &&
-           found->kind.count == hv->slots && found->kind.window_base == hv->window_base &&
-           scrub_held(xg, found->kind.count) == 0;
+    return found->readable && !found->damaged && found->kind.backend == hv->backend &&
+           found->kind.area_size == hv->area_size && found->kind.count == hv->slots &&
+           found->kind.window_base == hv->window_base && scrub_held(xg, found->kind.count) == 0;
 }
 
-/* What was mapped is the caller's; what was on its way is unmapped. */
-static void adopt(struct xengt *xg)
+/* What was mapped is the caller's from now on. */
+static void keep_mapped(struct xengt *xg)
 {
     struct slots *slots = &xg->slots;
-    struct batch *b = &xg->batch;
     for (uint32_t s = 0; s < slots->fresh; s++) {
         if (slots_state(slots, s) == SLOT_MAPPED) {
             slots->slot[s].raw = 1;
@@ -191,24 +205,34 @@ static void adopt(struct xengt *xg)
             }
         }
     }
+}
+
+/* What was on its way is unmapped, and what was mapped unless it is kept. */
+static void unmap_rest(struct xengt *xg, bool keep)
+{
+    struct slots *slots = &xg->slots;
+    struct batch *b = &xg->batch;
     for (uint32_t s = 0; s < slots->fresh;) {
         size_t n = 0;
         for (; s < slots->fresh && n < xg->hv->batch; s++) {
-            if (slots_state(slots, s) != SLOT_FREE && slots_state(slots, s) != SLOT_MAPPED) {
+            enum slot_state state = slots_state(slots, s);
+            if (state != SLOT_FREE && state != SLOT_TAKEN && !(keep && state == SLOT_MAPPED)) {
                 mapper_leave(xg, s);
                 b->slot[n++] = s;
             }
         }
         mapper_unmap(xg, b->slot, b->err, n);
     }
+    show_stuck(xg, xg->stats.unmap_failures);
     xg->stats.reclaimed = xg->stats.unmap_pages;
     xg->stats.unmap_calls = xg->stats.unmap_pages = xg->stats.unmap_failures = 0;
-    handle_log(xg, LOG_NOTICE, "took over %llu mappings of a predecessor, released %llu",
-               (unsigned long long)xg->stats.adopted, (unsigned long long)xg->stats.reclaimed);
 }
 
-/* The predecessor's journal goes on; a kill in here leaves it to the next one. */
-static int go_on(struct xengt *xg)
+/*
+ * The predecessor's journal goes on: what cannot be unmapped stays in it, and a kill in here leaves
+ * it to the next one.
+ */
+static int go_on(struct xengt *xg, bool keep)
 {
     struct hv *hv = xg->hv;
     int ret = slots_continue(&xg->slots);
@@ -221,9 +245,16 @@ static int go_on(struct xengt *xg)
     if (hv->ops->recover) {
         hv->ops->recover(hv, true);
     }
-    adopt(xg);
+    if (keep) {
+        keep_mapped(xg);
+    }
+    unmap_rest(xg, keep);
     if (hv->ops->recover) {
         hv->ops->recover(hv, false);
+    }
+    if (keep || xg->stats.reclaimed) {
+        handle_log(xg, LOG_NOTICE, "took over %llu mappings of a predecessor, released %llu",
+                   (unsigned long long)xg->stats.adopted, (unsigned long long)xg->stats.reclaimed);
     }
     return 0;
 }
@@ -235,7 +266,6 @@ static int start_afresh(struct xengt *xg)
                                           .count = xg->hv->slots,
                                           .backend = xg->hv->backend,
                                           .area_size = xg->hv->area_size,
-                                          .uses_held = !xg->hv->windowed,
                                       });
     return ret || xg->hv->windowed ? ret : bfns_init(&xg->bfns, &xg->slots);
 }
@@ -243,18 +273,22 @@ static int start_afresh(struct xengt *xg)
 int take_over(struct xengt *xg, bool adopt, struct hv_error *error)
 {
     struct slots_found found;
-    int ret = slots_open(&xg->slots, xg->state_dir, &found);
+    int ret = slots_open(&xg->slots, xg->state_dir, &found, error);
     if (ret) {
-        hv_error(error, "journal in '%s': %s", xg->state_dir, strerror(-ret));
         return ret;
     }
     xg->hv->journal = &xg->slots;
-    adopt = adopt && found.exists && can_adopt(xg, &found);
-    ret = found.exists && !adopt ? reclaim(xg, &found, error) : 0;
+    if (found.exists && found.other_boot) {
+        handle_log(xg, LOG_INFO, "journal in '%s' is from before a reboot: nothing to release",
+                   xg->state_dir);
+        found.exists = false;
+    }
+    bool same = found.exists && can_go_on(xg, &found);
+    ret = found.exists && !same ? reclaim(xg, &found, error) : 0;
     if (ret) {
         return ret;
     }
-    ret = adopt ? go_on(xg) : start_afresh(xg);
+    ret = same ? go_on(xg, adopt) : start_afresh(xg);
     if (ret) {
         hv_error(error, "slot table of %u entries: %s", xg->hv->slots, strerror(-ret));
     }

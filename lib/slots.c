@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The slot table, and the file that its records are in. */
 #include "slots.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "state.h"
+
 #define RECORD_BODY_MASK ((UINT64_C(1) << RECORD_CHECK_SHIFT) - 1)
 #define HELD_CHECK_SHIFT 40
 
@@ -17,6 +20,8 @@
 #define JOURNAL_VERSION 2u
 #define HEADER_SIZE     4096u
 #define BOOT_ID_SIZE    40u
+#define SLOTS_MAX       (1u << 24) /* 64 GiB of guests' memory: no journal of ours has more */
+#define AREA_MAX        (1u << 24)
 
 struct header {
     uint64_t magic;
@@ -70,7 +75,7 @@ static void record_store(struct slots *slots, uint32_t s, uint64_t record)
 
 void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state)
 {
-    if (state == SLOT_LEAKED) {
+    if (state == SLOT_LEAKED || state == SLOT_TAKEN) {
         slots->leaked++;
     }
     record_store(
@@ -145,6 +150,7 @@ static void point_into(struct slots *slots, void *file, uint32_t count, uint32_t
     slots->area_size = area_size;
 }
 
+/* All zero when it cannot be read, which says nothing of what it is. */
 static void read_boot_id(char id[BOOT_ID_SIZE])
 {
     memset(id, 0, BOOT_ID_SIZE);
@@ -155,6 +161,13 @@ static void read_boot_id(char id[BOOT_ID_SIZE])
         }
         close(fd);
     }
+}
+
+static bool is_other_boot(const char then[BOOT_ID_SIZE])
+{
+    char now[BOOT_ID_SIZE];
+    read_boot_id(now);
+    return now[0] && then[0] && memcmp(now, then, sizeof(now)) != 0;
 }
 
 /*
@@ -176,30 +189,34 @@ static bool is_blank(const struct slots *slots, off_t size)
 }
 
 /* Reads what a predecessor left; on any doubt the file is called damaged, never believed. */
-static void look_at_predecessor(struct slots *slots, off_t size, struct slots_found *found)
+static int look_at_predecessor(struct slots *slots, off_t size, struct slots_found *found)
 {
     struct header h;
-    char boot_id[BOOT_ID_SIZE];
     found->exists = true;
     found->damaged = true;
     if (pread(slots->fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || h.magic != JOURNAL_MAGIC ||
         h.version != JOURNAL_VERSION || h.check != header_check(&h)) {
-        return;
+        return 0;
     }
-    read_boot_id(boot_id);
-    found->other_boot = memcmp(boot_id, h.boot_id, sizeof(boot_id)) != 0;
+    found->other_boot = is_other_boot(h.boot_id);
     found->kind = (struct slots_kind){
         .window_base = h.window_base,
         .count = h.count,
         .backend = h.backend,
         .area_size = h.area_size,
     };
-    if ((size_t)size != journal_size(h.count, h.area_size)) {
-        return;
+    if (h.count > SLOTS_MAX || h.area_size > AREA_MAX ||
+        (size_t)size != journal_size(h.count, h.area_size)) {
+        return 0;
+    }
+    /* Where the file has a hole, looking at it takes memory, too. */
+    int ret = -posix_fallocate(slots->fd, 0, size);
+    if (ret) {
+        return ret;
     }
     void *file = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, slots->fd, 0);
     if (file == MAP_FAILED) {
-        return;
+        return -errno;
     }
     point_into(slots, file, h.count, h.area_size);
     found->readable = true;
@@ -209,6 +226,7 @@ static void look_at_predecessor(struct slots *slots, off_t size, struct slots_fo
             found->damaged = true;
         }
     }
+    return 0;
 }
 
 static void unmap_file(struct slots *slots)
@@ -222,52 +240,46 @@ static void unmap_file(struct slots *slots)
     slots->area = NULL;
 }
 
-int slots_open(struct slots *slots, const char *dir, struct slots_found *found)
+int slots_open(struct slots *slots, const char *dir, struct slots_found *found,
+               struct hv_error *error)
 {
     *slots = (struct slots){.fd = -1, .free = SLOT_NONE};
     *found = (struct slots_found){0};
     if (!dir) {
         return 0;
     }
-    char path[512];
-    if (snprintf(path, sizeof(path), "%s/journal", dir) >= (int)sizeof(path)) {
-        return -ENAMETOOLONG;
-    }
-    slots->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    slots->fd = state_file(dir, "journal", error);
     if (slots->fd < 0) {
-        return -errno;
+        return slots->fd;
     }
     struct stat st;
     if (fstat(slots->fd, &st)) {
         return -errno;
     }
-    if (st.st_size > 0 && !is_blank(slots, st.st_size)) {
-        look_at_predecessor(slots, st.st_size, found);
+    int ret = st.st_size > 0 && !is_blank(slots, st.st_size)
+                  ? look_at_predecessor(slots, st.st_size, found)
+                  : 0;
+    if (ret) {
+        hv_error(error, "journal in '%s' cannot be read: %s", dir, strerror(-ret));
     }
-    return 0;
+    return ret;
 }
 
-/*
- * Makes the file anew. What will be written without a way to report failure gets its memory now:
- * on a tmpfs without room a store would end the process.
- */
+/* Makes the file anew. */
 static int make_file(struct slots *slots, const struct slots_kind *kind)
 {
     size_t size = journal_size(kind->count, kind->area_size);
-    if (ftruncate(slots->fd, 0) || ftruncate(slots->fd, (off_t)size)) {
-        return -errno;
-    }
-    size_t sure = kind->uses_held ? area_offset(kind->count) : held_offset(kind->count);
-    int ret = posix_fallocate(slots->fd, 0, (off_t)sure);
-    if (!ret && kind->area_size) {
-        ret = posix_fallocate(slots->fd, (off_t)area_offset(kind->count),
-                              (off_t)page_up(kind->area_size));
-    }
-    return -ret;
+    return ftruncate(slots->fd, 0) || ftruncate(slots->fd, (off_t)size) ? -errno : 0;
 }
 
 static int map_file(struct slots *slots, uint32_t count, uint32_t area_size)
 {
+    /* All of it gets its memory now: on a tmpfs without room a store would end the process. */
+    int ret =
+        slots->fd >= 0 ? -posix_fallocate(slots->fd, 0, (off_t)journal_size(count, area_size)) : 0;
+    if (ret) {
+        return ret;
+    }
     int flags = slots->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void *file =
         mmap(NULL, journal_size(count, area_size), PROT_READ | PROT_WRITE, flags, slots->fd, 0);
@@ -363,10 +375,14 @@ static uint32_t reserve(struct slots *slots, uint32_t domid, uint64_t frame, boo
     uint32_t s = slots->free;
     if (s != SLOT_NONE) {
         slots->free = slots->slot[s].next;
-    } else if (slots->fresh < slots->count) {
-        s = slots->fresh++;
     } else {
-        return SLOT_NONE;
+        while (slots->fresh < slots->count && slots->record[slots->fresh]) {
+            slots->fresh++; /* retired before it was ever used */
+        }
+        if (slots->fresh == slots->count) {
+            return SLOT_NONE;
+        }
+        s = slots->fresh++;
     }
     slots->used++;
     slots->slot[s] = (struct slot){.hash_next = SLOT_NONE, .prev = SLOT_NONE, .next = SLOT_NONE};
@@ -390,4 +406,23 @@ void slots_free(struct slots *slots, uint32_t s)
     slots->slot[s].next = slots->free;
     slots->free = s;
     slots->used--;
+}
+
+void slots_retire(struct slots *slots, uint32_t first, uint32_t n)
+{
+    uint32_t *link = &slots->free;
+    while (*link != SLOT_NONE) {
+        if (*link - first < n) {
+            *link = slots->slot[*link].next;
+        } else {
+            link = &slots->slot[*link].next;
+        }
+    }
+    for (uint32_t s = first; s - first < n && s < slots->count; s++) {
+        if (!slots->record[s]) {
+            record_store(slots, s, record_make(0, 0, SLOT_TAKEN, false));
+            slots->used++;
+            slots->leaked++;
+        }
+    }
 }

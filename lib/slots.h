@@ -26,6 +26,8 @@
 
 #include <xengt/types.h>
 
+#include "report.h"
+
 #define SLOT_NONE UINT32_MAX
 
 enum slot_state {
@@ -34,6 +36,7 @@ enum slot_state {
     SLOT_MAPPED,
     SLOT_REMOVING, /* likewise, on the way out */
     SLOT_LEAKED,   /* the unmap failed: never used again */
+    SLOT_TAKEN,    /* likewise: something is in it that is not ours */
     SLOT_STATES,
 };
 
@@ -64,10 +67,10 @@ struct slot {
 
 struct slots {
     uint32_t count;
-    uint32_t used; /* not free */
-    uint32_t leaked;
-    uint32_t fresh; /* slots from here on have never been used */
-    uint32_t free;  /* head of the free list */
+    uint32_t used;   /* not free */
+    uint32_t leaked; /* or taken */
+    uint32_t fresh;  /* slots from here on have never been used */
+    uint32_t free;   /* head of the free list */
     struct slot *slot;
     uint64_t *record;
     struct held *held;
@@ -84,7 +87,6 @@ struct slots_kind {
     uint32_t count;
     uint32_t backend;   /* whose rules the records follow: enum xengt_backend */
     uint32_t area_size; /* of the back end's own area */
-    bool uses_held;     /* every mapping has its held: room for it is made sure of */
 };
 
 /* What was found in the file of a predecessor. */
@@ -97,11 +99,13 @@ struct slots_found {
 };
 
 /*
- * Opens the journal in dir, or makes one (dir NULL: in memory only). What a predecessor left is
+ * Opens the journal in dir, or makes one (dir NULL: in memory only). Neither dir nor the file may
+ * be writable by another user (-EPERM). What a predecessor left is
  * described and can be read until slots_begin() starts afresh. Its held and area may also be
  * written: that goes to private memory, so that a kill in the middle of a recovery loses nothing.
  */
-int slots_open(struct slots *slots, const char *dir, struct slots_found *found);
+int slots_open(struct slots *slots, const char *dir, struct slots_found *found,
+               struct hv_error *error);
 int slots_begin(struct slots *slots, const struct slots_kind *kind);
 
 /*
@@ -118,6 +122,9 @@ uint32_t slots_reserve(struct slots *slots, uint32_t domid, struct xengt_gfn gfn
 uint32_t slots_reserve_offered(struct slots *slots, uint32_t domid, uint32_t gref);
 void slots_free(struct slots *slots, uint32_t s);
 void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state);
+
+/* Takes the slots of a range that are free out of use. */
+void slots_retire(struct slots *slots, uint32_t first, uint32_t n);
 
 bool slots_sound(const struct slots *slots, uint32_t s); /* of a predecessor: can be believed */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The handle: opening, closing, the lock. */
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mapper.h"
+#include "state.h"
 
 const struct xengt_caps *xengt_get_caps(const struct xengt *xg)
 {
@@ -34,36 +35,61 @@ void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
     }
 }
 
+/* Says who has the lock: the process that wrote its number there, or one that it has forked. */
+static void tell_owner(const struct xengt *xg, struct hv_error *error)
+{
+    char text[16] = "";
+    ssize_t n = pread(xg->lock_fd, text, sizeof(text) - 1, 0);
+    pid_t pid = n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+    if (pid > 0 && kill(pid, 0) && errno == ESRCH) {
+        hv_error(error,
+                 "state directory '%s' is locked by a process that %d has forked and that is "
+                 "still there, although %d is not: end it",
+                 xg->state_dir, (int)pid, (int)pid);
+    } else {
+        hv_error(error, "state directory '%s' is locked by process %d: it owns the mappings",
+                 xg->state_dir, (int)pid);
+    }
+}
+
 /*
- * One process owns a window. The lock lives as long as the descriptor: the kernel drops it with
- * the process, however that ends.
+ * One process owns a journal. The lock lives as long as the descriptor: the kernel drops it with
+ * the process, however that ends, and with the last of those that it has forked.
  */
 static int take_lock(struct xengt *xg, struct hv_error *error)
 {
     if (!xg->state_dir) {
         return 0;
     }
-    char path[512];
-    if (snprintf(path, sizeof(path), "%s/lock", xg->state_dir) >= (int)sizeof(path)) {
-        hv_error(error, "state directory '%s': name too long", xg->state_dir);
-        return -ENAMETOOLONG;
-    }
     if (mkdir(xg->state_dir, 0700) && errno != EEXIST) {
         int err = -errno;
         hv_error(error, "state directory '%s': %s", xg->state_dir, strerror(-err));
         return err;
     }
-    xg->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    xg->lock_fd = state_file(xg->state_dir, "lock", error);
     if (xg->lock_fd < 0) {
-        int err = -errno;
-        hv_error(error, "lock file '%s': %s", path, strerror(-err));
-        return err;
+        return xg->lock_fd;
     }
     if (flock(xg->lock_fd, LOCK_EX | LOCK_NB)) {
-        hv_error(error, "'%s' is locked: another process owns this window", path);
+        tell_owner(xg, error);
         return -EBUSY;
     }
+    char pid[16];
+    int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+    if (ftruncate(xg->lock_fd, 0) || pwrite(xg->lock_fd, pid, n, 0) != n) {
+        int err = -errno;
+        hv_error(error, "lock in '%s': %s", xg->state_dir, strerror(-err));
+        return err;
+    }
     return 0;
+}
+
+/* The window is this handle's before it is looked at or touched. */
+static int take_window(struct xengt *xg, struct hv_error *error)
+{
+    struct hv *hv = xg->hv;
+    int ret = hv->ops->claim ? hv->ops->claim(hv, hv->window_base, hv->slots, error) : 0;
+    return ret || !hv->ops->inspect ? ret : hv->ops->inspect(hv, error);
 }
 
 static int alloc_batch(struct xengt *xg, unsigned n)
@@ -127,6 +153,7 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     }
     xg->hash_key |= 1;
     ret = take_lock(xg, error);
+    ret = ret ? ret : take_window(xg, error);
     if (ret) {
         return ret;
     }

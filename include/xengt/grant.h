@@ -29,6 +29,8 @@ extern "C" {
  *   -EINVAL  the grant names a page that is not RAM of the guest
  *   -ESRCH   no such domain
  *   -ENOSPC  the window is full, or Xen's table of grant mappings
+ *   -EAGAIN  as of xengt_map()
+ *   -EOPNOTSUPP  Xen has no means left to prove that the slot of the window is empty
  *   -EIO     unknown whether it is mapped now: logged, and the slot is leaked
  */
 int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, struct xengt_bfn *bfn,

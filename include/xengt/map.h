@@ -35,7 +35,8 @@ extern "C" {
  *                out, paged out or shared; or above XENGT_GFN_MAX
  *   -ENOSPC      the window is full; or the guest's grant table, or Xen's table of mappings
  *   -ENOMEM      Xen has no memory for page tables of the window (options.grow_pool)
- *   -EADDRINUSE  Xen says that a part of the window is RAM of this domain, or a device
+ *   -EAGAIN      in the slot of the window is something that is not this handle's, or must not be
+ *                touched: the slot is leaked, the log says so, and another call uses another one
  *   -ESRCH       the target is gone, or its domid is another domain's by now
  *   -EACCES      the guest took the entry of its grant table away that the mapping needed
  *   -EOPNOTSUPP  the guest uses version 2 of the grant table

@@ -22,7 +22,9 @@
  *             that share one take a lock of their own around its calls, and any of them may then
  *             make the next call. Handles are independent of each other and may be used at the
  *             same time; there is no global state.
- *   Processes A handle does not survive fork() in the child: the child must not touch it.
+ *   Processes A handle does not survive fork() in the child: the child must not touch it. As long
+ * as the child does not exec or end, though, the handle has its owner, whatever became of the
+ * parent: nobody else can open it.
  */
 #ifndef XENGT_XENGT_H
 #define XENGT_XENGT_H
@@ -86,9 +88,9 @@ struct xengt_options {
     unsigned batch;
 
     /*
-     * Directory of the lock file and the journal; made if absent. It must vanish at a reboot of
-     * the host, as the mappings do: a tmpfs. NULL means XENGT_STATE_DIR. The simulator uses
-     * none unless it is given one.
+     * Directory of the lock file and the journal; made if absent. It must belong to this user and
+     * be writable by nobody else, and vanish at a reboot of the host, as the mappings do: a tmpfs.
+     * NULL means XENGT_STATE_DIR. The simulator uses none unless it is given one.
      */
     const char *state_dir;
 
@@ -129,7 +131,7 @@ struct xengt_caps {
 struct xengt_stats {
     uint64_t mapped;         /* mappings that exist, deferred ones included */
     uint64_t deferred;       /* of these: released by their users, not yet unmapped */
-    uint64_t leaked;         /* slots never used again because their unmap failed */
+    uint64_t leaked;         /* slots never used again: their unmap failed, or they are not ours */
     uint64_t reclaimed;      /* mappings of a predecessor that were released at open */
     uint64_t map_calls;      /* hypercalls that map */
     uint64_t map_pages;      /* pages mapped by them */
@@ -143,14 +145,18 @@ struct xengt_stats {
 
 /*
  * Opens a handle. What a predecessor that used the same state directory left mapped, because it
- * was killed, is unmapped first, or kept: options.adopt.
- *   -EBUSY   another process owns the state directory
- *   -ENODEV  no Xen here, or not a domain that can be a backend
- *   -EPERM, -EACCES  Xen's interfaces need privilege
- *   -EINVAL  an option makes no sense, or the window is not safe to use, or the state directory
- *            holds mappings of another back end
- *   -EIO     Xen does not release what a predecessor left
+ * was killed, is unmapped first, or kept: options.adopt. What Xen does not release is leaked, the
+ * log says so, and the next open tries again.
+ *
+ * A handle is the one owner of its state directory, and on the host of its window, of the grant
+ * tables of the guests that it maps (grant) or of all pages pinned for devices (pviommu). Nothing
+ * is touched before that is certain. What is in the window all the same is left there. -EBUSY
+ * another process owns the state directory, the window, or a part of it -ENODEV  no Xen here, or
+ * not a domain that can be a backend -EPERM, -EACCES  Xen's interfaces need privilege; or others
+ * can write to the state directory -EINVAL  an option makes no sense, or the window is not safe to
+ * use, or the state directory holds mappings of another back end -ENOSPC  no room for the journal
  *   -ENOMEM
+ *   other    a file of the state directory, or of /proc, cannot be opened
  * On failure *out is NULL and, if error is not NULL, one line of at most error_size bytes is
  * put there that names what is missing and the remedy.
  */

@@ -17,6 +17,7 @@
 #include <xengt/map.h>
 #include <xengt/target.h>
 
+#include "report.h"
 #include "slots.h"
 
 struct hv;
@@ -24,7 +25,20 @@ struct hv;
 /* Nobody knows whether Xen holds a reference now: the slot must not be used again. */
 #define HV_DOUBT (-ENOTRECOVERABLE)
 
+/* Something is in the slot that this handle did not put there: it is left alone, for good. */
+#define HV_TAKEN (-ENOTUNIQ)
+
 struct hv_ops {
+    /*
+     * Makes this handle the one owner of a range of frames, its window or a predecessor's, and of
+     * what else can have one only, until it is closed. Nothing has been touched before that; -EBUSY
+     * leaves it so. Or NULL.
+     */
+    int (*claim)(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *error);
+
+    /* Once the window is claimed: can it be used? Or NULL. */
+    int (*inspect)(struct hv *hv, struct hv_error *error);
+
     int (*domain_info)(struct hv *hv, uint32_t domid, struct xengt_target_info *info);
 
     /*
@@ -36,7 +50,7 @@ struct hv_ops {
     /*
      * Maps into slots, n <= hv->batch, what their records name: frames of the domain, in one
      * hypercall if that is possible. Every err[i] is set: 0, and Xen holds a reference; or
-     * negative, and it does not; or HV_DOUBT.
+     * negative, and it does not; or HV_DOUBT or HV_TAKEN.
      */
     void (*map)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot);
@@ -53,8 +67,9 @@ struct hv_ops {
     int (*assign)(struct hv *hv, uint32_t backend, uint32_t domid);
 
     /*
-     * begin: hv->journal is a predecessor's; completes its held entries with what the process did
-     * not come to before it was killed. Otherwise: all of it has been unmapped. Or NULL.
+     * begin: what is unmapped from now on is a predecessor's. hv->journal is his, too, if it can be
+     * read; its held entries are completed with what he did not come to before he was killed.
+     * Otherwise: all of it has been unmapped. Or NULL.
      */
     void (*recover)(struct hv *hv, bool begin);
 
@@ -75,6 +90,8 @@ struct hv {
     enum xengt_backend backend;
     char explanation[200]; /* why this one, where its window lies */
     char advice[300];      /* how an -ENOMEM is cured; "" again once it has been told */
+    uint32_t refused;      /* first of the slots that can never be used; and how many: 0 again */
+    uint32_t refused_n;    /* once they are taken out of use */
     uint64_t window_base;
     uint32_t slots;
     unsigned batch;     /* set before use by the code above */
@@ -86,14 +103,6 @@ struct hv {
     size_t area_size;      /* bytes of the journal this back end wants for itself */
     struct slots *journal; /* set before use by the code above */
 };
-
-/* Text for the user goes to error, which is never NULL here. */
-struct hv_error {
-    char *text;
-    size_t size;
-};
-__attribute__((format(printf, 2, 3))) void hv_error(struct hv_error *error, const char *format,
-                                                    ...);
 
 /* The back end that options.backend names, or the one that fits the running Xen. */
 int hv_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);

@@ -361,3 +361,26 @@ PLAIN_TEST(it_may_be_killed_anywhere)
     }
     print_message("# %llu instants, killed at each, followed and adopted\n", (unsigned long long)n);
 }
+
+/* What Xen does not release is leaked and shown; the library opens, and the next one tries again.
+ */
+PLAIN_TEST(a_stuck_mapping_does_not_keep_the_library_closed)
+{
+    (void)state;
+    struct world w = {0};
+    struct xengt *xg;
+    struct xengt_stats stats;
+    world_open(&w);
+    live(&w, 0);
+    xengt_sim_fail_hypercall(w.sim, 1, -EIO);
+    assert_int_equal(xengt_open(&xg, &w.options, NULL, 0), 0);
+    xengt_get_stats(xg, &stats);
+    assert_true(stats.leaked > 0 && stats.mapped == 0);
+    uint64_t leaked = stats.leaked;
+    xengt_close(xg);
+    assert_int_equal(xengt_open(&xg, &w.options, NULL, 0), 0);
+    xengt_get_stats(xg, &stats);
+    assert_true(stats.leaked == 0 && stats.reclaimed == leaked);
+    xengt_close(xg);
+    world_close(&w);
+}

@@ -11,6 +11,8 @@
 #define SELF   0u
 #define FRAMES 8u
 
+static struct hv_error no_words;
+
 struct fixture {
     grant_entry_v1_t table[FRAMES][SEED_ENTRIES];
     unsigned mapped; /* frames the library has mapped */
@@ -257,9 +259,8 @@ static int fake_call(void *arg, unsigned op, uint64_t cmd, uint64_t array, uint6
 static void begin(struct slots *slots)
 {
     struct slots_found found;
-    const struct slots_kind kind = {
-        .count = 16, .area_size = sizeof(struct gnt_area), .uses_held = true};
-    assert_int_equal(slots_open(slots, NULL, &found), 0);
+    const struct slots_kind kind = {.count = 16, .area_size = sizeof(struct gnt_area)};
+    assert_int_equal(slots_open(slots, NULL, &found, &no_words), 0);
     assert_int_equal(slots_begin(slots, &kind), 0);
 }
 

@@ -14,6 +14,8 @@
 #define BASE UINT64_C(0x100000)
 #define AREA 5000u
 
+static struct hv_error no_words;
+
 static int make_dir(void **state)
 {
     char *dir = test_malloc(64);
@@ -45,13 +47,12 @@ static struct xengt_gfn gfn(uint64_t v)
 static void fresh(struct slots *slots, const char *dir, uint32_t count)
 {
     struct slots_found found;
-    assert_int_equal(slots_open(slots, dir, &found), 0);
+    assert_int_equal(slots_open(slots, dir, &found, &no_words), 0);
     const struct slots_kind kind = {
         .window_base = BASE,
         .count = count,
         .backend = 7,
         .area_size = AREA,
-        .uses_held = true,
     };
     assert_int_equal(slots_begin(slots, &kind), 0);
 }
@@ -113,7 +114,7 @@ TEST_WITH(a_successor_finds_the_records, make_dir, remove_dir)
     slots_set_state(&dead, slots_reserve(&dead, 5, gfn(77)), SLOT_MAPPED);
     slots_reserve(&dead, 6, gfn(78));
 
-    assert_int_equal(slots_open(&heir, *state, &found), 0);
+    assert_int_equal(slots_open(&heir, *state, &found, &no_words), 0);
     assert_true(found.exists);
     assert_false(found.damaged);
     assert_true(found.readable);
@@ -151,7 +152,7 @@ static void damage_is_noticed(const char *dir, off_t at)
     slots_set_state(&slots, slots_reserve(&slots, 5, gfn(77)), SLOT_MAPPED);
     slots_close(&slots, false, NULL);
     flip_byte(dir, at);
-    assert_int_equal(slots_open(&slots, dir, &found), 0);
+    assert_int_equal(slots_open(&slots, dir, &found, &no_words), 0);
     assert_true(found.exists);
     assert_true(found.damaged);
     assert_int_equal(found.readable, at >= 4096);
@@ -198,7 +199,7 @@ TEST_WITH(what_is_held_is_checked, make_dir, remove_dir)
     for (off_t byte = 0; byte < 16; byte++) {
         off_t at = 4096 + 4096 + byte;
         flip_byte(*state, at);
-        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
         assert_true(found.exists && !found.damaged);
         assert_false(held_sound(&slots, s));
         assert_int_equal(((unsigned char *)slots.area)[AREA - 1], 0x5a);
@@ -217,7 +218,7 @@ TEST_WITH(a_recovery_that_is_killed_loses_nothing, make_dir, remove_dir)
     held_set(&slots, s, 1, 2, 3);
     slots_close(&slots, false, NULL);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
         assert_true(held_sound(&slots, s));
         assert_int_equal(slots.held[s].handle, 2);
         held_clear(&slots, s);
@@ -252,7 +253,7 @@ TEST_WITH(a_truncated_file_is_not_believed, make_dir, remove_dir)
     journal_path(*state, path, sizeof(path));
     for (off_t size = 1; size < 4096 * 5; size += 511) {
         assert_int_equal(truncate(path, size), 0);
-        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
         assert_true(found.exists && found.damaged);
         slots_close(&slots, false, NULL);
     }
@@ -270,12 +271,12 @@ TEST_WITH(a_file_without_a_header_yet_holds_nothing, make_dir, remove_dir)
         slots_close(&slots, false, NULL);
         assert_int_equal(truncate(path, 0), 0);
         assert_int_equal(truncate(path, size), 0);
-        assert_int_equal(slots_open(&slots, *state, &found), 0);
+        assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
         assert_false(found.exists);
         slots_close(&slots, false, NULL);
         if (size) {
             flip_byte(*state, size - 1);
-            assert_int_equal(slots_open(&slots, *state, &found), 0);
+            assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
             assert_true(found.exists && found.damaged);
             slots_close(&slots, false, NULL);
         }
@@ -288,7 +289,7 @@ TEST_WITH(a_clean_close_leaves_nothing, make_dir, remove_dir)
     struct slots_found found;
     fresh(&slots, *state, 32);
     slots_close(&slots, true, *state);
-    assert_int_equal(slots_open(&slots, *state, &found), 0);
+    assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
     assert_false(found.exists);
     slots_close(&slots, true, *state);
 }

@@ -465,9 +465,11 @@ SPACE_TEST(where_a_gfn_falls_is_not_foreseeable)
 {
     struct fixture *f = *state;
     struct xengt *xg;
-    const struct xengt_options options = {.backend = XENGT_BACKEND_SIM, .sim = f->sim};
+    struct xengt_sim *sim = xengt_sim_new();
+    const struct xengt_options options = {.backend = XENGT_BACKEND_SIM, .sim = sim};
     assert_int_equal(xengt_open(&xg, &options, NULL, 0), 0);
     assert_true(xg->hash_key != f->xg->hash_key);
     assert_true(xg->hash_key & f->xg->hash_key & 1);
     xengt_close(xg);
+    xengt_sim_free(sim);
 }

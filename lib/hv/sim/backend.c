@@ -32,6 +32,16 @@ static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
     return sim_set_target(sim_of(hv), backend, domid);
 }
 
+static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *error)
+{
+    int ret = sim_claim(sim_of(hv), hv, first, n);
+    if (ret) {
+        hv_error(error, "window 0x%llx+%u of the simulator: another handle owns a part of it",
+                 (unsigned long long)first, n);
+    }
+    return ret;
+}
+
 static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot)
 {
@@ -41,6 +51,7 @@ static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, s
         err[i] = ret ? ret
                      : sim_add_to_physmap(sim_of(hv), domid, slots_gfn(hv->journal, slot[i]),
                                           hv->window_base + slot[i]);
+        err[i] = err[i] == -ENXIO ? HV_TAKEN : err[i];
     }
 }
 
@@ -61,6 +72,7 @@ static void map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int
         err[i] = ret ? ret
                      : sim_map_grant(sim_of(hv), domid, gref, prot & XENGT_PROT_WRITE,
                                      hv->window_base + slot[i]);
+        err[i] = err[i] == -ENXIO ? HV_TAKEN : err[i];
     }
 }
 
@@ -88,10 +100,12 @@ static void unview(struct hv *hv, void *view)
 
 static void hv_sim_close(struct hv *hv)
 {
+    sim_claim_drop(sim_of(hv), hv);
     free(hv);
 }
 
 static const struct hv_ops ops = {
+    .claim = claim,
     .domain_info = domain_info,
     .unsafe = unsafe,
     .assign = assign,
@@ -112,7 +126,8 @@ int hv_sim_open(const struct xengt_options *options, struct hv **out, struct hv_
         hv_error(error, "the sim back end needs a simulator: options.sim is NULL");
         return -EINVAL;
     }
-    if (base < SIM_WINDOW_BASE || base + pages > SIM_WINDOW_BASE + SIM_WINDOW_PAGES) {
+    if (base < SIM_WINDOW_BASE || base - SIM_WINDOW_BASE > SIM_WINDOW_PAGES ||
+        pages > SIM_WINDOW_PAGES - (base - SIM_WINDOW_BASE)) {
         hv_error(error, "window 0x%llx+%u is outside the simulator's 0x%llx+%u",
                  (unsigned long long)base, pages, (unsigned long long)SIM_WINDOW_BASE,
                  SIM_WINDOW_PAGES);

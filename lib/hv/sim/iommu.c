@@ -27,6 +27,33 @@ void xengt_sim_fail_hypercall(struct xengt_sim *sim, uint64_t nth, int error)
     sim->fail_error = error;
 }
 
+int sim_claim(struct xengt_sim *sim, const void *owner, uint64_t first, uint64_t n)
+{
+    struct claim *place = NULL;
+    for (unsigned i = 0; i < CLAIMS_MAX; i++) {
+        struct claim *c = &sim->claim[i];
+        if (!c->owner) {
+            place = place ? place : c;
+        } else if (c->owner != owner && first < c->first + c->n && c->first < first + n) {
+            return -EBUSY;
+        }
+    }
+    if (!place) {
+        return -ENOSPC;
+    }
+    *place = (struct claim){owner, first, n};
+    return 0;
+}
+
+void sim_claim_drop(struct xengt_sim *sim, const void *owner)
+{
+    for (unsigned i = 0; i < CLAIMS_MAX; i++) {
+        if (sim->claim[i].owner == owner) {
+            sim->claim[i].owner = NULL;
+        }
+    }
+}
+
 static bool in_window(struct xengt_sim *sim, uint64_t w, const char *what)
 {
     uint64_t frame = w + SIM_WINDOW_BASE;

@@ -15,6 +15,7 @@
 #define DOMAINS_MAX 64u
 #define OWN_FRAMES  64u
 #define GRANTS_MAX  256u
+#define CLAIMS_MAX  16u
 #define OWN_BASE    UINT64_C(0x1000)
 #define IOTLB_SIZE  64u /* a power of two */
 
@@ -51,6 +52,13 @@ struct grant {
     bool read_only;
 };
 
+/* A range of frames that has one owner. */
+struct claim {
+    const void *owner; /* NULL: none */
+    uint64_t first;
+    uint64_t n;
+};
+
 /* A window entry is a page + 1, and in the upper bits what kind of mapping it is. */
 #define WINDOW_PAGE      UINT32_C(0x3fffffff)
 #define WINDOW_GRANT     UINT32_C(0x40000000)
@@ -67,6 +75,7 @@ struct xengt_sim {
     uint32_t *window; /* by window_gfn - SIM_WINDOW_BASE */
     struct grant grant[GRANTS_MAX];
     uint32_t grants;
+    struct claim claim[CLAIMS_MAX];
     uint32_t own[OWN_FRAMES];
     uint32_t own_count;
     struct iotlb_entry iotlb[IOTLB_SIZE];
@@ -97,6 +106,10 @@ __attribute__((format(printf, 2, 3))) void sim_violate(struct xengt_sim *sim, co
 
 /* 0, or the error the hypercall fails with as a whole, before it did anything. */
 int sim_hypercall(struct xengt_sim *sim, bool maps);
+
+/* Makes somebody the one owner of frames, until he drops them all. -EBUSY, -ENOSPC. */
+int sim_claim(struct xengt_sim *sim, const void *owner, uint64_t first, uint64_t n);
+void sim_claim_drop(struct xengt_sim *sim, const void *owner);
 
 /* One entry of XENMEM_add_to_physmap_batch, XENMAPSPACE_gmfn_foreign. */
 int sim_add_to_physmap(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "hv/xen/claim.h"
 #include "hv/xen/grant_ops.h"
 #include "hv/xen/grant_table.h"
 
@@ -101,17 +102,40 @@ static struct seed_table *find_table(struct hv_grant *g, uint32_t domid)
     return NULL;
 }
 
+/* One process at a time writes into a guest's table. */
+static int open_table(struct hv_grant *g, uint32_t domid, struct seed_table **place,
+                      struct seed_table **out)
+{
+    int ret = claim_take(g->xen.claims, CLAIM_GRANT_TABLE(domid), 1);
+    if (ret) {
+        return ret;
+    }
+    ret = seed_open(&g->frames, domid, DOM0, g->frames_max, place);
+    if (ret) {
+        claim_drop(g->xen.claims, CLAIM_GRANT_TABLE(domid), 1);
+    }
+    *out = *place;
+    return ret;
+}
+
 static int get_table(struct hv_grant *g, uint32_t domid, struct seed_table **out)
 {
     *out = find_table(g, domid);
     for (size_t i = 0; !*out && i < XENGT_TARGETS_MAX; i++) {
         if (!g->table[i]) {
-            int ret = seed_open(&g->frames, domid, DOM0, g->frames_max, &g->table[i]);
-            *out = g->table[i];
-            return ret;
+            return open_table(g, domid, &g->table[i], out);
         }
     }
     return *out ? 0 : -ENOSPC;
+}
+
+static void close_table(struct hv_grant *g, struct seed_table **t)
+{
+    if (*t) {
+        claim_drop(g->xen.claims, CLAIM_GRANT_TABLE((*t)->domid), 1);
+        seed_close(*t);
+        *t = NULL;
+    }
 }
 
 /* The pages of a grant table are the domain's: holding them would keep it as a zombie. */
@@ -120,8 +144,7 @@ static void forget(struct hv *hv, uint32_t domid)
     struct hv_grant *g = grant_of(hv);
     for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
         if (g->table[i] && g->table[i]->domid == domid) {
-            seed_close(g->table[i]);
-            g->table[i] = NULL;
+            close_table(g, &g->table[i]);
         }
     }
 }
@@ -231,13 +254,14 @@ static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, s
 static void recover(struct hv *hv, bool begin)
 {
     struct hv_grant *g = grant_of(hv);
-    if (begin) {
+    if (begin && hv->journal->area) {
         gnt_recover(hv->journal);
+    }
+    if (begin) {
         return;
     }
     for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
-        seed_close(g->table[i]);
-        g->table[i] = NULL;
+        close_table(g, &g->table[i]);
     }
 }
 
@@ -256,7 +280,7 @@ static void grant_close(struct hv *hv)
 {
     struct hv_grant *g = grant_of(hv);
     for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
-        seed_close(g->table[i]);
+        close_table(g, &g->table[i]);
     }
     xen_close(&g->xen);
     free(g);
@@ -306,6 +330,7 @@ int hv_grant_open(const struct xengt_options *options, struct hv **out, struct h
     if (!g) {
         return -ENOMEM;
     }
+    g->xen = XEN_CLOSED;
     g->hv = (struct hv){
         .ops = &ops,
         .name = "grant",

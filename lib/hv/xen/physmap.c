@@ -15,9 +15,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "hv/xen/claim.h"
 #include "hv/xen/grant_ops.h"
+#include "hv/xen/physmap.h"
 #include "hv/xen/probe.h"
-#include "hv/xen/window.h"
 
 #include <xen/memory.h>
 
@@ -39,12 +40,16 @@ struct unmap_args {
 
 struct hv_physmap {
     struct hv hv;
+    struct physmap_env env;
     struct xen xen;
     struct map_args *map;
     struct unmap_args *unmap;
     struct probe *probe;
     uint8_t *probed; /* a byte for each piece of the window: safe to be used */
+    uint8_t *empty;  /* a byte for each slot: was seen to be empty, or has been emptied by us */
+    bool recovering; /* what is unmapped was somebody else's */
     bool may_grow;
+    uint64_t pool_goal; /* bytes; 0: not known yet */
 };
 
 static struct hv_physmap *physmap_of(struct hv *hv)
@@ -54,17 +59,29 @@ static struct hv_physmap *physmap_of(struct hv *hv)
 
 static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
 {
-    return xen_domain_info(&physmap_of(hv)->xen, domid, info);
+    return physmap_of(hv)->env.domain_info(physmap_of(hv)->env.arg, domid, info);
 }
 
 static const char *unsafe(struct hv *hv, uint32_t domid)
 {
-    return xen_unsafe(&physmap_of(hv)->xen, domid);
+    struct hv_physmap *p = physmap_of(hv);
+    return p->xen.xc ? xen_unsafe(&p->xen, domid) : NULL;
 }
 
 static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
 {
-    return xen_assign(&physmap_of(hv)->xen, backend, domid);
+    struct hv_physmap *p = physmap_of(hv);
+    return p->xen.xc ? xen_assign(&p->xen, backend, domid) : -EOPNOTSUPP;
+}
+
+static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *error)
+{
+    int ret = physmap_of(hv)->env.claim(physmap_of(hv)->env.arg, first, n);
+    if (ret) {
+        hv_error(error, "window of %u frames at 0x%" PRIx64 ": %s", n, first,
+                 ret == -EBUSY ? "another process owns it, or a part of it" : strerror(-ret));
+    }
+    return ret;
 }
 
 /* --- memory for page tables -------------------------------------------------------------- */
@@ -79,54 +96,93 @@ static uint64_t table_bytes(uint32_t slots)
 
 /*
  * Xen takes them from dom0's paging pool, whose size follows from its vCPUs and dom0_mem. Grows
- * that, if it may; else says what would do. Whether it is worth another try.
+ * that once, by what all of the window needs, if it may; else says what would do. Whether it is
+ * worth another try.
  */
 static bool more_tables(struct hv_physmap *p)
 {
     uint64_t size = 0;
-    uint64_t wanted = 0;
-    bool known = xc_get_paging_mempool_size(p->xen.xc, DOM0, &size) == 0;
-    if (known) {
-        wanted = size + table_bytes(p->hv.slots);
-        if (p->may_grow && xc_set_paging_mempool_size(p->xen.xc, DOM0, wanted) == 0) {
-            return true;
-        }
+    bool known = p->env.get_pool(p->env.arg, &size) == 0;
+    if (known && !p->pool_goal) {
+        p->pool_goal = size + table_bytes(p->hv.slots);
+    }
+    if (known && p->may_grow && size < p->pool_goal &&
+        p->env.set_pool(p->env.arg, p->pool_goal) == 0) {
+        return true;
     }
     snprintf(
         p->hv.advice, sizeof(p->hv.advice),
         "Xen has no memory for page tables of the window: this domain's paging pool has %" PRIu64
         " KiB%s, %" PRIu64 " KiB would do; set options.grow_pool, or give dom0 more memory "
         "(dom0_mem=), which the pool grows with",
-        size >> 10, known ? "" : " (unknown)", (known ? wanted : table_bytes(p->hv.slots)) >> 10);
+        size >> 10, known ? "" : " (unknown)",
+        (known ? p->pool_goal : table_bytes(p->hv.slots)) >> 10);
     return false;
 }
 
-/* Before a 2 MiB piece of the window is used for the first time its ends are looked at. */
+/* --- what is where ----------------------------------------------------------------------- */
+
+/* A frame with nothing of ours in it may hold a page of another domain: no device is there. */
+static int check_frame(struct hv_physmap *p, uint64_t frame)
+{
+    int ret = probe_frame(p->probe, frame);
+    if (ret == -ENOMEM && more_tables(p)) {
+        ret = probe_frame(p->probe, frame);
+    }
+    return ret == -EEXIST || ret == -ENODATA ? 0 : ret;
+}
+
+/*
+ * Before a 2 MiB piece of the window is used for the first time its ends are looked at. One that
+ * must not be used is given up as a whole.
+ */
 static int check_piece(struct hv_physmap *p, uint32_t slot)
 {
     uint32_t piece = slot / PIECE_PAGES;
     if (p->probed[piece]) {
         return 0;
     }
+    uint32_t left = p->hv.slots - piece * PIECE_PAGES;
+    uint32_t n = left < PIECE_PAGES ? left : PIECE_PAGES;
     uint64_t first = p->hv.window_base + (uint64_t)piece * PIECE_PAGES;
-    int ret = probe_frame(p->probe, first);
-    if (ret == -ENOMEM && more_tables(p)) {
-        ret = probe_frame(p->probe, first);
+    int ret = check_frame(p, first);
+    ret = ret ? ret : check_frame(p, first + n - 1);
+    if (ret && ret != -ENOMEM) {
+        p->hv.refused = piece * PIECE_PAGES;
+        p->hv.refused_n = n;
+        return HV_TAKEN;
     }
-    ret = ret ? ret : probe_frame(p->probe, first + PIECE_PAGES - 1);
     p->probed[piece] = !ret;
     return ret;
 }
 
-/* All of them, or it is nobody's. */
-static int check_slots(struct hv_physmap *p, const uint32_t *slot, int *err, size_t n)
+/*
+ * A foreign page over something else is an error (-ENXIO), a grant over something else makes Xen
+ * crash the domain: for that each slot has to be known to be empty.
+ */
+static int check_empty(struct hv_physmap *p, uint32_t slot)
 {
-    int ret = 0;
-    for (size_t i = 0; i < n && !ret; i++) {
-        ret = check_piece(p, slot[i]);
+    int ret = check_piece(p, slot);
+    if (ret || p->empty[slot]) {
+        return ret;
     }
-    for (size_t i = 0; i < n && ret; i++) {
-        err[i] = ret;
+    ret = probe_frame(p->probe, p->hv.window_base + slot);
+    p->empty[slot] = !ret;
+    return ret == -EEXIST || ret == -EADDRINUSE ? HV_TAKEN : ret == -ENODATA ? -EOPNOTSUPP : ret;
+}
+
+static int inspect(struct hv *hv, struct hv_error *error)
+{
+    struct hv_physmap *p = physmap_of(hv);
+    int ret = check_piece(p, 0);
+    if (ret == -ENOMEM) {
+        hv_error(error, "%s", hv->advice);
+    } else if (ret) {
+        hv_error(error,
+                 "window at frame 0x%" PRIx64 ": Xen says there is RAM or a device there; choose "
+                 "another with the window options",
+                 hv->window_base);
+        ret = -EINVAL;
     }
     return ret;
 }
@@ -152,9 +208,9 @@ static void add_to_physmap(struct hv_physmap *p, uint32_t domid, size_t n)
     for (size_t i = 0; i < n; i++) {
         a->err[i] = -EINPROGRESS;
     }
-    int ret = xencall2(p->xen.call, __HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch,
-                       (uintptr_t)&a->batch);
-    int call_err = ret ? -errno : -EIO;
+    int ret = p->env.calls.call(p->env.calls.arg, __HYPERVISOR_memory_op,
+                                XENMEM_add_to_physmap_batch, (uintptr_t)&a->batch, 0);
+    int call_err = ret ? ret : -EIO;
     for (size_t i = 0; i < n; i++) {
         if (a->err[i] == -EINPROGRESS) {
             a->err[i] = call_err;
@@ -162,17 +218,8 @@ static void add_to_physmap(struct hv_physmap *p, uint32_t domid, size_t n)
     }
 }
 
-static int remove_from_physmap(struct hv_physmap *p, uint64_t frame)
-{
-    struct xen_remove_from_physmap *r = &p->unmap->remove[0];
-    *r = (struct xen_remove_from_physmap){.domid = DOMID_SELF, .gpfn = frame};
-    return xencall2(p->xen.call, __HYPERVISOR_memory_op, XENMEM_remove_from_physmap, (uintptr_t)r)
-               ? -errno
-               : 0;
-}
-
-/* A slot that should be empty holds a foreign page nobody knows of: take it out, try again. */
-static int map_one(struct hv_physmap *p, uint32_t domid, uint32_t slot)
+/* Once more, with memory for page tables. */
+static int map_again(struct hv_physmap *p, uint32_t domid, uint32_t slot)
 {
     p->map->idx[0] = slots_gfn(p->hv.journal, slot).v;
     p->map->gpfn[0] = p->hv.window_base + slot;
@@ -180,30 +227,25 @@ static int map_one(struct hv_physmap *p, uint32_t domid, uint32_t slot)
     return p->map->err[0];
 }
 
-/*
- * A slot that should be empty holds a foreign page nobody knows of: that is taken out first. Or
- * there was no memory for page tables.
- */
-static int map_again(struct hv_physmap *p, uint32_t domid, uint32_t slot, int err)
-{
-    int ret = err == -ENXIO ? remove_from_physmap(p, p->hv.window_base + slot) : -ENOENT;
-    return ret && ret != -ENOENT ? ret : map_one(p, domid, slot);
-}
-
 static void physmap_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                         unsigned prot)
 {
     struct hv_physmap *p = physmap_of(hv);
+    size_t ops = 0;
     (void)prot; /* a foreign mapping is always writeable: hv->read_only is off */
-    if (check_slots(p, slot, err, n)) {
-        return;
-    }
     for (size_t i = 0; i < n; i++) {
-        p->map->idx[i] = slots_gfn(hv->journal, slot[i]).v;
-        p->map->gpfn[i] = hv->window_base + slot[i];
+        err[i] = check_piece(p, slot[i]);
+        if (!err[i]) {
+            p->map->idx[ops] = slots_gfn(hv->journal, slot[i]).v;
+            p->map->gpfn[ops++] = hv->window_base + slot[i];
+        }
     }
-    add_to_physmap(p, domid, n);
-    memcpy(err, p->map->err, n * sizeof(*err));
+    if (ops) {
+        add_to_physmap(p, domid, ops);
+    }
+    for (size_t i = 0, k = 0; i < n; i++) {
+        err[i] = err[i] ? err[i] : p->map->err[k++];
+    }
     bool asked = false;
     bool more = false;
     for (size_t i = 0; i < n; i++) {
@@ -211,55 +253,88 @@ static void physmap_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int
             more = more_tables(p);
             asked = true;
         }
-        if (err[i] == -ENXIO || (err[i] == -ENOMEM && more)) {
-            err[i] = map_again(p, domid, slot[i], err[i]);
+        if (err[i] == -ENOMEM && more) {
+            err[i] = map_again(p, domid, slot[i]);
+        }
+        if (err[i] == -ENXIO) {
+            err[i] = HV_TAKEN;
         }
     }
 }
 
+/* A predecessor's slots may be those of another window. */
+static void note_empty(struct hv_physmap *p, const uint32_t *slot, const int *err, size_t n)
+{
+    for (size_t i = 0; i < n && !p->recovering; i++) {
+        p->empty[slot[i]] = err[i] == 0;
+    }
+}
+
+/*
+ * One hypercall removes all that is set up. In a recovery each frame is asked for: the journal may
+ * say more than Xen has there by now, and to remove RAM of this domain would take it away.
+ */
 static void physmap_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     struct hv_physmap *p = physmap_of(hv);
     struct unmap_args *a = p->unmap;
+    size_t ops = 0;
     for (size_t i = 0; i < n; i++) {
-        a->remove[i] = (struct xen_remove_from_physmap){
-            .domid = DOMID_SELF,
-            .gpfn = hv->window_base + slot[i],
-        };
-        a->call[i] = (multicall_entry_t){
+        uint64_t frame = hv->window_base + slot[i];
+        err[i] = p->recovering && probe_is_ram(p->probe, frame) ? -EADDRINUSE : 0;
+        if (err[i]) {
+            continue;
+        }
+        a->remove[ops] = (struct xen_remove_from_physmap){.domid = DOMID_SELF, .gpfn = frame};
+        a->call[ops] = (multicall_entry_t){
             .op = __HYPERVISOR_memory_op,
             .result = -EINPROGRESS,
-            .args = {XENMEM_remove_from_physmap, (uintptr_t)&a->remove[i]},
+            .args = {XENMEM_remove_from_physmap, (uintptr_t)&a->remove[ops]},
         };
+        ops++;
     }
-    int ret = xencall2(p->xen.call, __HYPERVISOR_multicall, (uintptr_t)a->call, n);
-    int call_err = ret ? -errno : -EIO;
-    for (size_t i = 0; i < n; i++) {
-        err[i] = (int)(long)a->call[i].result;
-        if (err[i] == -EINPROGRESS) {
-            err[i] = call_err;
+    int ret = ops ? p->env.calls.call(p->env.calls.arg, __HYPERVISOR_multicall, (uintptr_t)a->call,
+                                      ops, 0)
+                  : 0;
+    int call_err = ret ? ret : -EIO;
+    for (size_t i = 0, k = 0; i < n; i++) {
+        if (!err[i]) {
+            err[i] = (int)(long)a->call[k++].result;
+            err[i] = err[i] == -EINPROGRESS ? call_err : err[i];
         }
     }
+    note_empty(p, slot, err, n);
 }
 
 static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
                                 size_t n, unsigned prot)
 {
-    if (check_slots(physmap_of(hv), slot, err, n)) {
-        return;
+    struct hv_physmap *p = physmap_of(hv);
+    /* A run of slots that are empty at a time; in practice all of them. */
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i; end < n && !(err[end] = check_empty(p, slot[end]));) {
+            end++;
+        }
+        if (end > i) {
+            gnt_map_offered(&p->env.calls, hv->journal, hv->window_base, domid, &slot[i], &err[i],
+                            end - i, prot);
+        } else {
+            end++;
+        }
     }
-    gnt_map_offered(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, domid, slot, err, n,
-                    prot);
 }
 
 static void physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    gnt_unmap_offered(&physmap_of(hv)->xen.calls, hv->journal, hv->window_base, slot, err, n);
+    struct hv_physmap *p = physmap_of(hv);
+    gnt_unmap_offered(&p->env.calls, hv->journal, hv->window_base, slot, err, n);
+    note_empty(p, slot, err, n);
 }
 
 static void recover(struct hv *hv, bool begin)
 {
-    if (begin) {
+    physmap_of(hv)->recovering = begin;
+    if (begin && hv->journal->area) {
         gnt_recover(hv->journal);
     }
 }
@@ -267,7 +342,8 @@ static void recover(struct hv *hv, bool begin)
 static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
 {
     (void)slot;
-    return xen_view(&physmap_of(hv)->xen, domid, gfn, view);
+    return physmap_of(hv)->xen.memory ? xen_view(&physmap_of(hv)->xen, domid, gfn, view)
+                                      : -EOPNOTSUPP;
 }
 
 static void unview(struct hv *hv, void *view)
@@ -278,17 +354,18 @@ static void unview(struct hv *hv, void *view)
 static void physmap_close(struct hv *hv)
 {
     struct hv_physmap *p = physmap_of(hv);
-    if (p->xen.call) {
-        xencall_free_buffer(p->xen.call, p->map);
-        xencall_free_buffer(p->xen.call, p->unmap);
-        probe_close(p->probe);
-    }
+    p->env.calls.free(p->env.calls.arg, p->map);
+    p->env.calls.free(p->env.calls.arg, p->unmap);
+    probe_close(p->probe);
     xen_close(&p->xen);
     free(p->probed);
+    free(p->empty);
     free(p);
 }
 
 static const struct hv_ops ops = {
+    .claim = claim,
+    .inspect = inspect,
     .domain_info = domain_info,
     .unsafe = unsafe,
     .assign = assign,
@@ -315,17 +392,6 @@ static int check_domain(struct hv_error *error)
     default:
         return 0;
     }
-}
-
-static int open_interfaces(struct hv_physmap *p, struct hv_error *error)
-{
-    int ret = xen_open(&p->xen, error);
-    if (ret) {
-        return ret;
-    }
-    p->map = xencall_alloc_buffer(p->xen.call, sizeof(*p->map));
-    p->unmap = xencall_alloc_buffer(p->xen.call, sizeof(*p->unmap));
-    return p->map && p->unmap ? probe_open(&p->xen, &p->probe) : -ENOMEM;
 }
 
 /* Linux from 6.9 on uses "Unusable memory" for its own foreign mappings. */
@@ -357,59 +423,89 @@ static int find_window(const struct xengt_options *options, struct window *windo
     return ret;
 }
 
-int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
+int physmap_new(const struct physmap_env *env, const struct window *window, bool may_grow,
+                struct hv **out, struct hv_error *error)
 {
-    int ret = check_domain(error);
-    if (ret) {
-        return ret;
-    }
     struct hv_physmap *p = calloc(1, sizeof(*p));
     if (!p) {
         return -ENOMEM;
     }
+    p->env = *env;
+    p->xen = XEN_CLOSED;
+    p->may_grow = may_grow;
     p->hv = (struct hv){
         .ops = &ops,
         .name = "physmap",
         .backend = XENGT_BACKEND_PHYSMAP,
+        .window_base = window->base,
+        .slots = window->pages,
         .windowed = true,
         .area_size = sizeof(struct gnt_area),
     };
-    ret = open_interfaces(p, error);
-    if (ret) {
-        goto fail;
-    }
-    struct window window = {0};
-    ret = find_window(options, &window, error);
-    if (ret) {
-        goto fail;
-    }
-    p->hv.window_base = window.base;
-    p->hv.slots = window.pages;
-    p->probed = calloc(window.pages / PIECE_PAGES + 1, 1);
-    if (!p->probed) {
-        ret = -ENOMEM;
-        goto fail;
-    }
-    p->may_grow = options->grow_pool;
-    ret = check_piece(p, 0);
-    if (ret == -ENOMEM) {
-        hv_error(error, "%s", p->hv.advice);
-        goto fail;
-    }
-    if (ret) {
-        hv_error(error,
-                 "window at frame 0x%" PRIx64 ": Xen says there is RAM or a device there; choose "
-                 "another with the window options",
-                 window.base);
-        ret = -EINVAL;
-        goto fail;
-    }
     snprintf(p->hv.explanation, sizeof(p->hv.explanation),
              "this domain has a p2m of its own; window of %u frames at 0x%" PRIx64 " in '%s'",
-             window.pages, window.base, window.where);
+             window->pages, window->base, window->where);
+    p->map = env->calls.alloc(env->calls.arg, sizeof(*p->map));
+    p->unmap = env->calls.alloc(env->calls.arg, sizeof(*p->unmap));
+    p->probed = calloc(window->pages / PIECE_PAGES + 1, 1);
+    p->empty = calloc(window->pages, 1);
+    if (!p->map || !p->unmap || !p->probed || !p->empty || probe_open(&p->env.calls, &p->probe)) {
+        hv_error(error, "out of memory");
+        physmap_close(&p->hv);
+        return -ENOMEM;
+    }
     *out = &p->hv;
     return 0;
-fail:
-    physmap_close(&p->hv);
-    return ret;
+}
+
+/* --- on the real Xen --------------------------------------------------------------------- */
+
+static int real_domain_info(void *arg, uint32_t domid, struct xengt_target_info *info)
+{
+    return xen_domain_info(arg, domid, info);
+}
+
+static int real_get_pool(void *arg, uint64_t *bytes)
+{
+    const struct xen *xen = arg;
+    return xc_get_paging_mempool_size(xen->xc, DOM0, bytes) ? -errno : 0;
+}
+
+static int real_set_pool(void *arg, uint64_t bytes)
+{
+    const struct xen *xen = arg;
+    return xc_set_paging_mempool_size(xen->xc, DOM0, bytes) ? -errno : 0;
+}
+
+static int real_claim(void *arg, uint64_t first, uint32_t n)
+{
+    const struct xen *xen = arg;
+    return claim_take(xen->claims, first, n);
+}
+
+int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct hv_error *error)
+{
+    struct window window = {0};
+    struct xen xen = XEN_CLOSED;
+    int ret = check_domain(error);
+    ret = ret ? ret : xen_open(&xen, error);
+    ret = ret ? ret : find_window(options, &window, error);
+    if (!ret) {
+        const struct physmap_env env = {
+            .calls = xen.calls,
+            .domain_info = real_domain_info,
+            .get_pool = real_get_pool,
+            .set_pool = real_set_pool,
+            .claim = real_claim,
+        };
+        ret = physmap_new(&env, &window, options->grow_pool, out, error);
+    }
+    if (ret) {
+        xen_close(&xen);
+        return ret;
+    }
+    struct hv_physmap *p = physmap_of(*out);
+    p->xen = xen;
+    p->env.arg = &p->xen;
+    return 0;
 }

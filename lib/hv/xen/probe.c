@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The probe: what Xen says of a frame, by its type and by a page of our own that is put there. */
 #include "hv/xen/probe.h"
 
 #include <errno.h>
@@ -8,70 +9,104 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
 
+#define FRAMES_MAX 1024u
+#define NOWHERE    (~(xen_pfn_t)0)
+
 /* In memory that the hypervisor may read and write. */
-union args {
-    struct xen_hvm_get_mem_type type;
-    struct gnttab_query_size size;
-    struct xen_add_to_physmap add;
-    struct xen_remove_from_physmap remove;
+struct args {
+    union {
+        struct xen_hvm_get_mem_type type;
+        struct gnttab_query_size size;
+        struct gnttab_setup_table setup;
+        struct xen_add_to_physmap add;
+        struct xen_remove_from_physmap remove;
+    };
+    xen_pfn_t list[FRAMES_MAX];
 };
 
 struct probe {
-    xencall_handle *call;
-    union args *args;
-    uint32_t grant_frame; /* the last that the table can have; 0: unknown */
+    struct hv_calls calls;
+    struct args *args;
+    uint32_t grant_frame; /* one that is in use nowhere; 0: there is none */
 };
 
-int probe_open(struct xen *xen, struct probe **out)
+static int call(struct probe *p, unsigned op, uint64_t cmd, uint64_t n)
+{
+    return p->calls.call(p->calls.arg, op, cmd, (uintptr_t)p->args, n);
+}
+
+/* Is a frame of the table, which has all of them, at no frame number of this domain? */
+static bool is_nowhere(struct probe *p, uint32_t frame)
+{
+    if (frame >= FRAMES_MAX) {
+        return false;
+    }
+    p->args->setup = (struct gnttab_setup_table){.dom = DOMID_SELF, .nr_frames = frame + 1};
+    set_xen_guest_handle_raw(p->args->setup.frame_list, p->args->list);
+    return call(p, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, 1) == 0 &&
+           p->args->setup.status == GNTST_okay && p->args->list[frame] == NOWHERE;
+}
+
+/*
+ * The last frame that the table can have. If the kernel has it in use it must not be taken from
+ * where that is; before the table has grown to it, nobody can.
+ */
+static void find_frame(struct probe *p)
+{
+    p->args->size = (struct gnttab_query_size){.dom = DOMID_SELF};
+    if (call(p, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, 1) ||
+        p->args->size.status != GNTST_okay || !p->args->size.max_nr_frames) {
+        return;
+    }
+    uint32_t last = p->args->size.max_nr_frames - 1;
+    if (p->args->size.nr_frames <= last || is_nowhere(p, last)) {
+        p->grant_frame = last;
+    }
+}
+
+int probe_open(const struct hv_calls *calls, struct probe **out)
 {
     struct probe *p = calloc(1, sizeof(*p));
     *out = p;
     if (!p) {
         return -ENOMEM;
     }
-    p->call = xen->call;
-    p->args = xencall_alloc_buffer(p->call, sizeof(*p->args));
+    p->calls = *calls;
+    p->args = calls->alloc(calls->arg, sizeof(*p->args));
     if (!p->args) {
         return -ENOMEM;
     }
-    p->args->size = (struct gnttab_query_size){.dom = DOMID_SELF};
-    if (xencall3(p->call, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, (uintptr_t)p->args,
-                 1) == 0 &&
-        p->args->size.status == GNTST_okay && p->args->size.max_nr_frames) {
-        p->grant_frame = p->args->size.max_nr_frames - 1;
-    }
+    find_frame(p);
     return 0;
 }
 
 void probe_close(struct probe *probe)
 {
     if (probe) {
-        if (probe->args) {
-            xencall_free_buffer(probe->call, probe->args);
-        }
+        probe->calls.free(probe->calls.arg, probe->args);
         free(probe);
     }
 }
 
 static int memory_op(struct probe *p, unsigned op)
 {
-    return xencall2(p->call, __HYPERVISOR_memory_op, op, (uintptr_t)p->args) ? -errno : 0;
+    return call(p, __HYPERVISOR_memory_op, op, 0);
 }
 
-static bool is_ram(struct probe *p, uint64_t frame)
+bool probe_is_ram(struct probe *p, uint64_t frame)
 {
     p->args->type = (struct xen_hvm_get_mem_type){.domid = DOMID_SELF, .pfn = frame};
-    return xencall2(p->call, __HYPERVISOR_hvm_op, HVMOP_get_mem_type, (uintptr_t)p->args) ||
+    return call(p, __HYPERVISOR_hvm_op, HVMOP_get_mem_type, 0) ||
            p->args->type.mem_type != HVMMEM_mmio_dm;
 }
 
 int probe_frame(struct probe *p, uint64_t frame)
 {
-    if (is_ram(p, frame)) {
+    if (probe_is_ram(p, frame)) {
         return -EADDRINUSE;
     }
     if (!p->grant_frame) {
-        return 0;
+        return -ENODATA;
     }
     p->args->add = (struct xen_add_to_physmap){
         .domid = DOMID_SELF,
@@ -79,15 +114,16 @@ int probe_frame(struct probe *p, uint64_t frame)
         .idx = p->grant_frame,
         .gpfn = frame,
     };
-    switch (memory_op(p, XENMEM_add_to_physmap)) {
+    int ret = memory_op(p, XENMEM_add_to_physmap);
+    switch (ret) {
     case 0:
         p->args->remove = (struct xen_remove_from_physmap){.domid = DOMID_SELF, .gpfn = frame};
         return memory_op(p, XENMEM_remove_from_physmap) ? -EADDRINUSE : 0;
-    case -EPERM:
+    case -EPERM: /* a device */
         return -EADDRINUSE;
-    case -ENOMEM:
-        return -ENOMEM;
-    default: /* a page of another domain; or no such frame of the table is to be had */
-        return 0;
+    case -ENXIO: /* a page of another domain */
+        return -EEXIST;
+    default: /* -ENOMEM; and what nobody knows does not make it safe */
+        return ret;
     }
 }

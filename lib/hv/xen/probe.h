@@ -11,16 +11,22 @@
 
 struct probe;
 
-int probe_open(struct xen *xen, struct probe **out); /* -ENOMEM */
-void probe_close(struct probe *probe);               /* NULL is allowed */
+int probe_open(const struct hv_calls *calls, struct probe **out); /* -ENOMEM */
+void probe_close(struct probe *probe);                            /* NULL is allowed */
+
+/* RAM of this domain, or a grant that is mapped: nothing that may be removed as a foreign page. */
+bool probe_is_ram(struct probe *probe, uint64_t frame);
 
 /*
  * Two questions: RAM or not; and if not, whether a page of our own can be put there and taken away
- * again, a frame of this domain's grant table that nobody uses. Where there is a device Xen refuses
- * that, and nothing happens.
- *   0            nothing, or a page of another domain
- *   -EADDRINUSE  RAM, or a device
+ * again: the last frame of this domain's grant table, if that is nowhere in use. Where there is a
+ * device Xen refuses that, and nothing happens.
+ *   0            nothing
+ *   -EEXIST      a page of another domain
+ *   -EADDRINUSE  RAM, a grant, or a device
+ *   -ENODATA     not RAM; more cannot be asked, because the last frame of the grant table is in use
  *   -ENOMEM      Xen has no memory for the page table
+ *   other        Xen did not say
  */
 int probe_frame(struct probe *probe, uint64_t frame);
 

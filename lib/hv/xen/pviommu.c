@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/xen/claim.h"
+
 #define STATUS_NONE   INT32_MAX /* Xen's own are 0 and negative */
 #define SLOTS_DEFAULT (1u << 18)
 
@@ -57,6 +59,20 @@ static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
 {
     struct hv_pviommu *p = pviommu_of(hv);
     return p->xen.xc ? xen_assign(&p->xen, backend, domid) : -EOPNOTSUPP;
+}
+
+/* Another process's unmap of a page would take away the pin of this one. */
+static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *error)
+{
+    (void)first;
+    (void)n;
+    struct hv_pviommu *p = pviommu_of(hv);
+    int ret = p->xen.claims < 0 ? 0 : claim_take(p->xen.claims, CLAIM_PINS, 1);
+    if (ret) {
+        hv_error(error, "the pages that are pinned for devices: %s",
+                 ret == -EBUSY ? "another process owns them" : strerror(-ret));
+    }
+    return ret;
 }
 
 /* 64 bits of its uuid, which is random, for a domain that is alive. */
@@ -214,7 +230,7 @@ static void pviommu_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t 
 static void recover(struct hv *hv, bool begin)
 {
     struct pviommu_area *a = area_of(hv);
-    if (!begin || a->n > PVIOMMU_BATCH) {
+    if (!begin || !a || a->n > PVIOMMU_BATCH) {
         return;
     }
     for (uint32_t i = 0; i < a->n; i++) {
@@ -246,6 +262,7 @@ static void pviommu_close(struct hv *hv)
 }
 
 static const struct hv_ops ops = {
+    .claim = claim,
     .domain_info = domain_info,
     .unsafe = unsafe,
     .assign = assign,
@@ -286,6 +303,7 @@ int pviommu_new(const struct pviommu_env *env, uint32_t slots, struct hv **out,
         return ret == -ENOMEM ? ret : -ENODEV;
     }
     p->env = *env;
+    p->xen = XEN_CLOSED;
     p->hv = (struct hv){
         .ops = &ops,
         .name = "pviommu",
@@ -314,7 +332,7 @@ int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct
         hv_error(error, "the pviommu back end needs a PV dom0 of XenServer or XCP-ng");
         return -ENODEV;
     }
-    struct xen xen = {0};
+    struct xen xen = XEN_CLOSED;
     int ret = xen_open(&xen, error);
     if (!ret) {
         ret = pviommu_new(&(struct pviommu_env){.calls = xen.calls}, options->window_pages, out,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The real Xen: its interfaces opened, and what is asked of them alike by all back ends. */
 #include "hv/xen/xen.h"
 
 #include <errno.h>
@@ -9,7 +10,11 @@
 
 #include <xenguest.h>
 
+#include "hv/xen/claim.h"
+
 #include <xen/hvm/params.h>
+
+#define PRIVCMD "/dev/xen/privcmd"
 
 #define MAX_LEAVES         256u
 #define CPUID_1_ECX_VMX    (1u << 5)
@@ -52,19 +57,35 @@ static int call(void *arg, unsigned op, uint64_t a, uint64_t b, uint64_t c)
     return ret < 0 ? -errno : ret;
 }
 
+static void *alloc(void *arg, size_t size)
+{
+    void *p = xencall_alloc_buffer(arg, size);
+    return p ? memset(p, 0, size) : NULL;
+}
+
+static void release(void *arg, void *p)
+{
+    xencall_free_buffer(arg, p);
+}
+
 int xen_open(struct xen *xen, struct hv_error *error)
 {
     /* Asked first: libxencall would say it on standard error, too. */
-    xen->call = access("/dev/xen/privcmd", R_OK | W_OK) ? NULL : xencall_open(NULL, 0);
+    xen->call = access(PRIVCMD, R_OK | W_OK) ? NULL : xencall_open(NULL, 0);
     if (!xen->call) {
         int err = -errno;
         hv_error(error,
-                 "hypercalls are not possible: /dev/xen/privcmd: %s; run as root with the "
+                 "hypercalls are not possible: " PRIVCMD ": %s; run as root with the "
                  "xen-privcmd module loaded",
                  strerror(-err));
         return err;
     }
-    xen->calls = (struct hv_calls){xen->call, call};
+    xen->calls = (struct hv_calls){xen->call, call, alloc, release};
+    xen->claims = claim_open(PRIVCMD);
+    if (xen->claims < 0) {
+        hv_error(error, PRIVCMD " cannot be opened for locks: %s", strerror(-xen->claims));
+        return xen->claims;
+    }
     xen->xc = xc_interface_open(NULL, NULL, 0);
     xen->memory = xenforeignmemory_open(NULL, 0);
     if (!xen->xc || !xen->memory) {
@@ -77,6 +98,7 @@ int xen_open(struct xen *xen, struct hv_error *error)
 
 void xen_close(struct xen *xen)
 {
+    claim_close(xen->claims);
     if (xen->call) {
         xencall_close(xen->call);
     }

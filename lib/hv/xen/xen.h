@@ -10,12 +10,15 @@
 #include "hv/hv.h"
 
 /*
- * How a hypercall is made: by privcmd, or by a model of Xen in a test. Returns what Xen returned,
- * failures as a negative errno value.
+ * How a hypercall is made: by privcmd, or by a model of Xen in a test. call() returns what Xen
+ * returned, failures as a negative errno value; alloc() gives zeroed memory that Xen may read and
+ * write.
  */
 struct hv_calls {
     void *arg;
     int (*call)(void *arg, unsigned op, uint64_t a, uint64_t b, uint64_t c);
+    void *(*alloc)(void *arg, size_t size); /* NULL: no memory */
+    void (*free)(void *arg, void *p);       /* NULL is allowed for p */
 };
 
 /*
@@ -35,7 +38,10 @@ struct xen {
     xc_interface *xc;
     xenforeignmemory_handle *memory;
     struct hv_calls calls;
+    int claims; /* see claim.h */
 };
+
+#define XEN_CLOSED ((struct xen){.claims = -1})
 
 enum xen_guest_type {
     XEN_NONE, /* not under Xen */

@@ -39,6 +39,9 @@ int unmap1(struct test *t, struct xengt_bfn bfn);
 
 int open_library(struct test *t, const char *state_dir);
 
+/* At the end of the window that would be chosen: for a second handle, which has one of its own. */
+#define FAR_PAGES 512u
+
 void test_api(struct test *t);
 void test_offers(struct test *t);
 void test_seeded(struct test *t); /* the grant back end only */

@@ -18,7 +18,6 @@
 
 #include "lib_test.h"
 
-#define FAR_PAGES 512u /* a window of its own, in a piece that has no page table yet */
 #define NO_DOMAIN 0x7000u
 
 /* --- what Xen says of a frame, which the library relies on ------------------------------- */
@@ -97,12 +96,13 @@ static void keep_advice(void *arg, int level, const char *line)
     }
 }
 
-/* Opens a handle on a far part of the window, and maps a page there. */
+/* Opens a handle on what api() left of the window, where no page table is yet; maps a page there.
+ */
 static int map_far(struct test *t, bool grow, char *said)
 {
     const struct xengt_options options = {
         .state_dir = "/run/lib-test-far",
-        .window_base = t->caps->window_base + t->caps->window_pages - 2 * FAR_PAGES,
+        .window_base = t->caps->window_base + t->caps->window_pages,
         .window_pages = FAR_PAGES,
         .grow_pool = grow,
         .log = keep_advice,
