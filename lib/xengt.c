@@ -47,7 +47,7 @@ static void tell_owner(const struct xengt *xg, struct hv_error *error)
                  "still there, although %d is not: end it",
                  xg->state_dir, (int)pid, (int)pid);
     } else {
-        hv_error(error, "state directory '%s' is locked by process %d: it owns the mappings",
+        hv_error(error, "state directory '%s' is locked: another process (%d) owns the mappings",
                  xg->state_dir, (int)pid);
     }
 }

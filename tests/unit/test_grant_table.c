@@ -18,6 +18,7 @@ struct fixture {
     unsigned mapped; /* frames the library has mapped */
     uint32_t limit;
     int fail;
+    int version; /* what is said of it */
     struct seed_frames from;
     struct seed_table *t;
 };
@@ -28,6 +29,13 @@ static int limit(void *arg, uint32_t domid, uint32_t *frames)
     (void)domid;
     *frames = f->limit;
     return f->fail;
+}
+
+static int version(void *arg, uint32_t domid)
+{
+    struct fixture *f = arg;
+    (void)domid;
+    return f->version;
 }
 
 static int map(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie)
@@ -54,7 +62,7 @@ static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof(*f));
     f->limit = FRAMES;
-    f->from = (struct seed_frames){f, limit, map, unmap};
+    f->from = (struct seed_frames){f, version, limit, map, unmap};
     *state = f;
     return seed_open(&f->from, DOMID, SELF, 2, &f->t);
 }
@@ -167,6 +175,11 @@ TEST(what_a_predecessor_wrote_is_cleared)
     *entry(f, ref) = (grant_entry_v1_t){GTF_permit_access | GTF_readonly, SELF, gfn.v};
     *entry(f, ref + 1) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v + 1};
     *entry(f, 20) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v};
+    seed_keep(f->t, ref);
+    seed_keep(f->t, ref + 1);
+    seed_keep(f->t, 20);
+    seed_keep(f->t, FRAMES * SEED_ENTRIES);
+    seed_keep(f->t, UINT32_MAX);
     seed_put(f->t, ref, gfn);
     seed_put(f->t, ref + 1, gfn);               /* grants another frame: not what we wrote */
     seed_put(f->t, 20, gfn);                    /* in a frame that is the guest's */
@@ -175,6 +188,43 @@ TEST(what_a_predecessor_wrote_is_cleared)
     assert_int_equal(entry(f, ref)->flags, 0);
     assert_int_equal(entry(f, ref + 1)->flags, GTF_permit_access);
     assert_int_equal(entry(f, 20)->flags, GTF_permit_access);
+}
+
+/* The guest zeroes an entry that a predecessor took, and puts it back when it has been taken. */
+TEST(no_entry_is_given_to_two)
+{
+    struct fixture *f = *state;
+    uint32_t ref[2 * SEED_ENTRIES];
+    uint32_t kept = (FRAMES - 1) * SEED_ENTRIES + 100;
+    seed_keep(f->t, kept);
+    *entry(f, kept) = (grant_entry_v1_t){0};
+    uint32_t n = 0;
+    while (!seed_take(f->t, gfn, false, &ref[n])) {
+        assert_true(ref[n++] != kept);
+    }
+    assert_int_equal(n, 2 * SEED_ENTRIES - 1);
+    for (int round = 0; round < 3; round++) {
+        *entry(f, kept) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v};
+        assert_int_equal(seed_put(f->t, kept, gfn), round == 0);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        assert_true(seed_put(f->t, ref[i], gfn));
+        assert_false(seed_put(f->t, ref[i], gfn));
+    }
+    assert_int_equal(f->t->free_count, 2 * SEED_ENTRIES);
+}
+
+/* While nothing of it is mapped a guest may change its table to version 2. */
+TEST(the_version_is_asked_for_again)
+{
+    struct fixture *f = *state;
+    uint32_t ref;
+    assert_int_equal(seed_ready(f->t), 0);
+    assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+    f->version = -EOPNOTSUPP;
+    assert_int_equal(seed_ready(f->t), 0); /* an entry is in use: Xen does not let it */
+    assert_true(seed_put(f->t, ref, gfn));
+    assert_int_equal(seed_ready(f->t), -EOPNOTSUPP);
 }
 
 TEST(a_table_of_one_frame_keeps_the_reserved_entries)

@@ -77,9 +77,11 @@ static struct xengt_bfn map_one(struct owner *o, uint64_t gfn)
     return bfn;
 }
 
+#define OWNER_TEST(name) TEST_WITH(name, set_up_owner, tear_down_owner)
+
 /* --- locks ------------------------------------------------------------------------------- */
 
-static void a_window_has_one_owner_whatever_the_directory(void **state)
+OWNER_TEST(a_window_has_one_owner_whatever_the_directory)
 {
     struct owner *o = *state;
     struct xengt *second;
@@ -100,7 +102,7 @@ static void a_window_has_one_owner_whatever_the_directory(void **state)
     xengt_close(second);
 }
 
-static void a_directory_that_is_gone_does_not_make_another_owner(void **state)
+OWNER_TEST(a_directory_that_is_gone_does_not_make_another_owner)
 {
     struct owner *o = *state;
     struct xengt *second;
@@ -111,14 +113,14 @@ static void a_directory_that_is_gone_does_not_make_another_owner(void **state)
     assert_int_equal(xengt_sim_dma_read(o->sim, xengt_bfn_to_addr(bfn), &byte, 1), 0);
 }
 
-static void a_window_is_free_again_after_a_close(void **state)
+OWNER_TEST(a_window_is_free_again_after_a_close)
 {
     struct owner *o = *state;
     xengt_close(o->xg);
     assert_int_equal(open_in(o, &o->xg, o->dir[1]), 0);
 }
 
-static void locks_are_of_ranges(void **state)
+OWNER_TEST(locks_are_of_ranges)
 {
     struct owner *o = *state;
     char path[64];
@@ -144,7 +146,7 @@ static void locks_are_of_ranges(void **state)
 }
 
 /* The lock outlives its owner in a child that was forked and did not exec: that is said. */
-static void a_forked_child_that_keeps_the_lock_is_named(void **state)
+OWNER_TEST(a_forked_child_that_keeps_the_lock_is_named)
 {
     struct owner *o = *state;
     struct xengt *xg;
@@ -184,7 +186,7 @@ static void refused(struct owner *o, const char *dir)
     assert_non_null(strstr(o->error, dir));
 }
 
-static void what_others_can_write_is_not_believed(void **state)
+OWNER_TEST(what_others_can_write_is_not_believed)
 {
     struct owner *o = *state;
     const char *dir = o->dir[1];
@@ -207,7 +209,7 @@ static void what_others_can_write_is_not_believed(void **state)
     assert_int_equal(open_in(o, &o->xg, dir), 0);
 }
 
-static void a_link_is_not_followed(void **state)
+OWNER_TEST(a_link_is_not_followed)
 {
     struct owner *o = *state;
     struct xengt *xg;
@@ -219,7 +221,7 @@ static void a_link_is_not_followed(void **state)
     assert_int_equal(open_in(o, &xg, o->dir[1]), -ELOOP);
 }
 
-static void a_journal_has_its_memory_from_the_start(void **state)
+OWNER_TEST(a_journal_has_its_memory_from_the_start)
 {
     struct owner *o = *state;
     struct stat st;
@@ -231,7 +233,7 @@ static void a_journal_has_its_memory_from_the_start(void **state)
 
 /* --- what is not ours -------------------------------------------------------------------- */
 
-static void what_is_in_a_slot_already_is_left_there(void **state)
+OWNER_TEST(what_is_in_a_slot_already_is_left_there)
 {
     struct owner *o = *state;
     const struct xengt_gfn gfn[3] = {{1}, {2}, {3}};
@@ -256,22 +258,4 @@ static void what_is_in_a_slot_already_is_left_there(void **state)
         assert_int_equal(open_in(o, &o->xg, o->dir[0]), 0);
         assert_int_equal(xengt_target_add(o->xg, o->domid), 0);
     }
-}
-
-#define OWNER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_owner, tear_down_owner)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        OWNER_TEST(a_window_has_one_owner_whatever_the_directory),
-        OWNER_TEST(a_directory_that_is_gone_does_not_make_another_owner),
-        OWNER_TEST(a_window_is_free_again_after_a_close),
-        OWNER_TEST(locks_are_of_ranges),
-        OWNER_TEST(a_forked_child_that_keeps_the_lock_is_named),
-        OWNER_TEST(what_others_can_write_is_not_believed),
-        OWNER_TEST(a_link_is_not_followed),
-        OWNER_TEST(a_journal_has_its_memory_from_the_start),
-        OWNER_TEST(what_is_in_a_slot_already_is_left_there),
-    };
-    return cmocka_run_group_tests_name("owner", tests, NULL, NULL);
 }

@@ -8,9 +8,9 @@
 
 #include <xengt/grant.h>
 
-#include "cmocka_all.h"
 #include "mapper.h"
 #include "physmap_model.h"
+#include "support/test.h"
 
 #define WINDOW 1536u /* three pieces */
 #define PIECE  512u
@@ -86,9 +86,11 @@ static int map_ref(struct fixture *f, uint32_t ref, struct xengt_bfn *bfn)
     return xengt_map_offered(f->xg, MODEL_GUEST, &ref, bfn, NULL, 1, XENGT_PROT_RW);
 }
 
+#define TEST(name) TEST_WITH(name, set_up, tear_down)
+
 /* --- opening ----------------------------------------------------------------------------- */
 
-static void nothing_is_touched_before_the_window_is_owned(void **state)
+TEST(nothing_is_touched_before_the_window_is_owned)
 {
     struct fixture *f = *state;
     f->model.claim_error = EBUSY;
@@ -98,7 +100,7 @@ static void nothing_is_touched_before_the_window_is_owned(void **state)
     assert_int_equal(f->model.nr_frames, 4);
 }
 
-static void a_window_over_ram_or_a_device_is_refused(void **state)
+TEST(a_window_over_ram_or_a_device_is_refused)
 {
     struct fixture *f = *state;
     static const enum model_at bad[] = {AT_RAM, AT_DEVICE, AT_GRANT};
@@ -110,14 +112,14 @@ static void a_window_over_ram_or_a_device_is_refused(void **state)
     }
 }
 
-static void an_answer_nobody_knows_is_not_safe(void **state)
+TEST(an_answer_nobody_knows_is_not_safe)
 {
     struct fixture *f = *state;
     f->model.table_error = -ENOSYS;
     assert_int_equal(open_at(f, MODEL_BASE, false), -EINVAL);
 }
 
-static void a_grant_frame_in_use_is_not_taken(void **state)
+TEST(a_grant_frame_in_use_is_not_taken)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -130,7 +132,7 @@ static void a_grant_frame_in_use_is_not_taken(void **state)
     assert_int_equal(f->model.lost, 0);
 }
 
-static void a_grant_frame_that_is_nowhere_is_used_again(void **state)
+TEST(a_grant_frame_that_is_nowhere_is_used_again)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -143,7 +145,7 @@ static void a_grant_frame_that_is_nowhere_is_used_again(void **state)
 
 /* --- what is in the window --------------------------------------------------------------- */
 
-static void a_foreign_page_in_a_slot_is_not_taken_away(void **state)
+TEST(a_foreign_page_in_a_slot_is_not_taken_away)
 {
     struct fixture *f = *state;
     const struct xengt_gfn gfn[3] = {{1}, {2}, {3}};
@@ -159,7 +161,7 @@ static void a_foreign_page_in_a_slot_is_not_taken_away(void **state)
     assert_int_equal(bfn[1].v, MODEL_BASE + 3);
 }
 
-static void a_grant_goes_only_where_nothing_is(void **state)
+TEST(a_grant_goes_only_where_nothing_is)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -180,7 +182,7 @@ static void a_grant_goes_only_where_nothing_is(void **state)
 }
 
 /* The batch goes on around a slot that must not be used. */
-static void a_batch_of_grants_has_gaps(void **state)
+TEST(a_batch_of_grants_has_gaps)
 {
     struct fixture *f = *state;
     const uint32_t ref[5] = {1, 2, 3, 4, 5};
@@ -199,7 +201,7 @@ static void a_batch_of_grants_has_gaps(void **state)
 }
 
 /* Otherwise each single map would come to the same slot again, for ever. */
-static void a_piece_that_must_not_be_used_is_left_out(void **state)
+TEST(a_piece_that_must_not_be_used_is_left_out)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -220,7 +222,7 @@ static void a_piece_that_must_not_be_used_is_left_out(void **state)
 
 /* --- a predecessor's --------------------------------------------------------------------- */
 
-static void what_a_predecessor_mapped_is_released(void **state)
+TEST(what_a_predecessor_mapped_is_released)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -236,7 +238,7 @@ static void what_a_predecessor_mapped_is_released(void **state)
 }
 
 /* A journal may say what it likes: RAM of this domain is not removed. */
-static void a_journal_cannot_take_ram_away(void **state)
+TEST(a_journal_cannot_take_ram_away)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -265,7 +267,7 @@ static void a_journal_cannot_take_ram_away(void **state)
 
 /* --- memory for page tables -------------------------------------------------------------- */
 
-static void the_pool_grows_once(void **state)
+TEST(the_pool_grows_once)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
@@ -279,25 +281,4 @@ static void the_pool_grows_once(void **state)
     assert_in_range(f->model.pool, (1 << 20) + 1, (1 << 20) + 64 * XENGT_PAGE_SIZE);
     f->model.no_memory = 0;
     assert_int_equal(map_one(f, 1, &bfn), 0);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(nothing_is_touched_before_the_window_is_owned),
-        TEST(a_window_over_ram_or_a_device_is_refused),
-        TEST(an_answer_nobody_knows_is_not_safe),
-        TEST(a_grant_frame_in_use_is_not_taken),
-        TEST(a_grant_frame_that_is_nowhere_is_used_again),
-        TEST(a_foreign_page_in_a_slot_is_not_taken_away),
-        TEST(a_grant_goes_only_where_nothing_is),
-        TEST(a_batch_of_grants_has_gaps),
-        TEST(a_piece_that_must_not_be_used_is_left_out),
-        TEST(what_a_predecessor_mapped_is_released),
-        TEST(a_journal_cannot_take_ram_away),
-        TEST(the_pool_grows_once),
-    };
-    return cmocka_run_group_tests_name("physmap", tests, NULL, NULL);
 }

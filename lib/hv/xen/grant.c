@@ -54,24 +54,28 @@ static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
 
 /* --- the guests' tables ------------------------------------------------------------------ */
 
-static int table_limit(void *arg, uint32_t domid, uint32_t *frames)
+static int table_op(struct hv_grant *g, unsigned cmd, void *arg)
+{
+    return g->xen.calls.call(g->xen.calls.arg, __HYPERVISOR_grant_table_op, cmd, (uintptr_t)arg, 1);
+}
+
+static int table_version(void *arg, uint32_t domid)
 {
     struct hv_grant *g = arg;
     struct gnt_area *a = g->hv.journal->area;
     struct gnttab_get_version *version = (void *)a->unmap; /* memory that Xen can reach */
-    struct gnttab_query_size *size = (void *)a->unmap;
     *version = (struct gnttab_get_version){.dom = (domid_t)domid};
-    int ret = g->xen.calls.call(g->xen.calls.arg, __HYPERVISOR_grant_table_op, GNTTABOP_get_version,
-                                (uintptr_t)version, 1);
-    if (ret) {
-        return ret;
-    }
-    if (version->version > 1) {
-        return -EOPNOTSUPP;
-    }
+    int ret = table_op(g, GNTTABOP_get_version, version);
+    return ret ? ret : version->version > 1 ? -EOPNOTSUPP : 0;
+}
+
+static int table_limit(void *arg, uint32_t domid, uint32_t *frames)
+{
+    struct hv_grant *g = arg;
+    struct gnt_area *a = g->hv.journal->area;
+    struct gnttab_query_size *size = (void *)a->unmap;
     *size = (struct gnttab_query_size){.dom = (domid_t)domid};
-    ret = g->xen.calls.call(g->xen.calls.arg, __HYPERVISOR_grant_table_op, GNTTABOP_query_size,
-                            (uintptr_t)size, 1);
+    int ret = table_op(g, GNTTABOP_query_size, size);
     *frames = size->max_nr_frames;
     return ret ? ret : gnt_errno(size->status);
 }
@@ -102,6 +106,17 @@ static struct seed_table *find_table(struct hv_grant *g, uint32_t domid)
     return NULL;
 }
 
+/* What a predecessor wrote, and a slot still refers to. */
+static void keep_entries(const struct slots *journal, struct seed_table *t)
+{
+    for (uint32_t s = 0; s < journal->count; s++) {
+        if (slots_domid(journal, s) == t->domid && slots_state(journal, s) != SLOT_FREE &&
+            !slots_offered(journal, s) && !held_empty(journal, s)) {
+            seed_keep(t, journal->held[s].ref);
+        }
+    }
+}
+
 /* One process at a time writes into a guest's table. */
 static int open_table(struct hv_grant *g, uint32_t domid, struct seed_table **place,
                       struct seed_table **out)
@@ -113,9 +128,11 @@ static int open_table(struct hv_grant *g, uint32_t domid, struct seed_table **pl
     ret = seed_open(&g->frames, domid, DOM0, g->frames_max, place);
     if (ret) {
         claim_drop(g->xen.claims, CLAIM_GRANT_TABLE(domid), 1);
+        return ret;
     }
     *out = *place;
-    return ret;
+    keep_entries(g->hv.journal, *place);
+    return 0;
 }
 
 static int get_table(struct hv_grant *g, uint32_t domid, struct seed_table **out)
@@ -188,6 +205,7 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *
     struct hv_grant *g = grant_of(hv);
     struct seed_table *t;
     int ret = get_table(g, domid, &t);
+    ret = ret ? ret : seed_ready(t);
     if (ret) {
         for (size_t i = 0; i < n; i++) {
             err[i] = ret;
@@ -340,7 +358,7 @@ int hv_grant_open(const struct xengt_options *options, struct hv **out, struct h
         .held_is_proof = true,
         .area_size = sizeof(struct gnt_area),
     };
-    g->frames = (struct seed_frames){g, table_limit, table_map, table_unmap};
+    g->frames = (struct seed_frames){g, table_version, table_limit, table_map, table_unmap};
     g->frames_max = options->grant_frames ? options->grant_frames : XENGT_GRANT_FRAMES_DEFAULT;
     ret = xen_open(&g->xen, error);
     if (ret) {

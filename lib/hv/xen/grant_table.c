@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Entries of a guest's grant table: taken, looked at, given back. */
 #include "hv/xen/grant_table.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@ int seed_open(const struct seed_frames *from, uint32_t domid, uint32_t self, uin
               struct seed_table **out)
 {
     uint32_t limit;
-    int ret = from->limit(from->arg, domid, &limit);
+    int ret = from->version(from->arg, domid);
+    ret = ret ? ret : from->limit(from->arg, domid, &limit);
     if (ret) {
         return ret;
     }
@@ -71,6 +73,42 @@ static uint64_t *entry_of(const struct seed_table *t, uint32_t ref)
     return f < t->frames ? &t->frame[f][ref % SEED_ENTRIES] : NULL;
 }
 
+/* --- which are ours ---------------------------------------------------------------------- */
+
+/* The place of a reference among those that may be used, or UINT32_MAX. */
+static uint32_t place_of(const struct seed_table *t, uint32_t ref)
+{
+    uint32_t f = t->limit - 1 - ref / SEED_ENTRIES;
+    bool usable = ref / SEED_ENTRIES < t->limit && f < t->frames_max;
+    return usable ? f * SEED_ENTRIES + ref % SEED_ENTRIES : UINT32_MAX;
+}
+
+static bool is_used(const struct seed_table *t, uint32_t place)
+{
+    return t->used[place / 64] >> place % 64 & 1;
+}
+
+static void set_used(struct seed_table *t, uint32_t place)
+{
+    t->used[place / 64] |= UINT64_C(1) << place % 64;
+}
+
+void seed_keep(struct seed_table *t, uint32_t ref)
+{
+    uint32_t place = place_of(t, ref);
+    if (place != UINT32_MAX && !is_used(t, place)) {
+        set_used(t, place);
+        t->ours++;
+    }
+}
+
+int seed_ready(const struct seed_table *t)
+{
+    return t->ours ? 0 : t->from->version(t->from->arg, t->domid);
+}
+
+/* --- entries ----------------------------------------------------------------------------- */
+
 static uint64_t entry_make(uint32_t self, struct xengt_gfn gfn, uint16_t flags)
 {
     grant_entry_v1_t e = {.flags = flags, .domid = (domid_t)self, .frame = (uint32_t)gfn.v};
@@ -92,22 +130,23 @@ static bool exchange(uint64_t *entry, uint64_t from, uint64_t to)
     return __atomic_compare_exchange_n(entry, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* An entry nobody has looked at, or one that was given back. */
+/* An entry that was given back, or one nobody has looked at. */
 static int next_ref(struct seed_table *t, uint32_t *ref)
 {
     if (t->free_count) {
         *ref = t->free[--t->free_count];
         return 0;
     }
-    if (t->fresh == t->frames * SEED_ENTRIES) {
-        int ret = grow(t);
-        if (ret) {
-            return ret;
+    do {
+        if (t->fresh == t->frames * SEED_ENTRIES) {
+            int ret = grow(t);
+            if (ret) {
+                return ret;
+            }
         }
-    }
-    uint32_t frame = t->limit - 1 - t->fresh / SEED_ENTRIES;
-    *ref = frame * SEED_ENTRIES + t->fresh % SEED_ENTRIES;
-    t->fresh++;
+    } while (is_used(t, t->fresh++));
+    uint32_t place = t->fresh - 1;
+    *ref = (t->limit - 1 - place / SEED_ENTRIES) * SEED_ENTRIES + place % SEED_ENTRIES;
     return 0;
 }
 
@@ -122,8 +161,10 @@ int seed_take(struct seed_table *t, struct xengt_gfn gfn, bool read_only, uint32
         if (ret) {
             return ret;
         }
+        set_used(t, place_of(t, *ref));
         /* Reference 0 to 7 are reserved for the console and others. */
         if (*ref >= 8 && exchange(entry_of(t, *ref), 0, entry)) {
+            t->ours++;
             return 0;
         }
         t->lost++;
@@ -153,21 +194,24 @@ static bool withdraw(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn)
 
 bool seed_put(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn)
 {
-    uint32_t f = t->limit - 1 - ref / SEED_ENTRIES;
-    if (ref / SEED_ENTRIES >= t->limit || f >= t->frames_max) {
+    uint32_t place = place_of(t, ref);
+    if (place == UINT32_MAX || !is_used(t, place)) {
         return false;
     }
-    while (t->frames <= f) {
+    while (t->frames <= place / SEED_ENTRIES) {
         if (grow(t)) {
             return false;
         }
     }
-    /* A predecessor's is found again when its turn comes. */
-    bool seen = f * SEED_ENTRIES + ref % SEED_ENTRIES < t->fresh;
-    bool good = withdraw(t, ref, gfn);
-    if (seen && good) {
+    t->ours -= t->ours > 0;
+    if (!withdraw(t, ref, gfn)) {
+        t->lost++;
+        return false;
+    }
+    t->used[place / 64] &= ~(UINT64_C(1) << place % 64);
+    /* One that was kept is found when its turn comes. */
+    if (place < t->fresh) {
         t->free[t->free_count++] = ref;
     }
-    t->lost += seen && !good;
-    return good;
+    return true;
 }

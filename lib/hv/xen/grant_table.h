@@ -6,7 +6,8 @@
  * The table belongs to the guest, which may read and write all of it at any time. Only entries
  * that are all zero are taken, by one atomic exchange, from the top-most frames downwards, where
  * no guest has come to yet; an entry is given back by another such exchange, and only if it is
- * still what was written. Whatever a guest does to them, an entry can only name its own pages.
+ * still what was written. Which entries are ours is in memory of our own: whatever a guest does to
+ * the table, it can only name its own pages, and no entry is given to two.
  */
 #ifndef XENGT_LIB_HV_XEN_GRANT_TABLE_H
 #define XENGT_LIB_HV_XEN_GRANT_TABLE_H
@@ -23,7 +24,9 @@
 /* Where frames of the table come from: Xen, or a test. */
 struct seed_frames {
     void *arg;
-    /* The frames a domain's table can have at most. -EOPNOTSUPP: it is not of version 1. */
+    /* 0, or -EOPNOTSUPP: the table is not of version 1. */
+    int (*version)(void *arg, uint32_t domid);
+    /* The frames a domain's table can have at most. */
     int (*limit)(void *arg, uint32_t domid, uint32_t *frames);
     int (*map)(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie);
     void (*unmap)(void *arg, void *cookie);
@@ -37,17 +40,29 @@ struct seed_table {
     uint32_t frames;     /* mapped so far */
     uint32_t fresh;      /* entries of the mapped frames that were looked at */
     uint32_t free_count;
+    uint32_t ours; /* entries that are somebody's */
     uint32_t lost; /* entries the guest had taken or changed: never used again */
     const struct seed_frames *from;
     uint64_t *frame[SEED_FRAMES_MAX];
     void *cookie[SEED_FRAMES_MAX];
-    uint32_t free[SEED_FRAMES_MAX * SEED_ENTRIES]; /* references */
+    uint64_t
+        used[SEED_FRAMES_MAX * SEED_ENTRIES / 64]; /* bits, from the last frame on: ours, lost */
+    uint32_t free[SEED_FRAMES_MAX * SEED_ENTRIES]; /* references, each once at most */
 };
 
-/* -ENOMEM, or what limit() says. */
+/* -ENOMEM, or what version() or limit() says. */
 int seed_open(const struct seed_frames *from, uint32_t domid, uint32_t self, uint32_t frames_max,
               struct seed_table **out);
 void seed_close(struct seed_table *t); /* entries stay as they are; NULL is allowed */
+
+/* An entry that a predecessor took: is not taken again before it has been given back. */
+void seed_keep(struct seed_table *t, uint32_t ref);
+
+/*
+ * Can the table be written to? While an entry is in use Xen lets the guest change nothing of its
+ * kind; before the first one is taken it has to be asked again.
+ */
+int seed_ready(const struct seed_table *t);
 
 /*
  * Takes an entry and makes it grant the frame. -ENOSPC: none is left. -EINVAL: a frame that an
@@ -64,8 +79,8 @@ enum seed_state {
 enum seed_state seed_state(const struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
 
 /*
- * Gives an entry back, a predecessor's, too. One that is not as it was written stays and is never
- * used again: false.
+ * Gives an entry back that was taken or kept. One that is not as it was written stays and is never
+ * used again: false. So is any other reference.
  */
 bool seed_put(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
 
