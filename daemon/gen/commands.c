@@ -81,7 +81,8 @@ static const struct command mi[64] = {
 static const struct command blitter[128] = {
     [0x40] = BLT(COLOR_BLT,       5, 6,   0),
     [0x43] = BLT(SRC_COPY_BLT,    6, 8,   0),
-    [0x50] = BLT(XY_COLOR_BLT,    7, 7,   FROM_ANY, BITS(BLT_HEADER, BR13, ALL, ALL, ALL, 0xffff, ALL)),
+    [0x50] = BLT(XY_COLOR_BLT,    7, 7,   FROM_ANY,
+                 BITS(BLT_HEADER, BR13, ALL, ALL, ALL, 0xffff, ALL)),
     [0x53] = BLT(XY_SRC_COPY_BLT, 10, 10, FROM_ANY,
                  BITS(BLT_HEADER | BLT_TILED_SRC, BR13, ALL, ALL, ALL, 0xffff, ALL, 0xffff, ALL,
                       0xffff)),

@@ -58,24 +58,22 @@ enum command_flag {
 };
 
 struct command {
-    uint16_t key; /* of a pipeline's command: bits 31:16 of its header */
-    enum command_id id;
     const char *name;
-    uint8_t length_bits; /* of the header's length field, which counts from 2; 0: one dword */
-    uint32_t min, max;   /* dwords */
-    uint8_t engines;     /* a bit each */
-    uint8_t flags;
-    uint32_t privileged; /* with any of these bits in its header it needs privilege */
     /*
      * Bits that may be set, from the header (there: besides opcode and length) on. What is behind
      * the last dword is like the last ones, as many as repeat says. NULL: not known here.
      */
     const uint32_t *bits;
+    enum command_id id;
+    uint32_t min, max;   /* dwords */
+    uint32_t privileged; /* with any of these bits in its header it needs privilege */
+    uint16_t key;        /* of a pipeline's command: bits 31:16 of its header */
+    uint8_t length_bits; /* of the header's length field, which counts from 2; 0: one dword */
+    uint8_t engines;     /* a bit each */
+    uint8_t flags;
     uint8_t bits_count;
     uint8_t repeat;
 };
-
-#define COMMAND_LENGTH_MAX 0x10001u
 
 /* NULL: the engine knows no such command. */
 const struct command *command_find(enum gpu_engine engine, uint32_t header);

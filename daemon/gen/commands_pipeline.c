@@ -9,13 +9,13 @@
  */
 #include "gen/command_rows.h"
 
-/* Columns: key, name, bits of length, dwords from, to, bits; or, of those never privileged, three.
- */
+/* Columns: key, name, bits of length, dwords from, to, bits. */
 #define RENDER(key_, name, length, min, max, ...)                                       \
     {                                                                                   \
         .key = (key_), ROW_FIELDS(CMD_STATE, name, length, min, max, RCS, FROM_ANY, 0), \
         __VA_ARGS__                                                                     \
     }
+/* Never with privilege. Columns: key, name, bits of length, engine. */
 #define USER(key_, name, length, engine)                                             \
     {                                                                                \
         .key = (key_), ROW_FIELDS(CMD_STATE, name, length, (length) ? 2 : 1,         \

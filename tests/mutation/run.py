@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Break the shadow GTT's rules on purpose, one at a time: the model test must notice each.
+"""Break rules on purpose, one at a time: a test must notice each.
+
+Those of the shadow GTT are the model test's to notice; others name theirs.
 
 A mutation replaces a piece of one source file, which must be there exactly once. The file is
 compiled and linked as the build does it, beside the build. Speaks TAP.
@@ -29,6 +31,7 @@ class Mutation:
     file: str
     old: str
     new: str
+    target: str = TARGET
 
 
 WRITE = "    gpu->write_ptes(gtt->cfg.gpu, b->write, b->n);\n"
@@ -39,6 +42,7 @@ COMMIT = "daemon/gtt/commit.c"
 SYNC = "daemon/gtt/sync.c"
 SPT = "daemon/gtt/spt.c"
 TRACK = "daemon/gtt/track.c"
+COMMANDS = "tests/unit/test_commands"
 
 MUTATIONS = [
     Mutation("the TLB is invalidated before the PTEs are written", COMMIT, ORDER,
@@ -100,12 +104,22 @@ MUTATIONS = [
     Mutation("a reset keeps the address spaces", "daemon/gtt/gtt.c", "    mm_drop_all(gtt);\n", ""),
     Mutation("pages of 64 KiB are taken for those of 4 KiB", SYNC,
              "entry & f->pages_64k ? SPT_PT_64K : SPT_PT", "SPT_PT"),
+    Mutation("a command is executed by another length than it is checked by",
+             "daemon/gpu/soft/cs.c", "engine->length = command_length(engine->command, header);",
+             "engine->length = engine->command->length_bits ? (header & 0xff) + 2 : 1;", COMMANDS),
+    Mutation("bits that must be zero are not looked at", "daemon/vgpu/audit/audit.c",
+             "if (stray < c->length) {", "if (false) {", COMMANDS),
+    Mutation("a command's form is not looked at", "daemon/vgpu/audit/audit.c",
+             "return !fault ||", "return true ||", COMMANDS),
+    Mutation("every engine has every command", "daemon/gen/commands.c",
+             "return command && command->engines & 1u << engine ? command : NULL;",
+             "return command && command->name ? command : NULL;", COMMANDS),
 ]
 
 
-def build_commands(builddir: Path):
-    """Every command that makes the model test, in order."""
-    out = subprocess.run(["ninja", "-C", str(builddir), "-t", "commands", TARGET], check=True,
+def build_commands(builddir: Path, target: str):
+    """Every command that makes a test, in order."""
+    out = subprocess.run(["ninja", "-C", str(builddir), "-t", "commands", target], check=True,
                          capture_output=True, text=True).stdout
     return [line for line in out.splitlines() if line.strip()]
 
@@ -128,7 +142,7 @@ def run_mutation(mutation, builddir, commands):
         command = command.replace(f" -o {obj}", f" -o {mutated}").replace(
             f"-MF {obj}.d", f"-MF {mutated}.d")
         link = commands[-1].replace(f" {obj} ", f" {mutated} ").replace(
-            f"-o {TARGET}", f"-o {folder}/test")
+            f"-o {mutation.target}", f"-o {folder}/test")
         for step in (command, link):
             result = subprocess.run(step, shell=True, cwd=builddir, capture_output=True, text=True,
                                     check=False)
@@ -151,13 +165,13 @@ def main():
     parser.add_argument("filter", nargs="?", default="", help="mutations whose names contain this")
     args = parser.parse_args()
     builddir = args.builddir.resolve()
-    commands = build_commands(builddir)
     chosen = [m for m in MUTATIONS if args.filter in m.name]
+    commands = {t: build_commands(builddir, t) for t in {m.target for m in chosen}}
     failed = 0
     print(f"1..{len(chosen)}", flush=True)
     with ThreadPoolExecutor(max_workers=1) as pool:
         for n, (mutation, problem) in enumerate(zip(chosen, pool.map(
-                lambda m: run_mutation(m, builddir, commands), chosen)), 1):
+                lambda m: run_mutation(m, builddir, commands[m.target]), chosen)), 1):
             failed += bool(problem)
             print(f"{'not ok' if problem else 'ok'} {n} - noticed: {mutation.name}")
             if problem:

@@ -136,7 +136,8 @@ static int teardown(void **state)
 static bool audit_passes(struct sides *s, enum gpu_engine engine, uint32_t dwords, struct audit *a)
 {
     audit_begin(a, s->f->vgpu, &s->f->vgpu->engine[engine], true);
-    return audit_add(a, AUDIT_RING, RING, dwords * 4) && audit_check(a);
+    return audit_add(a, AUDIT_RING, RING, dwords * 4) &&
+           audit_check(a, AUDIT_AT_ONCE) == AUDIT_PASSED;
 }
 
 static int gpu_execute(struct sides *s, enum gpu_engine engine, const struct gpu_buffer *buffer,
@@ -317,7 +318,7 @@ TEST(operands_that_pass_are_executed)
     srand(7);
     for (unsigned i = 0; i < 300000; i++) {
         enum gpu_engine e = rand() % GPU_ENGINES;
-        uint32_t dw[64] = {(uint32_t)(rand() % 4 ? rand() % 64 << 23 : rand() << 16)};
+        uint32_t dw[64] = {rand() % 4 ? (uint32_t)rand() % 64 << 23 : (uint32_t)rand() << 16};
         const struct command *command = command_find(e, dw[0]);
         if (!command || !command->bits || command->min > 64) {
             continue;

@@ -5,6 +5,7 @@
 
 #include "gen/commands.h"
 #include "gen/register_rules.h"
+#include "vgpu/audit/audit.h"
 #include "vgpu_fake.h"
 
 #define HWSP   AT(LOW_FIRST)
@@ -539,6 +540,42 @@ TEST(chained_batches)
     assert_failsafe(f, "commands at");
     run_batch(f, (const uint32_t[]){START, RING, 0}, 3);
     assert_failsafe(f, "starts the ring");
+}
+
+/* Whatever the budget is: it comes to the same, and takes no more than it was given. */
+TEST(an_audit_goes_on_where_it_stopped)
+{
+    struct fake *f = *state;
+    struct audit a;
+    setup_engine(f, GPU_RCS);
+    memset(mem(f, BATCH), 0, PAGE);
+    poke(f, BATCH + 40, BBE);
+    poke_all(f, RING, start_batch, 5);
+    poke_all(f, RING + 20, (const uint32_t[]){0x78040001, 1, 1, MI(8)}, 4);
+    for (uint32_t budget = 1; budget < 24; budget++) {
+        uint32_t calls = 1;
+        audit_begin(&a, f->vgpu, &f->vgpu->engine[GPU_RCS], true);
+        assert_true(audit_add(&a, AUDIT_RING, RING, 36));
+        enum audit_result result = audit_check(&a, budget);
+        for (; result == AUDIT_MORE; calls++) {
+            uint32_t at = a.at;
+            unsigned index = a.index;
+            result = audit_check(&a, budget);
+            assert_true(a.index != index || a.at - at <= budget + 2);
+        }
+        assert_int_equal(result, AUDIT_PASSED);
+        assert_in_range(calls, 20 / (budget + 2), 20 / budget + 2);
+        assert_int_equal(a.pieces, 2);
+        assert_int_equal(a.piece[0].count, 9);
+        assert_int_equal(a.piece[1].count, 11);
+        audit_end(&a);
+    }
+    poke(f, RING + 32, MI(0x23));
+    audit_begin(&a, f->vgpu, &f->vgpu->engine[GPU_RCS], true);
+    assert_true(audit_add(&a, AUDIT_RING, RING, 36));
+    assert_int_equal(audit_check(&a, 5), AUDIT_MORE);
+    assert_int_equal(audit_check(&a, 5), AUDIT_REFUSED);
+    audit_end(&a);
 }
 
 TEST(bounds)

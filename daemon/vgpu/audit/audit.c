@@ -225,29 +225,36 @@ static bool is_end(const struct audit_command *c)
     return c->known->id == CMD_MI_BATCH_BUFFER_END || chained;
 }
 
-static bool walk(struct audit *a, uint32_t index)
+/* Checks the next command and goes on behind it; whether its buffer ends there. */
+static bool check_next(struct audit *a, bool *end, uint32_t *length)
 {
-    struct audit_buffer *b = &a->buffer[index];
-    for (uint32_t at = 0; b->kind != AUDIT_RING || at < b->count;) {
-        struct audit_command c = {
-            .audit = a,
-            .buffer = b,
-            .address = b->address + at * sizeof(*b->dw),
-        };
-        if (!decode(&c, index, at) || !check_command(&c)) {
-            return false;
-        }
-        at += c.length;
-        if (b->wrap && !b->split && at >= b->wrap) {
-            b->split = at;
-        }
-        if (is_end(&c)) {
-            /* What is run as a part of the ring ends where it ends, without a word. */
-            b->count = b->kind == AUDIT_WHOLE ? at - c.length : at;
-            return true;
-        }
+    struct audit_buffer *b = &a->buffer[a->index];
+    struct audit_command c = {
+        .audit = a,
+        .buffer = b,
+        .address = b->address + a->at * sizeof(*b->dw),
+    };
+    if (!decode(&c, a->index, a->at) || !check_command(&c)) {
+        return false;
+    }
+    *length = c.length;
+    a->at += c.length;
+    if (b->wrap && !b->split && a->at >= b->wrap) {
+        b->split = a->at;
+    }
+    *end = is_end(&c);
+    if (*end) {
+        /* What is run as a part of the ring ends where it ends, without a word. */
+        b->count = b->kind == AUDIT_WHOLE ? a->at - c.length : a->at;
     }
     return true;
+}
+
+/* A ring ends where it ends; others with a command. */
+static bool is_through(const struct audit *a)
+{
+    const struct audit_buffer *b = &a->buffer[a->index];
+    return b->kind == AUDIT_RING && a->at >= b->count;
 }
 
 /* --- pieces ------------------------------------------------------------------------------ */
@@ -300,13 +307,24 @@ static bool pieces_are_apart(struct audit *a)
     return true;
 }
 
-bool audit_check(struct audit *a)
+enum audit_result audit_check(struct audit *a, uint32_t budget)
 {
-    for (unsigned i = 0; i < a->buffers; i++) { /* walking one may add others */
-        if (!walk(a, i)) {
-            return false;
+    uint32_t spent = 0;
+    while (a->index < a->buffers) { /* checking one may add others */
+        bool end = is_through(a);
+        uint32_t length = 0;
+        if (spent >= budget) {
+            return AUDIT_MORE;
+        }
+        if (!end && !check_next(a, &end, &length)) {
+            return AUDIT_REFUSED;
+        }
+        spent += length;
+        if (end) {
+            a->index++;
+            a->at = 0;
         }
     }
     make_pieces(a);
-    return pieces_are_apart(a);
+    return pieces_are_apart(a) ? AUDIT_PASSED : AUDIT_REFUSED;
 }

@@ -42,6 +42,8 @@ struct audit {
     struct audit_buffer buffer[AUDIT_BUFFERS_MAX];
     unsigned buffers;
     uint32_t total;
+    unsigned index; /* of the buffer that is being checked, and where in it */
+    uint32_t at;
     struct gpu_buffer piece[AUDIT_PIECES_MAX]; /* what the GPU gets, once it was checked */
     unsigned pieces;
 };
@@ -53,8 +55,18 @@ void audit_end(struct audit *a);
 bool audit_add(struct audit *a, enum audit_kind kind, uint64_t address, uint32_t bytes);
 bool audit_add_ring(struct audit *a, const struct ring *ring);
 
-/* Checks everything that was added and what that starts; makes the pieces. False, and failsafe. */
-bool audit_check(struct audit *a);
+enum audit_result {
+    AUDIT_REFUSED, /* and failsafe */
+    AUDIT_MORE,    /* to be called again */
+    AUDIT_PASSED,  /* the pieces are made */
+};
+
+/*
+ * Checks everything that was added and what that starts, some dwords at a time: up to the command
+ * that reaches the budget. A dword takes 20 ns at most.
+ */
+enum audit_result audit_check(struct audit *a, uint32_t budget);
+#define AUDIT_AT_ONCE UINT32_MAX
 
 /* --- between the files of the audit ------------------------------------------------------ */
 

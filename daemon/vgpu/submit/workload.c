@@ -74,7 +74,8 @@ void workload_start(struct vgpu *vgpu, struct vgpu_engine *engine)
         return;
     }
     audit_begin(&audit, vgpu, engine, engine->context.root.levels != 0);
-    if (copy_commands(&audit, &engine->context) && audit_check(&audit)) {
+    if (copy_commands(&audit, &engine->context) &&
+        audit_check(&audit, AUDIT_AT_ONCE) == AUDIT_PASSED) {
         ret = submit(vgpu, engine, &audit);
         if (!ret) {
             engine->state = ENGINE_BUSY;
