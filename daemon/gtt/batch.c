@@ -77,6 +77,18 @@ void batch_children(const struct gtt_batch *b, uint32_t table, unsigned level,
     }
 }
 
+uint64_t batch_used(const struct gtt_batch *b, uint32_t table, unsigned level, uint32_t first)
+{
+    uint64_t scratch = batch_scratch_entry(b, level);
+    uint64_t entry[64];
+    uint64_t used = 0;
+    b->cfg.gpu->ops->read_ptes(b->cfg.gpu, table, first, 64, entry);
+    for (uint32_t i = 0; i < 64; i++) {
+        used |= (uint64_t)(entry[i] != scratch) << i;
+    }
+    return used;
+}
+
 /* --- pages ------------------------------------------------------------------------------- */
 
 bool batch_open_page(struct gtt_batch *b, struct xengt_gfn gfn, struct xengt_bfn *page, void **view)
@@ -265,9 +277,17 @@ static void drop_tables(struct gtt_batch *b)
     }
 }
 
+static uint64_t calls(const struct gtt_batch *b)
+{
+    struct xengt_space_stats stats;
+    xengt_space_get_stats(b->cfg.space, &stats);
+    return stats.map_calls + stats.unmap_calls;
+}
+
 void batch_run(struct gtt_batch *b)
 {
     const struct gpu_ops *gpu = b->cfg.gpu->ops;
+    uint64_t before = calls(b);
 
     map_new_frames(b);
     make_ptes(b);
@@ -279,6 +299,7 @@ void batch_run(struct gtt_batch *b)
     b->map_failures += b->failures;
     b->ptes += b->n;
     b->runs++;
+    b->calls += calls(b) - before;
 }
 
 void batch_clear(struct gtt_batch *b)

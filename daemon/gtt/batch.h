@@ -86,6 +86,7 @@ struct gtt_batch {
     uint64_t map_failures; /* since the beginning, as these */
     uint64_t ptes;
     uint64_t runs;
+    uint64_t calls; /* hypercalls made by them */
 
     /* The batch's own. */
     struct gtt_batch_config cfg;
@@ -124,6 +125,9 @@ uint64_t batch_scratch_entry(const struct gtt_batch *b, unsigned level);
 void batch_children(const struct gtt_batch *b, uint32_t table, unsigned level,
                     uint32_t child[GPU_TABLE_ENTRIES]);
 uint32_t batch_child(const struct gtt_batch *b, uint32_t table, unsigned level, uint32_t index);
+
+/* A bit for each of 64 entries from first on that does not hold scratch. */
+uint64_t batch_used(const struct gtt_batch *b, uint32_t table, unsigned level, uint32_t first);
 
 static inline bool batch_is_mapped(const struct gtt_batch *b, uint32_t place)
 {

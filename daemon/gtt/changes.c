@@ -95,7 +95,9 @@ void gtt_run_batch(struct gtt *gtt)
     if (!b->n && !b->losses && !b->drops) {
         return;
     }
+    uint64_t before = b->calls;
     batch_run(b);
+    gtt_charge(gtt, (uint32_t)(b->calls - before) * COST_HYPERCALL);
     gtt->batch_number++;
     note_changes(gtt);
     take_losses(gtt);
@@ -117,12 +119,34 @@ void gtt_leave_root(struct gtt *gtt, struct spt *spt)
 
 /* --- tables that are no more ------------------------------------------------------------- */
 
+/* A dead page table lets go of its pages, some at a time. True: it has none. */
+static bool empty_some(struct gtt *gtt, struct spt *spt)
+{
+    while (spt_level(spt->kind) == 1 && spt->emptied < GPU_TABLE_ENTRIES) {
+        if (!gtt_may_work(gtt)) {
+            return false;
+        }
+        uint32_t first = spt->emptied;
+        uint64_t used = batch_used(&gtt->batch, spt->table, 1, first);
+        gtt_room(gtt, 64);
+        for (; used; used &= used - 1) {
+            const struct gtt_change change = {
+                .table = spt->table, .index = first + (uint32_t)__builtin_ctzll(used), .level = 1};
+            gtt_change(gtt, &change, (struct xengt_gfn){0});
+        }
+        gtt_charge(gtt, COST_LOOK);
+        spt->emptied += 64;
+    }
+    return true;
+}
+
 /* What they led to may be dead after that, too. */
 static void drop_some(struct gtt *gtt)
 {
     struct gtt_batch *b = &gtt->batch;
     struct spt *spt;
-    while (b->drops < GTT_BATCH_DROPS && gtt_may_work(gtt) && (spt = TAILQ_FIRST(&gtt->dead))) {
+    while (b->drops < GTT_BATCH_DROPS && gtt_may_work(gtt) && (spt = TAILQ_FIRST(&gtt->dead)) &&
+           empty_some(gtt, spt)) {
         TAILQ_REMOVE(&gtt->dead, spt, changed);
         b->drop[b->drops++] = (struct gtt_drop){
             .table = spt->table, .level = spt_level(spt->kind), .page = spt->page};

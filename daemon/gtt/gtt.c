@@ -86,7 +86,9 @@ uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size)
 void gtt_allow(struct gtt *gtt, uint32_t units)
 {
     int64_t debt = gtt->left < 0 ? gtt->left : 0;
-    gtt->left = units == GTT_WORK_ALL ? INT64_MAX / 2 : debt + units;
+    bool all = units == GTT_WORK_ALL;
+    gtt->left = all ? INT64_MAX / 2 : debt + units;
+    gtt->batch_max = all ? GTT_BATCH_MAX : GTT_PORTION;
 }
 
 /* A commit that begins after this. */
@@ -113,22 +115,33 @@ static bool commit_until(struct gtt *gtt, uint64_t ticket)
     return true;
 }
 
-/* Zeroes a block of places, and what it had mapped is let go. Returns the next block's first. */
-static uint32_t clear_block(struct gtt *gtt, uint32_t first)
+/* What is mapped in 64 places or fewer is let go. */
+static void unmap_places(struct gtt *gtt, uint32_t first, uint32_t end)
 {
-    uint32_t block = first / GTT_BLOCK;
-    uint32_t end = gtt->entries - first < GTT_BLOCK ? gtt->entries : first + GTT_BLOCK;
-    memset(gtt->guest + first, 0, (end - first) * sizeof(*gtt->guest));
-    memset(gtt->flags + first, 0, end - first);
-    gtt->stats.scratch -= gtt->failed[block];
-    gtt->failed[block] = 0;
-    for (uint32_t place = first; gtt->cfg.lazy && place < end; place++) {
-        gtt->cfg.lazy[batch_index(&gtt->batch, place)] = 0;
-    }
-    for (uint32_t place = first; gtt->batch.mapped[block] && place < end; place++) {
+    for (uint32_t place = first; place < end; place++) {
         if (batch_is_mapped(&gtt->batch, place)) {
             gtt_change(gtt, &(struct gtt_change){.index = place}, (struct xengt_gfn){0});
         }
+    }
+}
+
+/* Zeroes places, as many as there are to their block's end, or some of those with pages. Returns
+ * the next one. */
+static uint32_t clear_places(struct gtt *gtt, uint32_t first)
+{
+    uint32_t block = first / GTT_BLOCK;
+    uint32_t n = gtt->batch.mapped[block] ? 64 : GTT_BLOCK - first % GTT_BLOCK;
+    uint32_t end = gtt->entries - first < n ? gtt->entries : first + n;
+    unmap_places(gtt, first, end);
+    for (uint32_t place = first; gtt->failed[block] && place < end; place++) {
+        bool failed = gtt->flags[place] & GTT_FAILED;
+        gtt->failed[block] -= failed;
+        gtt->stats.scratch -= failed;
+    }
+    memset(gtt->guest + first, 0, (end - first) * sizeof(*gtt->guest));
+    memset(gtt->flags + first, 0, end - first);
+    for (uint32_t place = first; gtt->cfg.lazy && place < end; place++) {
+        gtt->cfg.lazy[batch_index(&gtt->batch, place)] = 0;
     }
     gtt_charge(gtt, COST_COMPARE);
     return end;
@@ -144,7 +157,7 @@ static bool reset_some(struct gtt *gtt)
         return false;
     }
     while (gtt->reset_at < gtt->entries && gtt_may_work(gtt)) {
-        gtt->reset_at = clear_block(gtt, gtt->reset_at);
+        gtt->reset_at = clear_places(gtt, gtt->reset_at);
     }
     gtt_run_batch(gtt);
     gtt->resetting = gtt->reset_at < gtt->entries;
@@ -395,7 +408,7 @@ void gtt_destroy(struct gtt *gtt)
     if (!gtt) {
         return;
     }
-    if (gtt->batch.mapped) {
+    if (gtt->batch.shadow && gtt->batch.mapped) {
         gtt_allow(gtt, GTT_WORK_ALL);
         gtt_reset(gtt);
     }

@@ -34,16 +34,26 @@
  */
 #define GTT_PENDING_MAX 512u
 
-/* What work costs, in units: about a tenth of a microsecond each, where hypercalls are quick. */
+/*
+ * What work costs, in units: about a tenth of a microsecond each. A hypercall is as dear as it may
+ * be on a machine with an IOMMU.
+ */
 enum gtt_cost {
-    COST_CHANGE = 1,    /* an entry, from its decoding to the release of what it held */
-    COST_LOOK = 1,      /* a table or 512 entries are passed by */
-    COST_COMPARE = 8,   /* a table with its copy, or 512 entries */
-    COST_CHILDREN = 32, /* all entries of a table of tables are followed */
-    COST_TRACK = 32,    /* a page is tracked, or is no more */
-    COST_TABLE = 64,    /* a table gets a shadow */
-    COST_DROP = 64,     /* or loses it, with what is in it */
+    COST_CHANGE = 1,     /* an entry, from its decoding to the release of what it held */
+    COST_LOOK = 1,       /* a table or 512 entries are passed by */
+    COST_COMPARE = 8,    /* a table with its copy, or 512 entries */
+    COST_CHILDREN = 32,  /* all entries of a table of tables are followed */
+    COST_TRACK = 64,     /* a page is tracked, or is no more */
+    COST_HYPERCALL = 96, /* to map or unmap */
+    COST_TABLE = 128,    /* a table gets a shadow */
+    COST_DROP = 32,      /* or loses it */
 };
+
+/* Changes in a batch of a guest that may not do everything at once: a hypercall to map them. */
+#define GTT_PORTION 256u
+
+/* Entries of the global GTT that a sweep or an access takes of those that are pending. */
+#define GTT_PENDING_PORTION 256u
 
 /* --- the global GTT ---------------------------------------------------------------------- */
 
@@ -95,6 +105,7 @@ struct spt {
     uint32_t batch;                 /* the last batch that has changes of it */
     uint32_t compared;              /* the last sweep that looked at it */
     uint16_t failures;              /* bits set in failed */
+    uint16_t emptied;               /* dead: entries that are scratch, from the first on */
     uint8_t kind;
     uint8_t flags;    /* SPT_SPLIT: of all its entries */
     uint8_t writes;   /* stores trapped since the last sync */
@@ -179,7 +190,8 @@ struct gtt {
     struct gtt_config cfg;
     struct gpu_client *client;
     struct gtt_stats stats;
-    int64_t left; /* units of work that may be done; below 0: done in advance */
+    int64_t left;       /* units of work that may be done; below 0: done in advance */
+    uint32_t batch_max; /* changes that become real together */
 
     /* Entries of both windows are kept side by side and called by their place. */
     uint32_t entries;
@@ -280,7 +292,7 @@ void gtt_run_batch(struct gtt *gtt);
 /* Makes what was taken so far real if there is no room for n changes more. */
 static inline struct gtt_batch *gtt_room(struct gtt *gtt, uint32_t n)
 {
-    if (gtt->batch.n + n > GTT_BATCH_MAX) {
+    if (gtt->batch.n + n > gtt->batch_max) {
         gtt_run_batch(gtt);
     }
     return &gtt->batch;

@@ -24,12 +24,15 @@ static void change_ggtt(struct gtt *gtt, uint32_t entry)
     gtt_change(gtt, &change, gtt_entry_gfn(f, gtt->guest[entry]));
 }
 
-static void take_pending(struct gtt *gtt)
+/* The last n of those that are pending; one that was taken by itself is not any more. */
+static void take_pending(struct gtt *gtt, uint32_t n)
 {
-    for (uint32_t i = 0; i < gtt->pending_count; i++) {
-        change_ggtt(gtt, gtt->pending[i]);
+    for (; n && gtt->pending_count; n--) {
+        uint32_t entry = gtt->pending[--gtt->pending_count];
+        if (gtt->flags[entry] & GTT_PENDING) {
+            change_ggtt(gtt, entry);
+        }
     }
-    gtt->pending_count = 0;
 }
 
 void gtt_mark_pending(struct gtt *gtt, uint32_t entry)
@@ -38,7 +41,7 @@ void gtt_mark_pending(struct gtt *gtt, uint32_t entry)
         return;
     }
     if (gtt->pending_count == GTT_PENDING_MAX) {
-        take_pending(gtt);
+        take_pending(gtt, gtt->batch_max);
         gtt_run_batch(gtt);
     }
     gtt->flags[entry] |= GTT_PENDING;
@@ -88,13 +91,18 @@ void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size)
 {
     uint64_t first = address >> XENGT_PAGE_SHIFT;
     size_t pages = (address % XENGT_PAGE_SIZE + size + XENGT_PAGE_SIZE - 1) >> XENGT_PAGE_SHIFT;
-    take_pending(gtt);
-    for (size_t i = 0; gtt->cfg.lazy && i < pages; i++) {
+    for (size_t i = 0; i < pages; i++) {
         uint32_t entry = gtt_find_entry(gtt, first + i);
-        if (entry != GTT_NO_ENTRY) {
+        if (entry == GTT_NO_ENTRY) {
+            continue;
+        }
+        if (gtt->cfg.lazy) {
             compare_lazy_entry(gtt, entry);
+        } else if (gtt->flags[entry] & GTT_PENDING) {
+            change_ggtt(gtt, entry);
         }
     }
+    take_pending(gtt, GTT_PENDING_PORTION);
 }
 
 /* --- entries of page tables -------------------------------------------------------------- */
@@ -324,8 +332,10 @@ static bool sweep_failed_tables(struct gtt *gtt)
 
 static bool sweep_pending(struct gtt *gtt)
 {
-    take_pending(gtt);
-    return true;
+    while (gtt->pending_count && gtt_may_work(gtt)) {
+        take_pending(gtt, GTT_PENDING_PORTION);
+    }
+    return !gtt->pending_count;
 }
 
 /*

@@ -56,7 +56,11 @@ static int create_vgpu(struct guest *guest)
     if (ret) {
         return ret;
     }
-    return vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
+    ret = vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
+    if (!ret) {
+        vgpu_work(guest->vgpu, GUESTS_ROUND_UNITS / GUESTS_VGPUS_MAX); /* until its first round */
+    }
+    return ret;
 }
 
 /* What the library keeps of the window for this guest, and gives it at most. */
@@ -212,7 +216,9 @@ bool guest_go_on_leaving(struct guest *guest, uint32_t units)
 
 void guest_remove(struct guest *guest)
 {
-    guest_leave(guest);
+    if (!guest->leaving) {
+        guest_leave(guest);
+    }
     vgpu_destroy(guest->vgpu);
     let_go(guest);
 }

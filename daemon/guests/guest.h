@@ -12,6 +12,10 @@
 #include "guests/windows.h"
 #include "vgpu/pci.h"
 
+/* What all guests together may use up in a round of the event loop, in units of vgpu_work(): some
+ * 800 us. */
+#define GUESTS_ROUND_UNITS 8192u
+
 /* One attached guest: everything its vGPU consists of. */
 struct guest {
     struct guests *guests;
@@ -94,9 +98,9 @@ void guest_fill_info(struct guest *guest, struct guest_info *info);
 int guest_build(struct guest *guest, char *error, size_t error_size);
 
 /*
- * The end of a guest, in the reverse order of the attach: its vGPU stops, no access comes in any more,
- * the GPU loses the pages (entries to scratch, TLB), then Xen's references go, then the permission.
- * What it has mapped may be much, so that it is done in portions: guest_leave() begins,
+ * The end of a guest, in the reverse order of the attach: its vGPU stops, no access comes in any
+ * more, the GPU loses the pages (entries to scratch, TLB), then Xen's references go, then the
+ * permission. What it has mapped may be much, so that it is done in portions: guest_leave() begins,
  * guest_go_on_leaving() works for about so many units and returns whether the guest is gone, freed.
  * guest_remove() is all of it, also of one that was built in part only.
  */

@@ -132,9 +132,6 @@ out_free:
     return ret;
 }
 
-/* What a detach does at once: most guests have no more. The rest is for the turns. */
-#define DETACH_UNITS 8192u
-
 int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size)
 {
     struct guest *guest = guests_need(guests, domain, error, error_size);
@@ -145,7 +142,8 @@ int guests_detach(struct guests *guests, const char *domain, char *error, size_t
     guests_log(guests, LOG_INFO, "domain '%s' (%u): vGPU %u detached", guest->name, guest->domid,
                guest->slot + 1);
     guest_leave(guest);
-    if (!guest_go_on_leaving(guest, DETACH_UNITS)) {
+    /* Most have no more than can be done at once; the rest is for the turns. */
+    if (!guest_go_on_leaving(guest, GUESTS_ROUND_UNITS)) {
         wake_in(&guests->turns.wake, 0);
     }
     return 0;

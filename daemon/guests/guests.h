@@ -82,7 +82,8 @@ void guests_destroy(struct guests *guests); /* detaches every guest */
 /* type: its name; NULL: the default. */
 int guests_attach(struct guests *guests, const char *domain, const char *type,
                   struct guest_info *info, char *error, size_t error_size);
-/* From now on the guest has no vGPU; that the last of its pages is let go of may take some turns. */
+/* From now on the guest has no vGPU; that the last of its pages is let go of may take some turns.
+ */
 int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size);
 int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
                  size_t error_size);

@@ -16,9 +16,6 @@
 /* How long the GPU may work in a round of the event loop. */
 #define ROUND_NS INT64_C(1000000)
 
-/* What all guests together may use up in a round, in units of vgpu_work(): about as long. */
-#define ROUND_UNITS 8192u
-
 /* How soon to look again at an engine that waits for what a guest's processor will store. */
 #define POLL_MS 1u
 
@@ -49,7 +46,7 @@ static bool work_for_guests(struct guests *guests)
 
     while (i < guests->attached_n) {
         struct guest *guest = guests->attached[i];
-        uint32_t units = ROUND_UNITS / guests->attached_n;
+        uint32_t units = GUESTS_ROUND_UNITS / guests->attached_n;
 
         if (guest->leaving) {
             bool gone = guest_go_on_leaving(guest, units);

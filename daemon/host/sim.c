@@ -478,8 +478,8 @@ void host_sim_guest_store(struct host *base, uint32_t domid, uint64_t gpa, uint6
         return;
     }
     guest->stats.ioreqs++;
-    request(guest, &(struct request){
-                       .kind = REQUEST_TRACKED, .at = gpa, .value = value, .size = size});
+    request(guest,
+            &(struct request){.kind = REQUEST_TRACKED, .at = gpa, .value = value, .size = size});
 }
 
 /* The guest, if the function is the vGPU's business. */
@@ -510,11 +510,9 @@ void host_sim_pci_write(struct host *base, uint32_t domid, unsigned devfn, unsig
     struct host_guest *guest = asked_for(base, domid, devfn);
 
     if (guest) {
-        request(guest, &(struct request){.kind = REQUEST_PCI,
-                                         .where = devfn,
-                                         .at = reg,
-                                         .value = value,
-                                         .size = size});
+        request(guest,
+                &(struct request){
+                    .kind = REQUEST_PCI, .where = devfn, .at = reg, .value = value, .size = size});
     }
 }
 

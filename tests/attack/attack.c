@@ -34,19 +34,50 @@ struct wait_mark attack_mark(const struct pair *p)
     };
 }
 
-void attack_waited(const struct pair *p, struct wait *wait, const char *what,
-                   struct wait_mark since)
+/* What has been measured until now, and from now on. */
+static void note(struct wait *wait, const char *what)
 {
-    struct wait_mark now = attack_mark(p);
+    struct wait_mark now = attack_mark(wait->p);
 
-    if (now.ns - since.ns > wait->worst_ns) {
-        wait->worst_ns = now.ns - since.ns;
+    if (now.ns - wait->since.ns > wait->worst_ns) {
+        wait->worst_ns = now.ns - wait->since.ns;
         wait->worst = what;
     }
-    if (now.hypercalls - since.hypercalls > wait->most_hypercalls) {
-        wait->most_hypercalls = now.hypercalls - since.hypercalls;
+    if (now.hypercalls - wait->since.hypercalls > wait->most_hypercalls) {
+        wait->most_hypercalls = now.hypercalls - wait->since.hypercalls;
         wait->most = what;
     }
+    wait->since = attack_mark(wait->p);
+}
+
+static void make_turn(void *arg)
+{
+    const struct stack *stack = arg;
+
+    guests_turn(stack->guests);
+}
+
+static void make_measured_turn(void *arg)
+{
+    struct wait *wait = arg;
+
+    note(wait, wait->what);
+    make_turn(wait->p->f);
+    note(wait, "a turn");
+}
+
+void attack_begin_wait(const struct pair *p, struct wait *wait, const char *what)
+{
+    wait->p = p;
+    wait->what = what;
+    wait->since = attack_mark(p);
+    host_sim_on_wait(p->f->host, make_measured_turn, wait);
+}
+
+void attack_end_wait(struct wait *wait)
+{
+    note(wait, wait->what);
+    host_sim_on_wait(wait->p->f->host, make_turn, wait->p->f);
 }
 
 void attack_write(const struct pair *p, struct wait *wait, uint32_t reg, uint32_t value)

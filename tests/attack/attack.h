@@ -13,30 +13,38 @@
  * have waited. In time of this thread's processor, as other programs do not count, and in
  * hypercalls, which take the simulator no time.
  */
+struct wait_mark {
+    uint64_t ns;
+    uint64_t hypercalls;
+};
+
 struct wait {
     uint64_t worst_ns;
     const char *worst; /* what took it */
     uint64_t most_hypercalls;
     const char *most; /* what made them */
+
+    /* While something is measured: */
+    const struct pair *p;
+    const char *what;
+    struct wait_mark since;
 };
 
 /* Nanoseconds of this thread's processor. */
 uint64_t attack_clock(void);
-
-struct wait_mark {
-    uint64_t ns;
-    uint64_t hypercalls;
-};
 struct wait_mark attack_mark(const struct pair *p);
-void attack_waited(const struct pair *p, struct wait *wait, const char *what,
-                   struct wait_mark since);
 
-/* A call that the daemon makes in one piece. */
-#define ATTACK_WAIT(p, wait, what, call)           \
-    do {                                           \
-        struct wait_mark mark_ = attack_mark(p);   \
-        call;                                      \
-        attack_waited((p), (wait), (what), mark_); \
+/*
+ * A call that the daemon makes in one piece, but for the turns that it makes while alice's
+ * processor waits for an answer: these are measured one by one.
+ */
+void attack_begin_wait(const struct pair *p, struct wait *wait, const char *what);
+void attack_end_wait(struct wait *wait);
+#define ATTACK_WAIT(p, wait, what, call)        \
+    do {                                        \
+        attack_begin_wait((p), (wait), (what)); \
+        call;                                   \
+        attack_end_wait(wait);                  \
     } while (0)
 
 /* A store of alice's to a register. */

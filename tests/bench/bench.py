@@ -17,6 +17,7 @@ from pathlib import Path
 import gtt
 import i915
 import instructions
+import isolation
 import media
 
 HERE = Path(__file__).resolve().parent
@@ -271,6 +272,8 @@ def measure(args, results):
     show_space(results, sizes)
     gtt.add(results, find_program(args.builddir, "bench-gtt"), args.quick)
     gtt.show(results, args.quick)
+    isolation.add(results, find_program(args.builddir, "bench-isolation"), args.quick)
+    isolation.show(results)
     measure_media(args, results)
     measure_i915(args, results)
     boots = {**BOOTS, **BOOTS_IOMMU} if args.iommu else BOOTS

@@ -121,9 +121,13 @@ void map_windows(struct fixture *fx)
     }
 }
 
-static int set_up_with(void **state, bool eager)
+static int set_up_with(void **state, bool eager, uint64_t (*clock)(void))
 {
-    const struct gpu_soft_options options = {.gtt_entries = GTT_ENTRIES, .eager = eager};
+    const struct gpu_soft_options options = {
+        .gtt_entries = GTT_ENTRIES,
+        .eager = eager,
+        .clock = clock,
+    };
     const struct gpu_range a[GPU_RANGES] = {{A_COMMANDS, A_PAGES}, {A_DATA, A_PAGES}};
     const struct gpu_range b[GPU_RANGES] = {{B_WINDOW, B_PAGES}, {0, 0}};
     struct fixture *fx = calloc(1, sizeof(*fx));
@@ -257,19 +261,24 @@ static void make_ppgtt(struct fixture *fx)
     }
 }
 
+int set_up_clocked(void **state, uint64_t (*clock)(void))
+{
+    return set_up_with(state, false, clock);
+}
+
 int set_up(void **state)
 {
-    return set_up_with(state, false);
+    return set_up_with(state, false, NULL);
 }
 
 int set_up_eager(void **state)
 {
-    return set_up_with(state, true);
+    return set_up_with(state, true, NULL);
 }
 
 int set_up_ppgtt(void **state)
 {
-    int ret = set_up_with(state, false);
+    int ret = set_up_with(state, false, NULL);
 
     make_ppgtt(*state);
     return ret;

@@ -115,6 +115,10 @@ uint8_t *pp_at(struct fixture *fx, uint64_t address);
 uint32_t pp_get(struct fixture *fx, uint64_t address);
 void pp_put_all(struct fixture *fx, uint64_t address, const uint32_t *dw, size_t n);
 int set_up(void **state);
+
+/* With a clock, where time is otherwise the work that was done. */
+int set_up_clocked(void **state, uint64_t (*clock)(void));
+
 int set_up_eager(void **state);
 int set_up_ppgtt(void **state);
 

@@ -304,6 +304,65 @@ TEST(turn_of_a_client_that_left)
     assert_int_equal(commands_of(fx->b), 10);
 }
 
+/* --- time -------------------------------------------------------------------------------- */
+
+static struct fixture *timed; /* whose clock is looked at */
+static uint64_t looks;
+
+/* A's commands take ten times as long as B's. */
+static uint64_t clock_of_costs(void)
+{
+    return timed ? 10000 * commands_of(timed->a) + 1000 * commands_of(timed->b) : 0;
+}
+
+static int set_up_costs(void **state)
+{
+    int ret;
+
+    timed = NULL;
+    ret = set_up_clocked(state, clock_of_costs);
+    timed = *state;
+    return ret;
+}
+
+TEST_WITH(shares_are_of_time, set_up_costs, tear_down)
+{
+    struct fixture *fx = *state;
+    uint64_t a, b;
+
+    hang(fx);
+    submit_b(fx, many_noops, 4096);
+    assert_true(fx->gpu->ops->run(fx->gpu, 4000000));
+    a = 10000 * commands_of(fx->a);
+    b = 1000 * commands_of(fx->b);
+    assert_in_range(a + b, 4000000, 4100000);
+    assert_in_range(b, 1900000, 2100000);
+}
+
+/* As if the machine did something else whenever it is looked at. */
+static uint64_t clock_that_leaps(void)
+{
+    return ++looks * 1000000;
+}
+
+static int set_up_leaps(void **state)
+{
+    return set_up_clocked(state, clock_that_leaps);
+}
+
+TEST_WITH(a_clock_that_leaps_stops_nobody, set_up_leaps, tear_down)
+{
+    struct fixture *fx = *state;
+
+    hang(fx);
+    submit_b(fx, many_noops, 100);
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_true(fx->gpu->ops->run(fx->gpu, 1));
+    }
+    assert_true(commands_of(fx->a) > 400);
+    assert_int_equal(commands_of(fx->b), 100);
+}
+
 /* --- what one does to the others --------------------------------------------------------- */
 
 /* Whoever hangs loses nothing of the others' time but his turns. */

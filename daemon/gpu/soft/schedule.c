@@ -25,15 +25,15 @@ static int64_t turn_of(const struct soft_client *client)
 }
 
 /* What a step costs depends on the commands, and on what memory is: a device may take ages. */
-static void adapt_burst(struct soft_gpu *soft, uint64_t took)
+static void adapt_burst(struct soft_client *client, uint64_t took)
 {
-    if (!soft->clock) {
+    if (!client->gpu->clock) {
         return;
     }
-    if (took > BURST_NS) {
-        soft->burst /= 2;
-    } else if (took < BURST_NS / 4 && soft->burst < BURST_MAX) {
-        soft->burst *= 2;
+    if (took > BURST_NS && client->burst > 1) {
+        client->burst /= 2;
+    } else if (took < BURST_NS / 4 && client->burst < BURST_MAX) {
+        client->burst *= 2;
     }
 }
 
@@ -129,7 +129,7 @@ static uint64_t work(struct soft_gpu *soft, struct cs_engine *engine, uint64_t s
     struct soft_client *client = engine->client;
     uint64_t end, took;
 
-    for (unsigned i = 0; i < soft->burst && can_go_on(engine); i++) {
+    for (unsigned i = 0; i < client->burst && can_go_on(engine); i++) {
         step(soft, engine);
     }
     end = now(soft);
@@ -138,7 +138,7 @@ static uint64_t work(struct soft_gpu *soft, struct cs_engine *engine, uint64_t s
     client->credit -= (int64_t)took;
     client->stats.busy += took;
     soft->stats.busy += took;
-    adapt_burst(soft, took);
+    adapt_burst(client, took);
     return end;
 }
 

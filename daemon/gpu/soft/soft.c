@@ -68,6 +68,7 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     client->base.scratch_pte = soft->scratch_pte;
     client->gpu = soft;
     client->weight = weight ? weight : 1;
+    client->burst = 1;
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
         cs_init(&client->engines[i], client, (enum gpu_engine)i);
     }
@@ -279,7 +280,6 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     soft->scratch_pte = port->scratch | GPU_PTE_PRESENT;
     soft->port = port;
     soft->clock = options->clock;
-    soft->burst = 1;
     soft->tables.in_use = root_in_use;
     soft->tables.in_use_arg = soft;
     ret = tables_init(&soft->tables, entries, soft->scratch_pte, options->eager);

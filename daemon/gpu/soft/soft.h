@@ -19,6 +19,7 @@ struct soft_client {
     struct gpu_range ranges[GPU_RANGES];
     uint32_t weight; /* at least one */
     int64_t credit;  /* time that is left of its turn; below 0: what it has had too much of */
+    unsigned burst;  /* steps between two looks at the clock */
     bool paused;
     unsigned turn; /* the engine to look at first */
     struct cs_engine engines[GPU_ENGINES];
@@ -34,7 +35,6 @@ struct soft_gpu {
     struct soft_client *clients;
     uint64_t (*clock)(void);
     struct soft_client *turn; /* whose turn it is; NULL: nobody's yet */
-    unsigned burst;           /* steps between two looks at the clock */
     uint64_t steps;           /* made */
     uint64_t moves;           /* what may have changed memory: steps, and calls of run() */
     struct gpu_stats stats;
