@@ -18,6 +18,9 @@ static void log_vgpu_line(void *arg, int level, const char *line)
     guests_log(guest->guests, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
 }
 
+/* What a guest may use up before its first turn. */
+#define FIRST_UNITS 1024u
+
 static int create_vgpu(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
@@ -56,7 +59,11 @@ static int create_vgpu(struct guest *guest)
     if (ret) {
         return ret;
     }
-    return vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
+    ret = vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
+    if (!ret) {
+        vgpu_work(guest->vgpu, FIRST_UNITS);
+    }
+    return ret;
 }
 
 /* What the library keeps of the window for this guest, and gives it at most. */
@@ -185,6 +192,8 @@ void guest_leave(struct guest *guest)
     guest->settle_at_ms = 0;
     guest->expire_at_ms = 0;
     if (guest->vgpu) {
+        gtt_verify_drop(guest->verify);
+        guest->verify = NULL;
         vgpu_end(guest->vgpu);
     }
     if (guest->host) {

@@ -31,6 +31,8 @@ struct guest {
     uint64_t mmio_base; /* where the registers are, or were when they were decoded last */
     void *gtt_ram;      /* the guest's GTT, when it is RAM instead of being trapped */
 
+    struct gtt_verify *verify; /* that is under way; or NULL */
+
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
     uint64_t expire_at_ms; /* 0: nothing of it is kept for later */
 };
@@ -94,9 +96,9 @@ void guest_fill_info(struct guest *guest, struct guest_info *info);
 int guest_build(struct guest *guest, char *error, size_t error_size);
 
 /*
- * The end of a guest, in the reverse order of the attach: its vGPU stops, no access comes in any more,
- * the GPU loses the pages (entries to scratch, TLB), then Xen's references go, then the permission.
- * What it has mapped may be much, so that it is done in portions: guest_leave() begins,
+ * The end of a guest, in the reverse order of the attach: its vGPU stops, no access comes in any
+ * more, the GPU loses the pages (entries to scratch, TLB), then Xen's references go, then the
+ * permission. What it has mapped may be much, so that it is done in portions: guest_leave() begins,
  * guest_go_on_leaving() works for about so many units and returns whether the guest is gone, freed.
  * guest_remove() is all of it, also of one that was built in part only.
  */

@@ -82,7 +82,8 @@ void guests_destroy(struct guests *guests); /* detaches every guest */
 /* type: its name; NULL: the default. */
 int guests_attach(struct guests *guests, const char *domain, const char *type,
                   struct guest_info *info, char *error, size_t error_size);
-/* From now on the guest has no vGPU; that the last of its pages is let go of may take some turns. */
+/* From now on the guest has no vGPU; that the last of its pages is let go of may take some turns.
+ */
 int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size);
 int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
                  size_t error_size);
@@ -91,6 +92,9 @@ int guests_info(struct guests *guests, const char *domain, struct guest_info *in
 
 /* 0 or more violations of the GTT's rules; negative: no such guest. */
 int guests_verify(struct guests *guests, const char *domain, char *error, size_t error_size);
+
+/* The same a portion at a time. -EAGAIN: to be called again, in a later turn. */
+int guests_verify_some(struct guests *guests, const char *domain, char *error, size_t error_size);
 
 /* The attached guests in the order they came; false when there is no i-th. */
 bool guests_list(struct guests *guests, unsigned i, struct guest_info *info);
