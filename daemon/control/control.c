@@ -13,6 +13,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <event2/listener.h>
 #include <json-c/json.h>
 
@@ -26,6 +27,10 @@ struct client {
     struct control *control; /* NULL: this place is free */
     struct bufferevent *bev;
     bool closing; /* when everything is written */
+    bool ended;   /* it says nothing more: closing, when the command that waits is answered */
+    char *line;   /* of the command that waits for a later turn; or NULL */
+    size_t len;
+    struct event *again;
 };
 
 struct control {
@@ -40,6 +45,10 @@ struct control {
 static void drop_client(struct client *client)
 {
     bufferevent_free(client->bev);
+    if (client->again) {
+        event_free(client->again);
+    }
+    free(client->line);
     *client = (struct client){0};
 }
 
@@ -65,21 +74,27 @@ static void dismiss(struct client *client, const char *reason)
 
 static bool may_answer(const struct client *client)
 {
-    return !client->closing &&
+    return !client->closing && !client->line &&
            evbuffer_get_length(bufferevent_get_output(client->bev)) <= UNREAD_MAX;
 }
 
-static void serve_line(struct client *client, const char *line, size_t len)
+/* True: the line is kept for later. */
+static bool serve_line(struct client *client, const char *line, size_t len)
 {
-    bool garbage;
-    struct json_object *answer =
-        control_command(client->control->config.guests, line, len, &garbage);
+    static const struct timeval soon = {0};
+    enum control_next next;
+    struct json_object *answer = control_command(client->control->config.guests, line, len, &next);
 
+    if (next == CONTROL_AGAIN) {
+        event_add(client->again, &soon);
+        return true;
+    }
     send_answer(client, answer);
-    if (garbage) {
+    if (next == CONTROL_GARBAGE) {
         client->closing = true;
         bufferevent_disable(client->bev, EV_READ);
     }
+    return false;
 }
 
 static void serve(struct client *client)
@@ -91,13 +106,42 @@ static void serve(struct client *client)
         char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
 
         if (line && len < CONTROL_LINE_MAX) {
-            serve_line(client, line, len);
+            if (serve_line(client, line, len)) {
+                client->line = line;
+                client->len = len;
+                break;
+            }
         } else if (line || evbuffer_get_length(in) >= CONTROL_LINE_MAX) {
             dismiss(client, "the line is too long");
         } else {
             break;
         }
         free(line);
+    }
+}
+
+static void close_written(struct client *client)
+{
+    client->closing = true;
+    if (!evbuffer_get_length(bufferevent_get_output(client->bev))) {
+        drop_client(client);
+    }
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *client = arg;
+
+    (void)fd;
+    (void)what;
+    if (serve_line(client, client->line, client->len)) {
+        return;
+    }
+    free(client->line);
+    client->line = NULL;
+    serve(client);
+    if (client->ended && !client->line) {
+        close_written(client);
     }
 }
 
@@ -124,9 +168,9 @@ static void on_written(struct bufferevent *bev, void *arg)
 static void on_end(struct client *client)
 {
     serve(client);
-    client->closing = true;
-    if (!evbuffer_get_length(bufferevent_get_output(client->bev))) {
-        drop_client(client);
+    client->ended = true;
+    if (!client->line) {
+        close_written(client);
     }
 }
 
@@ -186,6 +230,11 @@ static void on_accept(struct evconnlistener *listener, int fd, struct sockaddr *
     client->bev = bufferevent_socket_new(control->config.base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!client->bev) {
         turn_away(fd);
+        return;
+    }
+    client->again = evtimer_new(control->config.base, on_again, client);
+    if (!client->again) {
+        drop_client(client);
         return;
     }
     client->control = control;

@@ -115,18 +115,23 @@ json *control_refusal(const char *text)
     return answer;
 }
 
-json *control_command(struct guests *guests, const char *line, size_t len, bool *garbage)
+json *control_command(struct guests *guests, const char *line, size_t len, enum control_next *next)
 {
     json *request = parse(line, len);
 
-    *garbage = !json_object_is_type(request, json_type_object);
-    if (*garbage) {
+    *next = CONTROL_READ_ON;
+    if (!json_object_is_type(request, json_type_object)) {
+        *next = CONTROL_GARBAGE;
         json_object_put(request);
         return control_refusal("not a JSON object on one line");
     }
     char error[VERB_ERROR_MAX] = "";
     json *result = run_request(guests, request, error);
     json_object_put(request);
+    if (!result && !error[0]) {
+        *next = CONTROL_AGAIN;
+        return NULL;
+    }
     if (!result) {
         return control_refusal(error);
     }

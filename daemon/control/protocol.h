@@ -3,18 +3,20 @@
 #ifndef XENGT_CONTROL_PROTOCOL_H
 #define XENGT_CONTROL_PROTOCOL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct json_object;
 struct guests;
 
-/*
- * Carries out one command and returns its answer, {"ok":…}; NULL: no memory. *garbage tells
- * that the line is not a JSON object at all, so that there is no use in reading on.
- */
+enum control_next {
+    CONTROL_READ_ON,
+    CONTROL_GARBAGE, /* it is not a JSON object at all: there is no use in reading on */
+    CONTROL_AGAIN,   /* it is not carried out yet, and has no answer: in a later turn */
+};
+
+/* Carries out one command and returns its answer, {"ok":…}; NULL: no memory. */
 struct json_object *control_command(struct guests *guests, const char *line, size_t len,
-                                    bool *garbage);
+                                    enum control_next *next);
 
 /* The answer {"ok":false,"error":text}. */
 struct json_object *control_refusal(const char *text);

@@ -20,7 +20,10 @@ struct verb_arg {
 
 struct verb {
     const char *name;
-    /* Answers the result, or NULL and the reason. What is in request is as the rows want it. */
+    /*
+     * Answers the result, or NULL and the reason. NULL without a reason: it is not through, to be
+     * run again in a later turn. What is in request is as the rows want it.
+     */
     struct json_object *(*run)(struct guests *guests, struct json_object *request,
                                char error[VERB_ERROR_MAX]);
     struct verb_arg args[VERB_ARGS_MAX]; /* to the first without a name */

@@ -199,12 +199,15 @@ void gtt_end(struct gtt *gtt);
  */
 unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size);
 
-/* The same in portions. The GTT must live until the end. begin: nonzero: no memory; some: true when
- * there is no more to do. */
+/*
+ * The same in portions of so many entries. The GTT must live until the end, or until it is dropped.
+ * begin: -ENOMEM; some: true when there is no more to do.
+ */
 struct gtt_verify;
 int gtt_verify_begin(const struct gtt *gtt, struct gtt_verify **out);
 bool gtt_verify_some(struct gtt_verify *verify, uint32_t units);
 unsigned gtt_verify_end(struct gtt_verify *verify, char *error, size_t error_size);
+void gtt_verify_drop(struct gtt_verify *verify); /* NULL is allowed */
 
 void gtt_get_stats(const struct gtt *gtt, struct gtt_stats *stats);
 void gtt_get_gpu_stats(const struct gtt *gtt, struct gpu_stats *stats);

@@ -9,6 +9,7 @@
  * the counts worthless: it begins again, and a guest that never rests has its entries proved and
  * its counts not.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -320,12 +321,12 @@ int gtt_verify_begin(const struct gtt *gtt, struct gtt_verify **out)
     struct gtt_verify *v = calloc(1, sizeof(*v));
     *out = NULL;
     if (!v) {
-        return -1;
+        return -ENOMEM;
     }
     v->gtt = gtt;
     if (!start(v)) {
         free(v);
-        return -1;
+        return -ENOMEM;
     }
     *out = v;
     return 0;
@@ -361,9 +362,16 @@ unsigned gtt_verify_end(struct gtt_verify *v, char *error, size_t error_size)
     if (found && error_size) {
         snprintf(error, error_size, "%s", v->error);
     }
-    free(v->count);
-    free(v);
+    gtt_verify_drop(v);
     return found;
+}
+
+void gtt_verify_drop(struct gtt_verify *v)
+{
+    if (v) {
+        free(v->count);
+        free(v);
+    }
 }
 
 unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)

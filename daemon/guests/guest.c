@@ -18,6 +18,7 @@ static void log_vgpu_line(void *arg, int level, const char *line)
     guests_log(guest->guests, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
 }
 
+
 static int create_vgpu(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
@@ -189,6 +190,8 @@ void guest_leave(struct guest *guest)
     guest->settle_at_ms = 0;
     guest->expire_at_ms = 0;
     if (guest->vgpu) {
+        gtt_verify_drop(guest->verify);
+        guest->verify = NULL;
         vgpu_end(guest->vgpu);
     }
     if (guest->host) {

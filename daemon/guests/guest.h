@@ -35,6 +35,8 @@ struct guest {
     uint64_t mmio_base; /* where the registers are, or were when they were decoded last */
     void *gtt_ram;      /* the guest's GTT, when it is RAM instead of being trapped */
 
+    struct gtt_verify *verify; /* that is under way; or NULL */
+
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
     uint64_t expire_at_ms; /* 0: nothing of it is kept for later */
 };

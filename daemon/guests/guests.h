@@ -93,6 +93,9 @@ int guests_info(struct guests *guests, const char *domain, struct guest_info *in
 /* 0 or more violations of the GTT's rules; negative: no such guest. */
 int guests_verify(struct guests *guests, const char *domain, char *error, size_t error_size);
 
+/* The same a portion at a time. -EAGAIN: to be called again, in a later turn. */
+int guests_verify_some(struct guests *guests, const char *domain, char *error, size_t error_size);
+
 /* The attached guests in the order they came; false when there is no i-th. */
 bool guests_list(struct guests *guests, unsigned i, struct guest_info *info);
 

@@ -120,6 +120,30 @@ int guests_verify(struct guests *guests, const char *domain, char *error, size_t
     return (int)gtt_verify(vgpu_gtt(guest->vgpu), error, error_size);
 }
 
+/* In units of gtt_verify_some(): an entry each, some ten nanoseconds. */
+#define VERIFY_UNITS 16384u
+
+int guests_verify_some(struct guests *guests, const char *domain, char *error, size_t error_size)
+{
+    struct guest *guest = guests_need(guests, domain, error, error_size);
+
+    if (!guest) {
+        return -ENOENT;
+    }
+    if (error_size) {
+        error[0] = '\0';
+    }
+    if (!guest->verify && gtt_verify_begin(vgpu_gtt(guest->vgpu), &guest->verify)) {
+        return guests_error(error, error_size, -ENOMEM, "domain '%s': no memory", domain);
+    }
+    if (!gtt_verify_some(guest->verify, VERIFY_UNITS)) {
+        return -EAGAIN;
+    }
+    unsigned found = gtt_verify_end(guest->verify, error, error_size);
+    guest->verify = NULL;
+    return (int)found;
+}
+
 int guests_mappings(struct guests *guests, const char *domain,
                     void (*fn)(void *arg, const struct guests_mapping *m), void *arg, char *error,
                     size_t error_size)

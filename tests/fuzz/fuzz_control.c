@@ -41,18 +41,21 @@ static void check_answer(struct json_object *answer)
 static bool serve_line(struct guests *guests, const uint8_t *data, size_t len)
 {
     char *line = malloc(len + 1);
-    bool garbage = false;
+    enum control_next next;
     if (!line) {
         return false;
     }
     memcpy(line, data, len);
     line[len] = '\0';
-    struct json_object *answer = control_command(guests, line, len, &garbage);
+    struct json_object *answer = control_command(guests, line, len, &next);
+    while (next == CONTROL_AGAIN) {
+        answer = control_command(guests, line, len, &next);
+    }
     REQUIRE(answer, "no answer");
     check_answer(answer);
     json_object_put(answer);
     free(line);
-    return !garbage;
+    return next != CONTROL_GARBAGE;
 }
 
 static void serve_lines(struct guests *guests, const uint8_t *data, size_t size)

@@ -88,10 +88,15 @@ int guests_info(struct guests *guests, const char *domain, struct guest_info *in
     return 0;
 }
 
-int guests_verify(struct guests *guests, const char *domain, char *error, size_t error_size)
+/* It takes a portion more each time: the answer comes late, and the commands behind it wait. */
+int guests_verify_some(struct guests *guests, const char *domain, char *error, size_t error_size)
 {
+    static unsigned portions;
+
     if (!is_web(guests, domain))
         return not_there(domain, error, error_size);
+    if (++portions % 4)
+        return -EAGAIN;
     snprintf(error, error_size, "entry 7 is another's");
     return 2;
 }
