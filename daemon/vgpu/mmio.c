@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Accesses to GTTMMADR, taken apart into 32-bit registers and entries of the GGTT. */
+#include "gen/registers.h"
 #include "vgpu/device.h"
+#include "vgpu/registers.h"
+#include "vgpu/submit/engine.h"
 
 /* An access of 1, 2, 4 or 8 bytes that is aligned to its size: others cross registers. */
 static bool well_formed(uint64_t offset, unsigned size)
@@ -51,9 +54,8 @@ static void write_pair(struct vgpu *vgpu, uint32_t offset, uint64_t value)
     }
 }
 
-void vgpu_mmio_write(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigned size)
+static void write_any(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigned size)
 {
-    vgpu->stats.writes++;
     bool reserved = offset >= VGPU_REGS_SIZE && offset < VGPU_GTT_OFFSET;
     if (!well_formed(offset, size) || reserved) {
         vgpu->stats.unknown++;
@@ -70,4 +72,11 @@ void vgpu_mmio_write(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigne
         uint32_t mask = ((1u << size * 8) - 1) << shift;
         reg_write_part(vgpu, offset & ~3u, (uint32_t)value << shift, mask);
     }
+}
+
+void vgpu_mmio_write(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigned size)
+{
+    vgpu->stats.writes++;
+    write_any(vgpu, offset, value, size);
+    engines_stop_failed(vgpu);
 }

@@ -1,25 +1,67 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads and stores of registers, as the tables say. */
+/* Reads and stores of registers, as the rows of the model's blocks say. */
 #include "vgpu/registers.h"
 
 #include <syslog.h>
 
 #include "vgpu/device.h"
+#include "vgpu/failsafe.h"
+#include "vgpu/models.h"
 
 /* --- finding ----------------------------------------------------------------------------- */
 
-const struct reg *reg_find(const struct reg *table, size_t count, uint32_t offset)
+const struct reg *reg_find(const struct reg_block *block, uint32_t offset)
 {
     size_t low = 0;
-    size_t high = count;
+    size_t high = block->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct reg *r = &table[middle];
+        const struct reg *r = &block->reg[middle];
         if (offset < r->offset) {
             high = middle;
         } else if (offset >= r->offset + r->count * 4) {
             low = middle + 1;
         } else {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static void note_block(struct vgpu *vgpu, unsigned number, uint32_t base)
+{
+    const struct reg_block *block = vgpu->model->block[number];
+    for (size_t i = 0; i < block->count; i++) {
+        const struct reg *r = &block->reg[i];
+        uint32_t first = base + r->offset;
+        uint32_t last = first + r->count * 4 - 1;
+        for (uint32_t page = first / VGPU_REG_PAGE; page <= last / VGPU_REG_PAGE; page++) {
+            vgpu->blocks[page] |= 1u << number;
+        }
+    }
+}
+
+void reg_init(struct vgpu *vgpu)
+{
+    for (unsigned n = 0; vgpu->model->block[n]; n++) {
+        if (!vgpu->model->block[n]->of_engine) {
+            note_block(vgpu, n, 0);
+            continue;
+        }
+        for (int e = 0; e < GPU_ENGINES; e++) {
+            note_block(vgpu, n, engine_info[e].base);
+        }
+    }
+}
+
+/* Of the blocks that have registers in a page, mostly one, the row that describes an offset. */
+static const struct reg *find_in_page(const struct vgpu *vgpu, uint32_t page, bool of_engine,
+                                      uint32_t offset)
+{
+    for (uint32_t left = vgpu->blocks[page]; left; left &= left - 1) {
+        const struct reg_block *block = vgpu->model->block[__builtin_ctz(left)];
+        const struct reg *r = block->of_engine == of_engine ? reg_find(block, offset) : NULL;
+        if (r) {
             return r;
         }
     }
@@ -36,34 +78,18 @@ static struct vgpu_engine *engine_at(struct vgpu *vgpu, uint32_t offset)
     return NULL;
 }
 
-/* The line for a register and what handlers want to know of it. */
+/* The row of a register and what handlers want to know of it. */
 static const struct reg *find(struct vgpu *vgpu, uint32_t offset, struct reg_at *at)
 {
-    *at = (struct reg_at){.offset = offset, .engine = engine_at(vgpu, offset)};
-    const struct reg *r = NULL;
-    if (at->engine) {
-        uint32_t relative = offset - at->engine->info->base;
-        r = reg_find(engine_regs, engine_regs_count, relative);
-        at->index = r ? (relative - r->offset) / 4 : 0;
-    } else {
-        r = reg_find(gpu_regs, gpu_regs_count, offset);
-        at->index = r ? (offset - r->offset) / 4 : 0;
-    }
+    struct vgpu_engine *engine = engine_at(vgpu, offset);
+    uint32_t relative = engine ? offset - engine->info->base : offset;
+    const struct reg *r = find_in_page(vgpu, offset / VGPU_REG_PAGE, engine, relative);
+    *at = (struct reg_at){
+        .offset = offset,
+        .index = r ? (relative - r->offset) / 4 : 0,
+        .engine = engine,
+    };
     return r;
-}
-
-bool reg_allows(const struct vgpu_engine *engine, uint32_t offset, enum reg_flag use)
-{
-    const struct reg *r = NULL;
-    if (offset % 4) {
-        return false;
-    }
-    if (offset - engine->info->base < ENGINE_REGS_SIZE) {
-        r = reg_find(engine_regs, engine_regs_count, offset - engine->info->base);
-    } else if (engine->id == GPU_RCS) { /* what is listed of the rest belongs to its pipeline */
-        r = reg_find(gpu_regs, gpu_regs_count, offset);
-    }
-    return r && r->flags & use;
 }
 
 /* --- what is not known ------------------------------------------------------------------- */
@@ -153,23 +179,33 @@ void reg_write_part(struct vgpu *vgpu, uint32_t offset, uint32_t value, uint32_t
 
 /* --- reset ------------------------------------------------------------------------------- */
 
-static void reset_table(struct vgpu *vgpu, const struct reg *table, size_t count, uint32_t base)
+static void reset_block(struct vgpu *vgpu, const struct reg_block *block, uint32_t base)
 {
-    for (size_t i = 0; i < count; i++) {
-        for (uint32_t n = 0; n < table[i].count; n++) {
-            *vgpu_reg(vgpu, base + table[i].offset + n * 4) = table[i].reset;
+    for (size_t i = 0; i < block->count; i++) {
+        const struct reg *r = &block->reg[i];
+        for (uint32_t n = 0; n < r->count; n++) {
+            *vgpu_reg(vgpu, base + r->offset + n * 4) = r->reset;
+        }
+    }
+}
+
+static void reset_blocks(struct vgpu *vgpu, bool of_engine, uint32_t base)
+{
+    for (unsigned n = 0; vgpu->model->block[n]; n++) {
+        if (vgpu->model->block[n]->of_engine == of_engine) {
+            reset_block(vgpu, vgpu->model->block[n], base);
         }
     }
 }
 
 void reg_reset_engine(struct vgpu *vgpu, const struct vgpu_engine *engine)
 {
-    reset_table(vgpu, engine_regs, engine_regs_count, engine->info->base);
+    reset_blocks(vgpu, true, engine->info->base);
 }
 
 void reg_reset_all(struct vgpu *vgpu)
 {
-    reset_table(vgpu, gpu_regs, gpu_regs_count, 0);
+    reset_blocks(vgpu, false, 0);
     for (int e = 0; e < GPU_ENGINES; e++) {
         reg_reset_engine(vgpu, &vgpu->engine[e]);
     }

@@ -1,70 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The vGPU as one thing: made, reset, looked at. */
+#include "vgpu/vgpu.h"
+
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 
-#include <xengt/types.h>
-
+#include "vgpu/blocks/irq.h"
+#include "vgpu/blocks/pvinfo.h"
 #include "vgpu/device.h"
-
-/* A guest can provoke lines at will, and there is no use in many. */
-#define LINES_MAX 200u
-
-static void log_line(struct vgpu *vgpu, int level, const char *line)
-{
-    if (vgpu->cfg.log) {
-        vgpu->cfg.log(vgpu->cfg.log_arg, level, line);
-    }
-}
-
-void vgpu_log(struct vgpu *vgpu, int level, const char *format, ...)
-{
-    char line[256];
-    va_list ap;
-    if (vgpu->lines >= LINES_MAX) {
-        return;
-    }
-    va_start(ap, format);
-    vsnprintf(line, sizeof(line), format, ap);
-    va_end(ap);
-    log_line(vgpu, level, line);
-    if (++vgpu->lines == LINES_MAX) {
-        snprintf(line, sizeof(line), "vGPU %u: this was its last line here", vgpu->cfg.id);
-        log_line(vgpu, LOG_NOTICE, line);
-    }
-}
-
-void vgpu_fail(struct vgpu *vgpu, const char *format, ...)
-{
-    if (vgpu->failed) {
-        return;
-    }
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(vgpu->reason, sizeof(vgpu->reason), format, ap);
-    va_end(ap);
-    vgpu->failed = true;
-    for (int e = 0; e < GPU_ENGINES; e++) {
-        engine_stop(vgpu, &vgpu->engine[e]);
-    }
-    vgpu_log(vgpu, LOG_WARNING, "vGPU %u is in failsafe: %s", vgpu->cfg.id, vgpu->reason);
-}
-
-static bool in_range(const struct gpu_range *r, uint64_t address, uint64_t size)
-{
-    uint64_t first = (uint64_t)r->first << XENGT_PAGE_SHIFT;
-    uint64_t all = (uint64_t)r->count << XENGT_PAGE_SHIFT;
-    return address >= first && size <= all && address - first <= all - size;
-}
-
-bool vgpu_owns(const struct vgpu *vgpu, uint64_t address, uint64_t size)
-{
-    return in_range(&vgpu->cfg.mappable, address, size) ||
-           in_range(&vgpu->cfg.unmappable, address, size);
-}
+#include "vgpu/models.h"
+#include "vgpu/registers.h"
+#include "vgpu/submit/engine.h"
 
 /* Everything a guest can change, but for the GGTT. Registers that are not known hold 0 already. */
 static void power_on(struct vgpu *vgpu)
@@ -76,24 +23,28 @@ static void power_on(struct vgpu *vgpu)
     pvinfo_init(vgpu);
     irq_reset(vgpu);
     vgpu->pv_aware = false;
-    vgpu->failed = false;
+    vgpu->failed = vgpu->stopped = false;
     vgpu->reason[0] = '\0';
 }
 
 int vgpu_create(const struct vgpu_config *config, struct vgpu **out)
 {
     *out = NULL;
-    struct vgpu *vgpu = config->fences <= FENCES_MAX ? calloc(1, sizeof(*vgpu)) : NULL;
+    const struct vgpu_model *model = vgpu_model(config->model);
+    bool fits = model && config->fences <= model->fences;
+    struct vgpu *vgpu = fits ? calloc(1, sizeof(*vgpu)) : NULL;
     if (vgpu) {
         vgpu->reg = calloc(1, VGPU_REGS_SIZE);
     }
     if (!vgpu || !vgpu->reg) {
         free(vgpu);
         gtt_destroy(config->gtt);
-        return config->fences <= FENCES_MAX ? -ENOMEM : -EINVAL;
+        return fits ? -ENOMEM : -EINVAL;
     }
     vgpu->cfg = *config;
+    vgpu->model = model;
     vgpu->gtt = config->gtt;
+    reg_init(vgpu);
     power_on(vgpu);
     *out = vgpu;
     return 0;
@@ -126,6 +77,7 @@ void vgpu_check(struct vgpu *vgpu)
     for (int e = 0; e < GPU_ENGINES; e++) {
         engine_check(vgpu, &vgpu->engine[e]);
     }
+    engines_stop_failed(vgpu);
     irq_deliver(vgpu);
 }
 
@@ -150,6 +102,7 @@ bool vgpu_work(struct vgpu *vgpu, uint32_t units)
         }
         more |= vgpu->engine[e].waiting;
     }
+    engines_stop_failed(vgpu);
     return gtt_work(vgpu->gtt) || more;
 }
 
@@ -158,7 +111,7 @@ void vgpu_end(struct vgpu *vgpu)
     for (int e = 0; e < GPU_ENGINES; e++) {
         engine_init(vgpu, e);
     }
-    vgpu->failed = true;
+    vgpu->failed = vgpu->stopped = true;
     gtt_end(vgpu->gtt);
 }
 

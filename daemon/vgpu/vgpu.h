@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A virtual GPU as its guest sees it: a Broadwell GT2 with its registers, PVINFO, engines. Guest
+ * A virtual GPU as its guest sees it: a model of Intel's with its registers, PVINFO, engines. Guest
  * frame numbers pass through here into the GTT and nothing comes back: this side never learns
  * where a page is.
  *
@@ -17,7 +17,7 @@
 
 struct vgpu;
 
-/* GTTMMADR of gen8: registers in the lower half, the GGTT in the upper. */
+/* GTTMMADR: registers in the lower half, the GGTT in the upper. */
 #define VGPU_MMIO_SIZE  (16u << 20)
 #define VGPU_GTT_OFFSET (8u << 20)
 
@@ -27,11 +27,12 @@ typedef void vgpu_log_fn(void *arg, int level, const char *line);
 typedef void vgpu_interrupt_fn(void *arg);
 
 struct vgpu_config {
+    const char *model;         /* NULL: the first one there is */
     uint32_t id;               /* vgt_id in PVINFO */
     struct gtt *gtt;           /* becomes the vGPU's, destroyed with it; also when create fails */
     struct gpu_range mappable; /* what PVINFO tells the guest, in GTT entries */
     struct gpu_range unmappable;
-    uint32_t fences;  /* up to 32 */
+    uint32_t fences;  /* up to as many as the model has */
     vgpu_log_fn *log; /* may be NULL */
     void *log_arg;
     vgpu_interrupt_fn *interrupt; /* may be NULL; called from within the calls below */

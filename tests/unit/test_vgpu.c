@@ -8,32 +8,69 @@
 
 /* --- the tables -------------------------------------------------------------------------- */
 
-static void check_order(const struct reg *table, size_t n, uint32_t end)
+static void check_block(const struct reg_block *block)
 {
-    for (size_t i = 0; i < n; i++) {
-        assert_int_equal(table[i].offset % 4, 0);
-        assert_true(table[i].count > 0);
-        assert_true(table[i].offset + table[i].count * 4 <= end);
-        if (i) {
-            assert_true(table[i].offset >= table[i - 1].offset + table[i - 1].count * 4);
-        }
-        for (uint32_t k = 0; k < table[i].count; k++) {
-            assert_ptr_equal(reg_find(table, n, table[i].offset + 4 * k), &table[i]);
+    uint32_t end = block->of_engine ? ENGINE_REGS_SIZE : VGPU_REGS_SIZE;
+    for (size_t i = 0; i < block->count; i++) {
+        const struct reg *r = &block->reg[i];
+        assert_int_equal(r->offset % 4, 0);
+        assert_true(r->count > 0 && r->offset + r->count * 4 <= end);
+        assert_true(!i || r->offset >= r[-1].offset + r[-1].count * 4);
+        for (uint32_t k = 0; k < r->count; k++) {
+            assert_ptr_equal(reg_find(block, r->offset + 4 * k), r);
         }
     }
 }
 
+/* Which block a register is in, as a reader of all of them would say. */
+static unsigned blocks_with(const struct vgpu_model *model, bool of_engine, uint32_t offset)
+{
+    unsigned n = 0;
+    for (unsigned b = 0; model->block[b]; b++) {
+        n += model->block[b]->of_engine == of_engine && reg_find(model->block[b], offset);
+    }
+    return n;
+}
+
 #define TEST(name) TEST_WITH(name, fake_setup, fake_teardown)
 
-PLAIN_TEST(tables_are_in_order)
+PLAIN_TEST(the_rows_of_each_block_are_in_order)
 {
     (void)state;
-    check_order(engine_regs, engine_regs_count, ENGINE_REGS_SIZE);
-    check_order(gpu_regs, gpu_regs_count, VGPU_REGS_SIZE);
-    assert_null(reg_find(gpu_regs, gpu_regs_count, 0));
-    assert_null(reg_find(gpu_regs, gpu_regs_count, VGPU_REGS_SIZE - 4));
-    for (int e = 0; e < GPU_ENGINES; e++) { /* no register is in both */
-        assert_null(reg_find(gpu_regs, gpu_regs_count, engine_info[e].base));
+    unsigned n = 0;
+    for (; vgpu_model(NULL)->block[n]; n++) {
+        check_block(vgpu_model(NULL)->block[n]);
+    }
+    assert_in_range(n, 1, 32);
+}
+
+PLAIN_TEST(a_register_is_in_one_block_and_of_one_engine_or_none)
+{
+    const struct vgpu_model *model = vgpu_model(NULL);
+    (void)state;
+    for (uint32_t offset = 0; offset < VGPU_REGS_SIZE; offset += 4) {
+        unsigned n = blocks_with(model, false, offset);
+        for (int e = 0; e < GPU_ENGINES; e++) {
+            n += blocks_with(model, true, offset - engine_info[e].base);
+        }
+        assert_true(n <= 1);
+    }
+}
+
+TEST(each_row_is_found_by_its_page)
+{
+    struct fake *f = *state;
+    for (uint32_t offset = 0; offset < VGPU_REGS_SIZE; offset += 4) {
+        bool known = blocks_with(f->vgpu->model, false, offset);
+        for (int e = 0; e < GPU_ENGINES; e++) {
+            known |= blocks_with(f->vgpu->model, true, offset - engine_info[e].base);
+        }
+        uint64_t before = stats_of(f).unknown;
+        reg_write(f->vgpu, offset, 0);
+        assert_int_equal(stats_of(f).unknown - before, !known && !f->vgpu->failed);
+        if (f->vgpu->failed) {
+            vgpu_reset(f->vgpu);
+        }
     }
 }
 

@@ -7,7 +7,10 @@
 #define TESTS_VGPU_FAKE_H
 
 #include "support/test.h"
+#include "vgpu/blocks/irq.h"
 #include "vgpu/device.h"
+#include "vgpu/models.h"
+#include "vgpu/registers.h"
 
 #define LOW_FIRST  16u /* the windows, in pages */
 #define LOW_COUNT  64u

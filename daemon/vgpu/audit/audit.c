@@ -10,6 +10,7 @@
 #include <xengt/types.h>
 
 #include "vgpu/audit/checks.h"
+#include "vgpu/failsafe.h"
 
 void audit_begin(struct audit *a, struct vgpu *vgpu, const struct vgpu_engine *engine, bool ppgtt)
 {

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "gen/register_rules.h"
+#include "vgpu/failsafe.h"
 
 static uint64_t address_at(const uint32_t *dw, uint32_t low_mask)
 {

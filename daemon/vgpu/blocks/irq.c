@@ -7,9 +7,12 @@
  * An IIR bit that is set when its event comes again is set once more after it was cleared: an
  * event between the guest's read of IIR and its write of the same value is not lost.
  */
+#include "vgpu/blocks/irq.h"
+
 #include <string.h>
 
-#include "vgpu/device.h"
+#include "gen/registers.h"
+#include "vgpu/blocks/blocks.h"
 
 #define ISR 0x0u
 #define IMR 0x4u
@@ -62,7 +65,7 @@ void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_
     *iir |= bit;
 }
 
-void irq_write_iir(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+static void write_iir(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
 {
     unsigned bank = (at->offset - GT_IRQ(0)) / 0x10;
     uint32_t again = vgpu->irq_again[bank] & old & ~now;
@@ -71,7 +74,7 @@ void irq_write_iir(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uin
     irq_deliver(vgpu);
 }
 
-void irq_write_ier(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+static void write_enable(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
 {
     (void)at;
     (void)old;
@@ -79,17 +82,9 @@ void irq_write_ier(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uin
     irq_deliver(vgpu);
 }
 
-uint32_t irq_read_master(struct vgpu *vgpu, const struct reg_at *at)
+static uint32_t read_master(struct vgpu *vgpu, const struct reg_at *at)
 {
     return *vgpu_reg(vgpu, at->offset) | pending(vgpu);
-}
-
-void irq_write_master(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
-{
-    (void)at;
-    (void)old;
-    (void)now;
-    irq_deliver(vgpu);
 }
 
 void irq_reset(struct vgpu *vgpu)
@@ -97,3 +92,31 @@ void irq_reset(struct vgpu *vgpu)
     memset(vgpu->irq_again, 0, sizeof(vgpu->irq_again));
     vgpu->irq_raised = false;
 }
+
+/* Each of an engine's: its mask, and the errors that are one of its events. */
+static const struct reg engine_rows[] = {
+    {RING_IMR, 1, 0, UINT32_MAX, 0, NULL, NULL},
+    {RING_EIR, 1, REG_W1C, 0, 0, NULL, NULL},
+    {RING_EMR, 1, 0, UINT32_MAX, 0, NULL, NULL},
+    {RING_ESR, 1, REG_RO, 0, 0, NULL, NULL},
+};
+
+/* Nothing stays in the ISR of a bank. */
+#define BANK(bank)                                               \
+    {GT_IRQ(bank) + ISR, 1, REG_RO, 0, 0, NULL, NULL},           \
+        {GT_IRQ(bank) + IMR, 1, 0, UINT32_MAX, 0, NULL, NULL},   \
+        {GT_IRQ(bank) + IIR, 1, REG_W1C, 0, 0, NULL, write_iir}, \
+    {                                                            \
+        GT_IRQ(bank) + IER, 1, 0, 0, 0, NULL, write_enable       \
+    }
+
+static const struct reg rows[] = {
+    {MASTER_IRQ, 1, 0, 0, ~MASTER_IRQ_ENABLE, read_master, write_enable},
+    BANK(0),
+    BANK(1),
+    BANK(2),
+    BANK(3),
+};
+
+REG_BLOCK_OF_ENGINE(block_engine_irq, "engine interrupts", engine_rows);
+REG_BLOCK(block_irq, "interrupts", rows);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The PVINFO page: what a guest driver learns about its vGPU, and tells it. */
+#include "vgpu/blocks/pvinfo.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -7,7 +9,10 @@
 
 #include <xengt/types.h>
 
+#include "gen/registers.h"
+#include "vgpu/blocks/blocks.h"
 #include "vgpu/device.h"
+#include "vgpu/failsafe.h"
 
 /* Codes of g2v_notify. */
 enum notification {
@@ -42,13 +47,13 @@ void pvinfo_init(struct vgpu *vgpu)
     }
 }
 
-uint32_t pvinfo_read(struct vgpu *vgpu, const struct reg_at *at)
+static uint32_t read_any(struct vgpu *vgpu, const struct reg_at *at)
 {
     vgpu->pv_aware = true;
     return *vgpu_reg(vgpu, at->offset);
 }
 
-void pvinfo_write_insufficient(struct vgpu *vgpu, const struct reg_at *at, uint32_t old,
+static void write_insufficient(struct vgpu *vgpu, const struct reg_at *at, uint32_t old,
                                uint32_t now)
 {
     (void)at;
@@ -83,7 +88,7 @@ static void ppgtt_notified(struct vgpu *vgpu, uint32_t code, unsigned levels, bo
     }
 }
 
-void pvinfo_write_notify(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+static void write_notify(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
 {
     (void)at;
     (void)old;
@@ -104,3 +109,21 @@ void pvinfo_write_notify(struct vgpu *vgpu, const struct reg_at *at, uint32_t ol
         vgpu_fail(vgpu, "notification %u: there is no such thing", now);
     }
 }
+
+/* --- rows -------------------------------------------------------------------------------- */
+
+#define AT(name)      (PVINFO_BASE + PVINFO_##name)
+#define ROW(from, to) AT(from), (PVINFO_##to - PVINFO_##from) / 4
+
+static const struct reg rows[] = {
+    {ROW(MAGIC, DISPLAY_READY), REG_RO, 0, 0, read_any, NULL},
+    {AT(DISPLAY_READY), 1, 0, 0, 0, read_any, NULL},
+    {ROW(INSUFFICIENT, NOTIFY), 0, 0, 0, read_any, write_insufficient},
+    {AT(NOTIFY), 1, 0, 0, 0, read_any, write_notify},
+    {ROW(RESERVED, CURSOR_HOT), REG_RO, 0, 0, read_any, NULL},
+    {ROW(CURSOR_HOT, PDP), 0, UINT32_MAX, 0, read_any, NULL},
+    {ROW(PDP, END), 0, 0, 0, read_any, NULL},
+    {ROW(END, SIZE), REG_RO, 0, 0, read_any, NULL},
+};
+
+REG_BLOCK(block_pvinfo, "PVINFO", rows);

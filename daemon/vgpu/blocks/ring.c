@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Work handed over by a ring's registers: what lies between head and tail is to be run. */
-#include <xengt/types.h>
-
+#include "gen/registers.h"
+#include "vgpu/blocks/blocks.h"
 #include "vgpu/device.h"
-
-bool ring_describe(struct vgpu *vgpu, const struct vgpu_engine *engine, const uint32_t regs[4],
-                   struct ring *ring)
-{
-    uint32_t pages = RING_CTL_PAGES(regs[3]);
-    *ring = (struct ring){
-        .start = regs[2] & RING_START_MASK,
-        .size = pages << XENGT_PAGE_SHIFT,
-        .head = regs[1] & RING_HEAD_MASK,
-        .tail = regs[0] & RING_TAIL_MASK,
-    };
-    if (!vgpu_owns(vgpu, ring->start, ring->size)) {
-        vgpu_fail(vgpu, "%s: ring of %u pages at 0x%x lies outside the vGPU's windows",
-                  engine->info->name, pages, ring->start);
-        return false;
-    }
-    if (ring->head >= ring->size || ring->tail >= ring->size) {
-        vgpu_fail(vgpu, "%s: head 0x%x or tail 0x%x is beyond the ring's 0x%x bytes",
-                  engine->info->name, ring->head, ring->tail, ring->size);
-        return false;
-    }
-    return true;
-}
-
-bool ring_next(struct vgpu *vgpu, struct vgpu_engine *engine)
-{
-    const uint32_t *regs = engine_reg(vgpu, engine, RING_TAIL); /* tail, head, start, ctl */
-    engine->context = (struct vgpu_context){0};
-    return regs[3] & RING_CTL_VALID && ring_describe(vgpu, engine, regs, &engine->context.ring) &&
-           engine->context.ring.head != engine->context.ring.tail;
-}
+#include "vgpu/submit/engine.h"
 
 /* An engine that is busy takes the newest tail when it is through. */
-void ring_write_tail(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+static void write_tail(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
 {
     (void)old;
     (void)now;
@@ -45,7 +15,22 @@ void ring_write_tail(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, u
     }
 }
 
-void ring_write_ctl(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+/* Batches have addresses of their own; while one runs, the ring stands where it started. */
+static uint32_t read_head(struct vgpu *vgpu, const struct reg_at *at)
+{
+    const struct ring *ring = &at->engine->context.ring;
+    if (at->engine->state != ENGINE_IDLE) {
+        struct gpu_engine_state state;
+        gtt_engine_state(vgpu->gtt, at->engine->id, &state);
+        uint64_t in_ring = state.acthd - ring->start;
+        if (in_ring < 2 * (uint64_t)ring->size) { /* commands behind the ring's end are its first */
+            return in_ring % ring->size;
+        }
+    }
+    return *vgpu_reg(vgpu, at->offset);
+}
+
+static void write_ctl(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
 {
     (void)now;
     if (engine_uses_execlists(vgpu, at->engine)) {
@@ -56,3 +41,12 @@ void ring_write_ctl(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, ui
     }
     engine_run(vgpu, at->engine);
 }
+
+static const struct reg rows[] = {
+    {RING_TAIL, 1, 0, 0, 0, NULL, write_tail},
+    {RING_HEAD, 1, 0, 0, 0, read_head, NULL},
+    {RING_START, 1, 0, 0, 0, NULL, NULL},
+    {RING_CTL, 1, 0, 0, 0, NULL, write_ctl},
+};
+
+REG_BLOCK_OF_ENGINE(block_ring, "ring", rows);

@@ -3,11 +3,16 @@
  * Context images, loaded and saved. All of an image is the guest's: it is copied once, and what is
  * used of the copy is checked.
  */
+#include "vgpu/submit/context.h"
+
 #include <inttypes.h>
 
 #include <xengt/types.h>
 
-#include "vgpu/device.h"
+#include "gen/context.h"
+#include "gen/registers.h"
+#include "vgpu/failsafe.h"
+#include "vgpu/ticks.h"
 
 bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t d)
 {
@@ -25,6 +30,39 @@ bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64
         vgpu_fail(vgpu, "%s: context descriptor 0x%" PRIx64 " %s", engine->info->name, d, wrong);
     }
     return !wrong;
+}
+
+/* --- rings ------------------------------------------------------------------------------- */
+
+/* What tail, head, start and control come to. False, and failsafe: nonsense. */
+static bool describe_ring(struct vgpu *vgpu, const struct vgpu_engine *engine,
+                          const uint32_t regs[4], struct ring *ring)
+{
+    uint32_t pages = RING_CTL_PAGES(regs[3]);
+    *ring = (struct ring){
+        .start = regs[2] & RING_START_MASK,
+        .size = pages << XENGT_PAGE_SHIFT,
+        .head = regs[1] & RING_HEAD_MASK,
+        .tail = regs[0] & RING_TAIL_MASK,
+    };
+    if (!vgpu_owns(vgpu, ring->start, ring->size)) {
+        vgpu_fail(vgpu, "%s: ring of %u pages at 0x%x lies outside the vGPU's windows",
+                  engine->info->name, pages, ring->start);
+        return false;
+    }
+    if (ring->head >= ring->size || ring->tail >= ring->size) {
+        vgpu_fail(vgpu, "%s: head 0x%x or tail 0x%x is beyond the ring's 0x%x bytes",
+                  engine->info->name, ring->head, ring->tail, ring->size);
+        return false;
+    }
+    return true;
+}
+
+bool context_from_registers(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    const uint32_t *regs = engine_reg(vgpu, engine, RING_TAIL); /* tail, head, start, control */
+    engine->context = (struct vgpu_context){0};
+    return regs[3] & RING_CTL_VALID && describe_ring(vgpu, engine, regs, &engine->context.ring);
 }
 
 static uint64_t register_page(const struct vgpu_context *context)
@@ -111,7 +149,7 @@ static bool read_image(struct vgpu *vgpu, const struct vgpu_engine *engine,
     return true;
 }
 
-/* In the order ring_describe() wants them. */
+/* In the order describe_ring() wants them. */
 static bool load_ring(struct vgpu *vgpu, const struct vgpu_engine *engine, const uint32_t *image,
                       struct ring *ring)
 {
@@ -122,7 +160,7 @@ static bool load_ring(struct vgpu *vgpu, const struct vgpu_engine *engine, const
                   regs[3]);
         return false;
     }
-    return ring_describe(vgpu, engine, regs, ring);
+    return describe_ring(vgpu, engine, regs, ring);
 }
 
 /* What a driver sees of the context in the engine's registers. */
@@ -148,7 +186,7 @@ bool context_load(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descri
         .has_image = true,
         .image = DESCRIPTOR_LRCA(descriptor),
         .fresh = true,
-        .loaded_at = vgpu_ticks(),
+        .loaded_at = vgpu_ticks(vgpu),
     };
     if (!read_image(vgpu, engine, &context, image)) {
         return false;
@@ -204,7 +242,7 @@ void context_save(struct vgpu *vgpu, struct vgpu_engine *engine)
     if (gtt_memory_read(vgpu->gtt, register_page(context), image, sizeof(image))) {
         return;
     }
-    uint32_t elapsed = (uint32_t)(vgpu_ticks() - context->loaded_at);
+    uint32_t elapsed = (uint32_t)(vgpu_ticks(vgpu) - context->loaded_at);
     save(vgpu, context, IMAGE_CTX_CONTROL, image[IMAGE_CTX_CONTROL] & ~CTX_CONTROL_NO_RESTORE);
     save(vgpu, context, IMAGE_RING_HEAD,
          (image[IMAGE_RING_HEAD] & ~RING_HEAD_MASK) | context->ring.head);

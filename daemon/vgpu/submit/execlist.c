@@ -14,10 +14,16 @@
  *   the last context is through                     active → idle, complete; and when a list
  *                                                   waits, idle → active: it runs
  */
+#include "vgpu/submit/execlist.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 
-#include "vgpu/device.h"
+#include "gen/context.h"
+#include "gen/registers.h"
+#include "vgpu/blocks/irq.h"
+#include "vgpu/failsafe.h"
+#include "vgpu/submit/context.h"
 
 static bool slot_is_valid(const struct execlist_slot *slot)
 {
@@ -126,7 +132,6 @@ static void submit(struct vgpu *vgpu, struct vgpu_engine *engine, const struct e
     } else if (slot_is_valid(&list->pending)) {
         vgpu_fail(vgpu, "%s: a third list (context 0x%" PRIx64 ") while one runs and one waits",
                   engine->info->name, slot->element[0]);
-        return;
     } else if (is_last(list) && same_context(slot->element[0], current(list))) {
         list->running = *slot;
         list->current = 0;
@@ -136,29 +141,12 @@ static void submit(struct vgpu *vgpu, struct vgpu_engine *engine, const struct e
     } else {
         list->pending = *slot;
     }
-    engine_run(vgpu, engine);
 }
 
-/* Four stores make a submission: the second context's upper and lower half, then the first's. */
-void execlist_write_port(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
+void execlist_submit(struct vgpu *vgpu, struct vgpu_engine *engine,
+                     const struct execlist_slot *wanted)
 {
-    (void)old;
-    struct vgpu_engine *engine = at->engine;
-    struct execlist *list = &engine->execlist;
-    *vgpu_reg(vgpu, at->offset) = 0; /* reads 0: it is a port */
-    if (!engine_uses_execlists(vgpu, engine)) {
-        vgpu->stats.dropped++;
-        return;
-    }
-    list->port[list->ports++] = now;
-    if (list->ports < 4) {
-        return;
-    }
-    list->ports = 0;
-    struct execlist_slot slot = {{
-        (uint64_t)list->port[2] << 32 | list->port[3],
-        (uint64_t)list->port[0] << 32 | list->port[1],
-    }};
+    struct execlist_slot slot = *wanted;
     if (!(slot.element[1] & DESCRIPTOR_VALID)) {
         slot.element[1] = 0;
     }
@@ -169,16 +157,17 @@ void execlist_write_port(struct vgpu *vgpu, const struct reg_at *at, uint32_t ol
     }
 }
 
-uint32_t execlist_read_status(struct vgpu *vgpu, const struct reg_at *at)
+/* --- status ------------------------------------------------------------------------------ */
+
+uint32_t execlist_context_id(const struct execlist *list)
 {
-    (void)vgpu;
-    const struct execlist *list = &at->engine->execlist;
-    bool running = slot_is_valid(&list->running);
-    if (at->index == 1) {
-        return running ? DESCRIPTOR_ID(current(list)) : 0;
-    }
+    return slot_is_valid(&list->running) ? DESCRIPTOR_ID(current(list)) : 0;
+}
+
+uint32_t execlist_status(const struct execlist *list)
+{
     uint32_t status = slot_is_valid(&list->pending) ? 1u << 2 : 0; /* queue full */
-    if (running) {
+    if (slot_is_valid(&list->running)) {
         unsigned slot = list->index;
         status |= slot << 0;                  /* the one that runs */
         status |= !slot << 1;                 /* the one to be written next */

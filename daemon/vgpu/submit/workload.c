@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From the commands in a guest's ring to a workload of the GPU: copied, checked, submitted. */
+#include "vgpu/submit/workload.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <syslog.h>
 
+#include "gen/registers.h"
 #include "vgpu/audit/audit.h"
+#include "vgpu/failsafe.h"
 
 /* In the order in which they are run. */
 static bool copy_commands(struct audit *a, const struct vgpu_context *context)

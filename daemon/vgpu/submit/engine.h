@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The engines: each is idle, or the GPU has one workload of it, or it is stuck. */
+#ifndef XENGT_VGPU_SUBMIT_ENGINE_H
+#define XENGT_VGPU_SUBMIT_ENGINE_H
+
+#include "vgpu/device.h"
+
+void engine_init(struct vgpu *vgpu, enum gpu_engine id);
+
+/* Stops what it does and forgets it. */
+void engine_stop(struct vgpu *vgpu, struct vgpu_engine *engine);
+
+/* Stops all of them, once, when the vGPU went into failsafe. */
+void engines_stop_failed(struct vgpu *vgpu);
+
+/* Gives the GPU what there is to do, when the engine is free for it. */
+void engine_run(struct vgpu *vgpu, struct vgpu_engine *engine);
+
+/* Acts upon what the GPU has done since. */
+void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine);
+
+bool engine_uses_execlists(struct vgpu *vgpu, const struct vgpu_engine *engine);
+
+/* By its driver: it begins nothing. */
+bool engine_is_held(struct vgpu *vgpu, const struct vgpu_engine *engine);
+
+#endif
