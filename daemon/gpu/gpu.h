@@ -161,6 +161,9 @@ struct gpu_ops {
      */
     bool (*waiting)(const struct gpu *gpu);
 
+    /* What the client's TIMESTAMP registers show: units of 80 ns since it was opened, 36 bits. */
+    uint64_t (*ticks)(const struct gpu_client *client);
+
     /* Does the GPU hold this frame, in a PTE or its TLB? For checks, not for speed. */
     bool (*holds)(struct gpu *gpu, uint64_t frame);
 

@@ -325,6 +325,11 @@ void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine
     }
 }
 
+uint64_t gtt_ticks(const struct gtt *gtt)
+{
+    return gtt->cfg.gpu->ops->ticks(gtt->client);
+}
+
 void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine)
 {
     gtt->cfg.gpu->ops->reset(gtt->client, engine);

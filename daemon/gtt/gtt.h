@@ -178,6 +178,7 @@ int gtt_memory_write(struct gtt *gtt, uint64_t address, const void *buf, size_t 
 
 /* What the vGPU asks of the GPU besides. */
 void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state);
+uint64_t gtt_ticks(const struct gtt *gtt); /* as gpu_ops.ticks() */
 void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine);
 void gtt_pause(struct gtt *gtt, bool paused);
 

@@ -129,6 +129,12 @@ static void client_stats(const struct gpu_client *client, struct gpu_stats *stat
     get_stats(client->gpu, stats);
 }
 
+static uint64_t ticks(const struct gpu_client *client)
+{
+    (void)client;
+    return 0;
+}
+
 static const struct gpu_ops table_ops = {
     .name = "tables",
     .client_open = client_open,
@@ -143,6 +149,7 @@ static const struct gpu_ops table_ops = {
     .pause = pause_client,
     .reset = reset,
     .run = run,
+    .ticks = ticks,
     .holds = holds,
     .get_stats = get_stats,
     .client_stats = client_stats,

@@ -506,3 +506,19 @@ PLAIN_TEST(open_refuses_options)
         assert_true(closed);
     }
 }
+
+/* No guest sees for how long the host is up, nor when another one began. */
+TEST(a_clients_clock_begins_when_it_is_opened)
+{
+    struct fixture *fx = *state;
+    const uint64_t minute = UINT64_C(60) * 12500000;
+
+    EMIT(fx, SRM | GGTT_ADDRESS, 0x22358, DATA, 0);
+    EMIT(fx, SRM | GGTT_ADDRESS, 0x2235c, DATA + 4, 0);
+    EMIT(fx, (MI_FLUSH_STORE & ~(3u << 14)) | 3u << 14, (DATA + 8) | 4, 0, 0);
+    execute(fx);
+    assert_in_range(get(fx, DATA), 1, minute);
+    assert_int_equal(get(fx, DATA + 4), 0);
+    assert_in_range(get(fx, DATA + 8), get(fx, DATA), minute);
+    assert_in_range(fx->gpu->ops->ticks(fx->a), get(fx, DATA + 8), minute);
+}

@@ -128,6 +128,11 @@ void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine
     *state = gtt->state[engine];
 }
 
+uint64_t gtt_ticks(const struct gtt *gtt)
+{
+    return gtt->ticks;
+}
+
 void gtt_engine_reset(struct gtt *gtt, enum gpu_engine engine)
 {
     gtt->engine_resets[engine]++;

@@ -43,7 +43,8 @@ struct gtt {
     unsigned resets, commits, gtt_writes;
     int submit_error;
     int prepare_error;
-    bool eager; /* work is complete when it is submitted */
+    uint64_t ticks; /* what TIMESTAMP shows */
+    bool eager;     /* work is complete when it is submitted */
     struct gtt_root created, destroyed;
     int ppgtt_error;
     void (*on_memory_write)(struct gtt *gtt, uint64_t address, size_t size);

@@ -32,7 +32,7 @@ static int write_afterwards(struct cs_engine *engine, const struct write *post)
         address = engine->work->status_page + (address & POST_SYNC_INDEX);
     }
     if (post->operation == POST_SYNC_TIMESTAMP) {
-        value = gpu_timestamp();
+        value = soft_ticks(engine->client);
     }
     return mem_write(engine, post->ggtt || post->index ? MEM_GGTT : MEM_PPGTT, address,
                      post->operation == POST_SYNC_IMMEDIATE ? (const void *)post->immediate

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Registers as commands see them: loads, stores, the clock. */
+/* Registers as commands see them: loads and stores. */
 
 #include "gpu/soft/regs.h"
 
-#include <time.h>
-
-#include "gen/clock.h"
 #include "gen/register_rules.h"
 #include "gpu/soft/soft.h"
 
@@ -19,16 +16,6 @@ static bool is_open(const struct cs_engine *engine, uint32_t offset)
     const struct register_rule *rule = register_rule(engine->id, offset);
 
     return rule && rule->flags & RULE_OPEN;
-}
-
-/* --- the clock --------------------------------------------------------------------------- */
-
-uint64_t gpu_timestamp(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return clock_ticks((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 }
 
 /* --- storage ----------------------------------------------------------------------------- */
@@ -75,9 +62,9 @@ uint32_t cs_reg_get(const struct cs_engine *engine, uint32_t own)
     switch (own) {
     case RING_TIMESTAMP:
     case RING_CTX_TIMESTAMP:
-        return (uint32_t)gpu_timestamp();
+        return (uint32_t)soft_ticks(engine->client);
     case RING_TIMESTAMP + 4:
-        return (uint32_t)(gpu_timestamp() >> 32);
+        return (uint32_t)(soft_ticks(engine->client) >> 32);
     default:
         return load_stored(&engine->regs, engine_info[engine->id].base + own);
     }

@@ -26,9 +26,6 @@ struct registers {
     } stored[REG_STORED];
 };
 
-/* What TIMESTAMP registers show now. */
-uint64_t gpu_timestamp(void);
-
 /* By a command: offset as in its dword. A store that needs privilege is denied without. */
 uint32_t cs_reg_load(const struct cs_engine *engine, uint32_t offset);
 void cs_reg_store(struct cs_engine *engine, uint32_t offset, uint32_t value);

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "gen/clock.h"
 #include "gpu/soft/schedule.h"
 
 #define GTT_ENTRIES_MAX (1u << 20)
@@ -51,6 +53,24 @@ static bool ranges_are_free(const struct soft_gpu *soft, const struct gpu_range 
     return true;
 }
 
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t soft_ticks(const struct soft_client *client)
+{
+    return clock_ticks(monotonic_ns() - client->opened_ns);
+}
+
+static uint64_t soft_client_ticks(const struct gpu_client *client)
+{
+    return soft_ticks((const struct soft_client *)client);
+}
+
 static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_RANGES],
                             uint32_t weight, struct gpu_client **out)
 {
@@ -67,6 +87,7 @@ static int soft_client_open(struct gpu *gpu, const struct gpu_range ranges[GPU_R
     client->base.gpu = gpu;
     client->base.scratch_pte = soft->scratch_pte;
     client->gpu = soft;
+    client->opened_ns = monotonic_ns();
     client->weight = weight ? weight : 1;
     client->burst = 1;
     for (unsigned i = 0; i < GPU_ENGINES; i++) {
@@ -238,6 +259,7 @@ static const struct gpu_ops soft_ops = {
     .reset = soft_reset,
     .run = schedule_run,
     .waiting = schedule_waiting,
+    .ticks = soft_client_ticks,
     .holds = soft_holds,
     .get_stats = soft_get_stats,
     .client_stats = soft_client_stats,

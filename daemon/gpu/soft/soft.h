@@ -17,9 +17,10 @@ struct soft_client {
     struct soft_gpu *gpu;
     struct soft_client *next;
     struct gpu_range ranges[GPU_RANGES];
-    uint32_t weight; /* at least one */
-    int64_t credit;  /* time that is left of its turn; below 0: what it has had too much of */
-    unsigned burst;  /* steps between two looks at the clock */
+    uint64_t opened_ns; /* when its TIMESTAMP was 0: no guest sees how long the host is up */
+    uint32_t weight;    /* at least one */
+    int64_t credit;     /* time that is left of its turn; below 0: what it has had too much of */
+    unsigned burst;     /* steps between two looks at the clock */
     bool paused;
     unsigned turn; /* the engine to look at first */
     struct cs_engine engines[GPU_ENGINES];
@@ -39,6 +40,9 @@ struct soft_gpu {
     uint64_t moves;           /* what may have changed memory: steps, and calls of run() */
     struct gpu_stats stats;
 };
+
+/* What its TIMESTAMP registers show now. */
+uint64_t soft_ticks(const struct soft_client *client);
 
 /*
  * Memory as an engine sees it: addresses in the GGTT, checked against its client's windows, or in

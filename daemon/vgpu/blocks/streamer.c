@@ -5,7 +5,6 @@
 #include "vgpu/device.h"
 #include "vgpu/failsafe.h"
 #include "vgpu/submit/engine.h"
-#include "vgpu/ticks.h"
 
 static uint32_t read_acthd(struct vgpu *vgpu, const struct reg_at *at)
 {
@@ -24,7 +23,7 @@ static uint32_t read_ipehr(struct vgpu *vgpu, const struct reg_at *at)
 
 static uint32_t read_timestamp(struct vgpu *vgpu, const struct reg_at *at)
 {
-    uint64_t ticks = vgpu_ticks(vgpu);
+    uint64_t ticks = gtt_ticks(vgpu->gtt);
     return at->index ? ticks >> 32 : (uint32_t)ticks;
 }
 

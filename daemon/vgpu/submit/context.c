@@ -12,7 +12,6 @@
 #include "gen/context.h"
 #include "gen/registers.h"
 #include "vgpu/failsafe.h"
-#include "vgpu/ticks.h"
 
 bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t d)
 {
@@ -186,7 +185,7 @@ bool context_load(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descri
         .has_image = true,
         .image = DESCRIPTOR_LRCA(descriptor),
         .fresh = true,
-        .loaded_at = vgpu_ticks(vgpu),
+        .loaded_at = gtt_ticks(vgpu->gtt),
     };
     if (!read_image(vgpu, engine, &context, image)) {
         return false;
@@ -242,7 +241,7 @@ void context_save(struct vgpu *vgpu, struct vgpu_engine *engine)
     if (gtt_memory_read(vgpu->gtt, register_page(context), image, sizeof(image))) {
         return;
     }
-    uint32_t elapsed = (uint32_t)(vgpu_ticks(vgpu) - context->loaded_at);
+    uint32_t elapsed = (uint32_t)(gtt_ticks(vgpu->gtt) - context->loaded_at);
     save(vgpu, context, IMAGE_CTX_CONTROL, image[IMAGE_CTX_CONTROL] & ~CTX_CONTROL_NO_RESTORE);
     save(vgpu, context, IMAGE_RING_HEAD,
          (image[IMAGE_RING_HEAD] & ~RING_HEAD_MASK) | context->ring.head);
