@@ -4,6 +4,7 @@
 
 #include <syslog.h>
 
+#include "gen/register_rules.h"
 #include "vgpu/device.h"
 #include "vgpu/failsafe.h"
 #include "vgpu/models.h"
@@ -127,12 +128,12 @@ uint32_t reg_read(struct vgpu *vgpu, uint32_t offset)
     return r && r->read ? r->read(vgpu, &at) : *vgpu_reg(vgpu, offset);
 }
 
-static uint32_t combine(const struct reg *r, uint32_t old, uint32_t value)
+static uint32_t combine(const struct reg *r, uint32_t offset, uint32_t old, uint32_t value)
 {
     uint32_t now = value;
     if (r->flags & REG_W1C) {
         now = old & ~value;
-    } else if (r->flags & REG_MASKED) {
+    } else if (register_is_masked(offset)) {
         uint32_t changed = value >> 16;
         now = (old & ~changed) | (value & changed);
     }
@@ -147,7 +148,7 @@ static void store(struct vgpu *vgpu, const struct reg *r, const struct reg_at *a
         vgpu->stats.dropped++;
         return;
     }
-    *reg = combine(r, old, value);
+    *reg = combine(r, at->offset, old, value);
     if (r->write) {
         r->write(vgpu, at, old, *reg);
     }
@@ -172,7 +173,7 @@ void reg_write_part(struct vgpu *vgpu, uint32_t offset, uint32_t value, uint32_t
 {
     struct reg_at at;
     const struct reg *r = vgpu->failed ? NULL : find(vgpu, offset, &at);
-    bool keep = !r || !(r->flags & (REG_W1C | REG_MASKED));
+    bool keep = !r || (!(r->flags & REG_W1C) && !register_is_masked(offset));
     uint32_t rest = keep ? *vgpu_reg(vgpu, offset) & ~mask : 0;
     reg_write(vgpu, offset, rest | (value & mask));
 }

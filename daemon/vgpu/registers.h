@@ -14,9 +14,8 @@ struct vgpu;
 struct vgpu_engine;
 
 enum reg_flag {
-    REG_RO = 1,     /* the guest's stores are dropped */
-    REG_MASKED = 2, /* bits 31:16 of a store say which of the bits 15:0 it changes */
-    REG_W1C = 4,    /* bits are cleared by writing 1 */
+    REG_RO = 1,  /* the guest's stores are dropped */
+    REG_W1C = 2, /* bits are cleared by writing 1 */
 };
 
 /* Where an access goes. */

@@ -44,10 +44,10 @@ static const struct reg rows[] = {
     {RING_INDIRECT_OFFSET, 1, 0, 0, 0, NULL, NULL},
     {RING_ELSP, 1, 0, 0, 0, NULL, write_port},
     {RING_EXECLIST_STATUS, 2, REG_RO, 0, 0, read_status, NULL},
-    {RING_CTX_CONTROL, 1, REG_MASKED, 0, 0, NULL, NULL},
+    {RING_CTX_CONTROL, 1, 0, 0, 0, NULL, NULL},
     {RING_PDP0_LDW, 8, 0, 0, 0, NULL, NULL},
     {RING_CSB, 2 * CSB_ENTRIES, REG_RO, 0, 0, NULL, NULL},
-    {RING_CSB_PTR, 1, REG_MASKED, CSB_PTR_NONE_YET, 0, NULL, NULL},
+    {RING_CSB_PTR, 1, 0, CSB_PTR_NONE_YET, 0, NULL, NULL},
     {RING_CTX_TIMESTAMP, 1, 0, 0, 0, NULL, NULL},
 };
 

@@ -31,7 +31,7 @@ static const struct reg rows[] = {
     {0x009400, 1, 0, 0, 0, NULL, NULL},  /* UCGCTL1 */
     {0x009424, 4, 0, 0, 0, NULL, NULL},  /* clock gating */
     {0x00a000, 98, 0, 0, 0, NULL, NULL}, /* RPS, RC6 */
-    {FORCEWAKE_MT, 1, REG_MASKED, 0, 0, NULL, write_forcewake},
+    {FORCEWAKE_MT, 1, 0, 0, 0, NULL, write_forcewake},
     {POWER_WELLS, 4, 0, 0, 0, NULL, write_power_well},
     {EDRAM_CAP, 1, REG_RO, 0, 0, NULL, NULL},
     {LCPLL_CTL, 1, REG_RO, LCPLL_LOCKED, 0, NULL, NULL},

@@ -29,7 +29,7 @@ static void write_reset_ctl(struct vgpu *vgpu, const struct reg_at *at, uint32_t
 }
 
 static const struct reg engine_rows[] = {
-    {RING_RESET_CTL, 1, REG_MASKED, 0, RESET_CTL_READY, NULL, write_reset_ctl},
+    {RING_RESET_CTL, 1, 0, 0, RESET_CTL_READY, NULL, write_reset_ctl},
 };
 
 static const struct reg rows[] = {

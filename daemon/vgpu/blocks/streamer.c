@@ -73,7 +73,7 @@ static void write_force_to_nonpriv(struct vgpu *vgpu, const struct reg_at *at, u
 }
 
 static const struct reg rows[] = {
-    {RING_PSMI_CTL, 1, REG_MASKED, 0, 0, NULL, NULL},
+    {RING_PSMI_CTL, 1, 0, 0, 0, NULL, NULL},
     {RING_ACTHD_UDW, 1, REG_RO, 0, 0, read_acthd, NULL},
     {RING_IPEIR, 1, REG_RO, 0, 0, NULL, NULL},
     {RING_IPEHR, 1, REG_RO, 0, 0, read_ipehr, NULL},
@@ -84,16 +84,16 @@ static const struct reg rows[] = {
     {RING_HWS_PGA, 1, 0, 0, 0xfff, NULL, write_status_page},
     {RING_NOPID, 1, 0, 0, 0, NULL, NULL},
     {RING_HWSTAM, 1, 0, UINT32_MAX, 0, NULL, NULL},
-    {RING_MI_MODE, 1, REG_MASKED, 0, MI_MODE_IDLE, read_mi_mode, write_mi_mode},
+    {RING_MI_MODE, 1, 0, 0, MI_MODE_IDLE, read_mi_mode, write_mi_mode},
     {0x0a0, 1, 0, 0, 0, NULL, NULL}, /* FF_THREAD_MODE of the render engine */
-    {RING_INSTPM, 1, REG_MASKED, 0, 0, NULL, NULL},
+    {RING_INSTPM, 1, 0, 0, 0, NULL, NULL},
     {RING_BB_STATE, 1, REG_RO, 0, 0, NULL, NULL},
     {RING_SBB_ADDR, 3, REG_RO, 0, 0, NULL, NULL},
     {RING_BB_ADDR, 1, REG_RO, 0, 0, NULL, NULL},
     {0x15c, 1, 0, 0, 0, NULL, NULL},
     {RING_BB_ADDR_UDW, 1, REG_RO, 0, 0, NULL, NULL},
     {0x1f0, 1, 0, 0, 0, NULL, NULL},
-    {RING_MODE, 1, REG_MASKED, 0, 0, NULL, write_mode},
+    {RING_MODE, 1, 0, 0, 0, NULL, write_mode},
     {RING_TIMESTAMP, 2, REG_RO, 0, 0, read_timestamp, NULL},
     {RING_PREDICATE_SRC0, 8, 0, 0, 0, NULL, NULL},
     {RING_3DPRIM, 5, 0, 0, 0, NULL, NULL},
