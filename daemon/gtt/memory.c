@@ -10,8 +10,11 @@ static int view_page(struct gtt *gtt, uint64_t address, uint8_t **page)
 {
     uint32_t entry = gtt_find_entry(gtt, address >> XENGT_PAGE_SHIFT);
     void *view = NULL;
-    if (entry == GTT_NO_ENTRY || batch_view(&gtt->batch, entry, &view)) {
+    if (entry == GTT_NO_ENTRY) {
         return -EFAULT;
+    }
+    if (batch_view(&gtt->batch, entry, &view)) {
+        return gtt->flags[entry] & GTT_OVER ? -EDQUOT : -EFAULT;
     }
     *page = view;
     return 0;

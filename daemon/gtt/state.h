@@ -64,6 +64,7 @@ enum gtt_flag {
     GTT_PENDING = 4, /* in the list of entries to commit */
     GTT_FAILED = 8,  /* the guest made it present, and it is scratch */
     GTT_MAPPED = 16, /* it points to a page */
+    GTT_OVER = 32,   /* it failed because as many are mapped as the guest may have */
 };
 #define GTT_HALF (GTT_LOW | GTT_HIGH)
 

@@ -2,6 +2,7 @@
 /* Copies of commands, walked through one by one: known, of a good form, and checked. */
 #include "vgpu/audit/audit.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ bool audit_refuse(const struct audit_command *c, const char *format, ...)
 
 static bool refuse_at(struct audit *a, uint64_t address, const char *why)
 {
-    char reason[128];
+    char reason[192];
     snprintf(reason, sizeof(reason), "commands at 0x%" PRIx64 " %s", address, why);
     return refuse(a, reason);
 }
@@ -79,8 +80,12 @@ static bool append(struct audit *a, struct audit_buffer *b, uint64_t address, ui
     if (!make_room(a, b, dwords)) {
         return false;
     }
-    if (gtt_memory_read(a->vgpu->gtt, address, b->dw + b->count, dwords * sizeof(*b->dw))) {
-        return refuse_at(a, address, "are where the guest has no memory");
+    int ret = gtt_memory_read(a->vgpu->gtt, address, b->dw + b->count, dwords * sizeof(*b->dw));
+    if (ret) {
+        return refuse_at(a, address,
+                         ret == -EDQUOT ? "are in a page beyond the guest's quota of mappings; it "
+                                          "has to map less, or xengtd a larger --quota"
+                                        : "are where the guest has no memory");
     }
     b->count += dwords;
     a->total += dwords;
