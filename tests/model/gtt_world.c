@@ -68,6 +68,9 @@ static void stamp(struct world_guest *g, uint64_t gfn)
     world_page(g, gfn)[WORLD_STAMP] = stamp_of(g, gfn, ++g->world->serial);
 }
 
+/* Entries that a portion writes beyond what it was allowed. */
+#define WORLD_BATCH 256u
+
 /* --- the callbacks ----------------------------------------------------------------------- */
 
 static bool gpu_holds(void *arg, struct xengt_bfn bfn)
@@ -84,10 +87,26 @@ static void allow(struct world_guest *g)
     }
 }
 
+/*
+ * One portion: what is done in it must be bounded by what was allowed, and by what is begun with the
+ * last unit of it, a batch.
+ */
+static bool finish_some(struct world_guest *g)
+{
+    const struct gpu_stats *stats = &g->world->gpu.stats;
+    uint64_t before = stats->ptes_written;
+    bool done = gtt_finish(g->gtt);
+    uint64_t ptes = stats->ptes_written - before;
+    if (g->world->config->portion && ptes > g->world->config->portion + WORLD_BATCH) {
+        wrong(g->world, "%" PRIu64 " PTEs are written in one portion", ptes);
+    }
+    return done;
+}
+
 void world_finish(struct world_guest *g)
 {
     struct world *w = g->world;
-    while (!gtt_finish(g->gtt)) {
+    while (!finish_some(g)) {
         struct world_guest *other = &w->guest[world_random(w, WORLD_GUESTS)];
         allow(g);
         if (other->gtt && other != g) {
