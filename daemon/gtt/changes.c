@@ -123,11 +123,11 @@ void gtt_leave_root(struct gtt *gtt, struct spt *spt)
 /* A dead page table lets go of its pages, some at a time. True: it has none. */
 static bool empty_some(struct gtt *gtt, struct spt *spt)
 {
-    while (spt_level(spt->kind) == 1 && spt->emptied < GPU_TABLE_ENTRIES) {
+    while (spt_level(spt->kind) == 1 && spt->emptied < GPU_TABLE_ENTRIES / 64) {
         if (!gtt_may_work(gtt)) {
             return false;
         }
-        uint32_t first = spt->emptied;
+        uint32_t first = spt->emptied * 64u;
         uint64_t used = batch_used(&gtt->batch, spt->table, 1, first);
         gtt_room(gtt, 64);
         for (; used; used &= used - 1) {
@@ -136,7 +136,7 @@ static bool empty_some(struct gtt *gtt, struct spt *spt)
             gtt_change(gtt, &change, (struct xengt_gfn){0});
         }
         gtt_charge(gtt, COST_LOOK);
-        spt->emptied += 64;
+        spt->emptied++;
     }
     return true;
 }

@@ -115,35 +115,54 @@ static bool commit_until(struct gtt *gtt, uint64_t ticket)
     return true;
 }
 
-/* What is mapped in 64 places or fewer is let go. */
+/* Blocks without pages that are cleared in one step. */
+#define CLEAR_BLOCKS 16u
+
+/* Where the step from a place on ends: a few places of a block with pages, or blocks without. */
+static uint32_t step_end(const struct gtt *gtt, uint32_t first)
+{
+    const uint16_t *mapped = gtt->batch.mapped;
+    uint32_t end = first + 64;
+    if (!mapped[first / GTT_BLOCK]) {
+        uint32_t most = first + CLEAR_BLOCKS * GTT_BLOCK;
+        end = (first / GTT_BLOCK + 1) * GTT_BLOCK;
+        while (end < most && end < gtt->entries && !mapped[end / GTT_BLOCK]) {
+            end += GTT_BLOCK;
+        }
+    }
+    return end < gtt->entries ? end : gtt->entries;
+}
+
 static void unmap_places(struct gtt *gtt, uint32_t first, uint32_t end)
 {
-    for (uint32_t place = first; place < end; place++) {
+    for (uint32_t place = first; gtt->batch.mapped[first / GTT_BLOCK] && place < end; place++) {
         if (batch_is_mapped(&gtt->batch, place)) {
             gtt_change(gtt, &(struct gtt_change){.index = place}, (struct xengt_gfn){0});
         }
     }
 }
 
-/* Zeroes places, as many as there are to their block's end, or some of those with pages. Returns
- * the next one. */
-static uint32_t clear_places(struct gtt *gtt, uint32_t first)
+static void forget_failures(struct gtt *gtt, uint32_t first, uint32_t end)
 {
-    uint32_t block = first / GTT_BLOCK;
-    uint32_t n = gtt->batch.mapped[block] ? 64 : GTT_BLOCK - first % GTT_BLOCK;
-    uint32_t end = gtt->entries - first < n ? gtt->entries : first + n;
-    unmap_places(gtt, first, end);
-    for (uint32_t place = first; gtt->failed[block] && place < end; place++) {
+    for (uint32_t place = first; gtt->stats.scratch && place < end; place++) {
         bool failed = gtt->flags[place] & GTT_FAILED;
-        gtt->failed[block] -= failed;
+        gtt->failed[place / GTT_BLOCK] -= failed;
         gtt->stats.scratch -= failed;
     }
+}
+
+/* Zeroes places, and what is mapped there is let go. Returns the next one. */
+static uint32_t clear_some(struct gtt *gtt, uint32_t first)
+{
+    uint32_t end = step_end(gtt, first);
+    unmap_places(gtt, first, end);
+    forget_failures(gtt, first, end);
     memset(gtt->guest + first, 0, (end - first) * sizeof(*gtt->guest));
     memset(gtt->flags + first, 0, end - first);
     for (uint32_t place = first; gtt->cfg.lazy && place < end; place++) {
         gtt->cfg.lazy[batch_index(&gtt->batch, place)] = 0;
     }
-    gtt_charge(gtt, COST_COMPARE);
+    gtt_charge(gtt, (1 + (end - first) / GTT_BLOCK) * COST_COMPARE);
     return end;
 }
 
@@ -157,7 +176,7 @@ static bool reset_some(struct gtt *gtt)
         return false;
     }
     while (gtt->reset_at < gtt->entries && gtt_may_work(gtt)) {
-        gtt->reset_at = clear_places(gtt, gtt->reset_at);
+        gtt->reset_at = clear_some(gtt, gtt->reset_at);
     }
     gtt_run_batch(gtt);
     gtt->resetting = gtt->reset_at < gtt->entries;

@@ -154,7 +154,7 @@ static struct spt *make(struct gtt *gtt, enum spt_kind kind, struct xengt_gfn gf
     spt->gfn = gfn;
     spt->page = XENGT_BFN_INVALID;
     spt->refs = 1;
-    spt->batch = gtt->batch_number - 1;
+    spt->batch = (uint16_t)(gtt->batch_number - 1);
     hash_insert_table(gtt, spt);
     gtt->stats.spt_tables++;
     gtt->stats.spt_allocs++;

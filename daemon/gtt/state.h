@@ -103,19 +103,18 @@ struct spt {
     uint32_t table;                 /* of the GPU */
     uint32_t refs;                  /* 0: dead, and on the list of those to be given up */
     uint32_t loose_links;           /* entries that point to it of tables out of sync */
-    uint32_t batch;                 /* the last batch that has changes of it */
-    uint32_t compared;              /* the last sweep that looked at it */
+    uint16_t batch;                 /* the last batch that has changes of it, or one long ago */
     uint16_t failures;              /* bits set in failed */
-    uint16_t emptied;               /* dead: entries that are scratch, from the first on */
+    uint16_t quiet;                 /* syncs without a change, or as many as can be counted */
     uint8_t kind;
     uint8_t flags;    /* SPT_SPLIT: of all its entries */
     uint8_t writes;   /* stores trapped since the last sync */
     uint8_t patience; /* how often it was tracked and then written: each doubles what is waited */
-    uint32_t quiet;   /* syncs without a change */
-    bool tracked;
-    bool hopeless;  /* written in ways no page table is: never tracked again */
-    bool queued;    /* in the queue of tables with changes */
-    bool loosening; /* tracked, and to be let go when nothing below it is tracked */
+    uint8_t emptied;  /* dead: how many times 64 entries, from the first on, are scratch */
+    bool tracked : 1;
+    bool hopeless : 1;  /* written in ways no page table is: never tracked again */
+    bool queued : 1;    /* in the queue of tables with changes */
+    bool loosening : 1; /* tracked, and to be let go when nothing below it is tracked */
     uint64_t dirty[GPU_TABLE_ENTRIES / 64];  /* entries to look at anew */
     uint64_t failed[GPU_TABLE_ENTRIES / 64]; /* present for the guest, scratch for the GPU */
     struct spt *next_gfn;                    /* in the hash by gfn */
@@ -183,8 +182,7 @@ enum sweep_stage {
 
 struct sweep {
     enum sweep_stage stage;
-    uint32_t at;     /* in the stage */
-    uint32_t number; /* of sweeps so far */
+    uint32_t at; /* in the stage; SWEEP_LOOSE: tables that are still to be compared */
 };
 
 struct gtt {
@@ -234,7 +232,7 @@ struct gtt {
     struct xengt_gfn untrack[64];
     uint32_t untrack_count;
 
-    uint32_t batch_number; /* of the batch that is filled */
+    uint16_t batch_number; /* of the batch that is filled */
     struct gtt_batch batch;
 };
 

@@ -338,35 +338,40 @@ static bool sweep_pending(struct gtt *gtt)
     return !gtt->pending_count;
 }
 
+/* One more sync without a change. True: it has been quiet for long enough to be tracked. */
+static bool note_quiet(const struct gtt *gtt, struct spt *spt)
+{
+    spt->quiet += spt->quiet < UINT16_MAX;
+    return !spt->hopeless && spt->quiet >= (uint64_t)gtt->cfg.track_after << spt->patience;
+}
+
 /*
- * Compares every table that is out of sync; who is compared goes to the end of the list. One that
- * was quiet for long enough is tracked from now on; what is stored between the comparison here and
- * the tracking, the last one finds. The higher ones come first: they make it possible to track what
- * is below.
+ * Compares every table that is out of sync; one that is compared goes to the end of the list. Those
+ * that were there at the beginning are counted: when some go in the meantime, others are compared
+ * once more. One that was quiet for long enough is tracked from now on; what is stored between the
+ * comparison here and the tracking, the last one finds. The higher ones come first: they make it
+ * possible to track what is below.
  */
 static bool sweep_loose(struct gtt *gtt)
 {
     struct spt *quiet[GTT_LEVELS + 1][SPT_TIGHTEN_MAX];
     size_t n[GTT_LEVELS + 1] = {0};
     struct spt *spt;
-    while ((spt = TAILQ_FIRST(&gtt->loose)) && spt->compared != gtt->sweep.number &&
-           gtt_may_work(gtt)) {
+    for (; gtt->sweep.at && gtt_may_work(gtt) && (spt = TAILQ_FIRST(&gtt->loose));
+         gtt->sweep.at--) {
         unsigned level = spt_level(spt->kind);
         TAILQ_REMOVE(&gtt->loose, spt, loose);
         TAILQ_INSERT_TAIL(&gtt->loose, spt, loose);
-        spt->compared = gtt->sweep.number;
         if (spt_compare(gtt, spt)) {
             spt->quiet = 0;
-        } else if (!spt->hopeless && ++spt->quiet >= gtt->cfg.track_after << spt->patience &&
-                   n[level] < SPT_TIGHTEN_MAX) {
+        } else if (note_quiet(gtt, spt) && n[level] < SPT_TIGHTEN_MAX) {
             quiet[level][n[level]++] = spt;
         }
     }
     for (unsigned level = GTT_LEVELS; level; level--) {
         spt_tighten(gtt, quiet[level], n[level]);
     }
-    spt = TAILQ_FIRST(&gtt->loose);
-    return !spt || spt->compared == gtt->sweep.number;
+    return !gtt->sweep.at || TAILQ_EMPTY(&gtt->loose);
 }
 
 /* Tables that are made on the way join the queue with all that is in them. */
@@ -391,7 +396,6 @@ void gtt_sweep_begin(struct gtt *gtt)
     struct sweep *sweep = &gtt->sweep;
     sweep->stage = gtt->retry ? SWEEP_FAILED_GGTT : SWEEP_PENDING;
     sweep->at = 0;
-    sweep->number++;
     gtt->retry = false;
 }
 
@@ -407,7 +411,7 @@ bool gtt_sweep(struct gtt *gtt)
     };
     while (gtt->sweep.stage < SWEEP_OVER && stages[gtt->sweep.stage](gtt)) {
         gtt->sweep.stage++;
-        gtt->sweep.at = 0;
+        gtt->sweep.at = gtt->sweep.stage == SWEEP_LOOSE ? gtt->stats.oos_tables : 0;
     }
     gtt_run_batch(gtt);
     return gtt->sweep.stage == SWEEP_OVER;

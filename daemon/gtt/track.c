@@ -181,7 +181,6 @@ static void become_loose(struct gtt *gtt, struct spt *spt)
 {
     spt->tracked = false;
     spt->quiet = 0;
-    spt->compared = gtt->sweep.number;
     TAILQ_INSERT_TAIL(&gtt->loose, spt, loose);
     gtt->stats.oos_tables++;
 }

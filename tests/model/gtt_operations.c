@@ -135,6 +135,7 @@ static void op_announce(struct world_guest *g)
     if (g->announcements < WORLD_ROOTS_MAX && !gtt_ppgtt_create(g->gtt, &root)) {
         g->announced[g->announcements++] = root;
     }
+    world_finish(g);
 }
 
 static void op_withdraw(struct world_guest *g)
@@ -142,10 +143,12 @@ static void op_withdraw(struct world_guest *g)
     if (!g->announcements) {
         struct gtt_root root = random_root(g->world);
         gtt_ppgtt_destroy(g->gtt, &root);
+        world_finish(g);
         return;
     }
     unsigned i = world_random(g->world, g->announcements);
     int ret = gtt_ppgtt_destroy(g->gtt, &g->announced[i]);
+    world_finish(g);
     if (ret) {
         snprintf(g->world->problem, sizeof(g->world->problem), "destroy: %s", strerror(-ret));
     }
@@ -168,10 +171,17 @@ static bool root_is_good(struct world_guest *g, const struct gtt_root *root)
 static void submit(struct world_guest *g, enum gpu_engine engine, const struct gtt_root *root)
 {
     struct world *w = g->world;
-    g->client->busy[engine] = false;
     bool good = root_is_good(g, root);
-    int ret = world_submit(g, engine, root);
-    if (ret == -ENOSPC && (w->config->tables_max || w->config->fail_hypercalls)) {
+    bool left;
+    int ret;
+    do { /* what was stored since it was left need not be in it */
+        left = g->left[engine];
+        g->client->busy[engine] = false;
+        ret = world_submit(g, engine, root);
+        g->left[engine] = ret == -EAGAIN;
+    } while (left && !ret);
+    if (ret == -EAGAIN ||
+        (ret == -ENOSPC && (w->config->tables_max || w->config->fail_hypercalls))) {
         return;
     }
     if (good && ret && !w->tolerant) {
@@ -215,6 +225,7 @@ static void op_access(struct world_guest *g)
 static void op_flush(struct world_guest *g)
 {
     gtt_commit(g->gtt);
+    world_finish(g);
     world_check_ggtt(g);
 }
 
@@ -391,5 +402,10 @@ const struct world_config world_configs[] = {
     {.name = "global GTT in RAM", .lazy = true, .no_defer = true},
     {.name = "quota", .quota = 40, .no_defer = true},
     {.name = "hypercalls fail", .fail_hypercalls = true},
+    {.name = "in small portions", .portion = 100, .no_defer = true},
+    {.name = "in portions, few copies", .portion = 700, .oos_max = 3, .no_defer = true},
+    {.name = "in portions, few tables", .portion = 400, .tables_max = 9, .no_defer = true},
+    {.name = "in portions, global GTT in RAM", .portion = 200, .lazy = true, .no_defer = true},
+    {.name = "in portions, every table tracked", .portion = 200, .track_all = true},
 };
 const size_t world_configs_count = sizeof(world_configs) / sizeof(world_configs[0]);

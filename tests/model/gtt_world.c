@@ -68,6 +68,9 @@ static void stamp(struct world_guest *g, uint64_t gfn)
     world_page(g, gfn)[WORLD_STAMP] = stamp_of(g, gfn, ++g->world->serial);
 }
 
+/* Entries that a portion writes beyond what it was allowed. */
+#define WORLD_BATCH 256u
+
 /* --- the callbacks ----------------------------------------------------------------------- */
 
 static bool gpu_holds(void *arg, struct xengt_bfn bfn)
@@ -76,12 +79,50 @@ static bool gpu_holds(void *arg, struct xengt_bfn bfn)
     return tables_hold(&w->gpu.tables, bfn.v);
 }
 
+static void allow(struct world_guest *g)
+{
+    uint32_t portion = g->world->config->portion;
+    if (portion) {
+        gtt_allow(g->gtt, 1 + world_random(g->world, portion));
+    }
+}
+
+/*
+ * One portion: what is done in it must be bounded by what was allowed, and by what is begun with the
+ * last unit of it, a batch.
+ */
+static bool finish_some(struct world_guest *g)
+{
+    const struct gpu_stats *stats = &g->world->gpu.stats;
+    uint64_t before = stats->ptes_written;
+    bool done = gtt_finish(g->gtt);
+    uint64_t ptes = stats->ptes_written - before;
+    if (g->world->config->portion && ptes > g->world->config->portion + WORLD_BATCH) {
+        wrong(g->world, "%" PRIu64 " PTEs are written in one portion", ptes);
+    }
+    return done;
+}
+
+void world_finish(struct world_guest *g)
+{
+    struct world *w = g->world;
+    while (!finish_some(g)) {
+        struct world_guest *other = &w->guest[world_random(w, WORLD_GUESTS)];
+        allow(g);
+        if (other->gtt && other != g) {
+            allow(other);
+            gtt_work(other->gtt);
+        }
+    }
+}
+
 static void layout_changed(void *arg, uint32_t domid)
 {
     struct world *w = arg;
     for (unsigned i = 0; i < WORLD_GUESTS; i++) {
         if (w->guest[i].domid == domid && w->guest[i].gtt) {
             gtt_guest_layout_changed(w->guest[i].gtt);
+            world_finish(&w->guest[i]);
         }
     }
 }
@@ -113,6 +154,7 @@ void world_deliver_late(struct world_guest *g)
         uint64_t gpa = g->late_gpa;
         g->late_gpa = 0;
         gtt_table_write(g->gtt, gpa, g->late_value, 8);
+        world_finish(g);
     }
 }
 
@@ -177,6 +219,9 @@ static int open_guest(struct world_guest *g)
     };
     ret = gtt_create(&gtt, &g->gtt);
     g->client = w->gpu.clients;
+    if (!ret) {
+        allow(g);
+    }
     return ret;
 }
 
@@ -300,6 +345,7 @@ void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned s
         return;
     }
     gtt_table_write(g->gtt, gpa, value, size);
+    world_finish(g);
     /* Where the guest gave a page away that is a table, its store goes to the old one. */
     if (page && !g->murky[gfn] && memcmp(page + gpa % XENGT_PAGE_SIZE, &value, size) != 0) {
         wrong(g->world, "a trapped store at 0x%" PRIx64 " was not done", gpa);
@@ -379,6 +425,10 @@ int world_submit(struct world_guest *g, enum gpu_engine engine, const struct gtt
     const struct gtt_workload work = {
         .engine = engine, .root = *root, .buffer = &buffer, .buffers = 1};
     int ret = gtt_submit(g->gtt, &work);
+    while (ret == -EAGAIN && world_random(g->world, 8)) {
+        allow(g);
+        ret = gtt_submit(g->gtt, &work);
+    }
     for (unsigned i = 0; i < 4; i++) { /* never announced, it may stay tracked for long */
         if (root->pdp[i] / XENGT_PAGE_SIZE < WORLD_PAGES) {
             g->was_root[root->pdp[i] / XENGT_PAGE_SIZE] = true;
@@ -393,6 +443,8 @@ int world_submit(struct world_guest *g, enum gpu_engine engine, const struct gtt
 void world_reset(struct world_guest *g)
 {
     gtt_reset(g->gtt);
+    world_finish(g);
+    memset(g->left, 0, sizeof(g->left));
     memset(g->ggtt, 0, sizeof(g->ggtt));
     memset(g->halves, 0, sizeof(g->halves));
     memset(g->submitted, 0, sizeof(g->submitted));
@@ -598,6 +650,7 @@ bool world_verify(struct world_guest *g)
     if (gtt_verify(g->gtt, error, sizeof(error))) {
         return wrong(g->world, "verify: %s", error);
     }
+    world_finish(g);
     return check_tracked(g);
 }
 

@@ -38,6 +38,7 @@ struct world_config {
     uint32_t oos_max;
     uint32_t quota;
     bool fail_hypercalls;
+    uint32_t portion; /* units of work that are allowed at a time; 0: everything */
 };
 
 struct world_guest {
@@ -60,6 +61,7 @@ struct world_guest {
     struct gtt_root announced[WORLD_ROOTS_MAX];
     unsigned announcements;
     struct gtt_root submitted[GPU_ENGINES]; /* levels 0: none */
+    bool left[GPU_ENGINES];                 /* a submission is under way, and not through */
 };
 
 struct world {
@@ -94,6 +96,9 @@ uint64_t *world_page(struct world_guest *g, uint64_t gfn); /* NULL: none */
 /* A store of the guest's, which is trapped where it is tracked. */
 void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned size);
 void world_store_ggtt(struct world_guest *g, uint32_t entry, uint64_t value, bool low, bool high);
+
+/* Turns, until the guest's access is through. Other guests are at work in between. */
+void world_finish(struct world_guest *g);
 
 /* A store that was under way when its page stopped being tracked. */
 void world_deliver_late(struct world_guest *g);

@@ -34,39 +34,46 @@ class Mutation:
     target: str = TARGET
 
 
-WRITE = "    gpu->write_ptes(gtt->cfg.gpu, b->write, b->n);\n"
-INVALIDATE = "    gpu->invalidate(gtt->cfg.gpu);\n"
-RELEASE = "    xengt_space_put(gtt->cfg.space, b->old, frames);\n"
-ORDER = WRITE + INVALIDATE + RELEASE
-COMMIT = "daemon/gtt/commit.c"
-SYNC = "daemon/gtt/sync.c"
+WRITE = "    gpu->write_ptes(b->cfg.gpu, b->write, b->n);\n"
+INVALIDATE = "    gpu->invalidate(b->cfg.gpu);\n"
+RELEASE = "    xengt_space_put(b->cfg.space, b->old, b->frames);\n"
+DROP = "    drop_tables(b);\n"
+ORDER = WRITE + INVALIDATE + RELEASE + DROP
+BATCH = "daemon/gtt/batch.c"
+CHANGES = "daemon/gtt/changes.c"
+GTT = "daemon/gtt/gtt.c"
+SPACES = "daemon/gtt/spaces.c"
 SPT = "daemon/gtt/spt.c"
+STORES = "daemon/gtt/stores.c"
+SYNC = "daemon/gtt/sync.c"
 TRACK = "daemon/gtt/track.c"
 COMMANDS = "tests/unit/test_commands"
 
 MUTATIONS = [
-    Mutation("the TLB is invalidated before the PTEs are written", COMMIT, ORDER,
-             INVALIDATE + WRITE + RELEASE),
-    Mutation("the TLB is not invalidated", COMMIT, ORDER, WRITE + RELEASE),
-    Mutation("frames are released before the TLB is invalidated", COMMIT, ORDER,
-             WRITE + RELEASE + INVALIDATE),
-    Mutation("frames are released before the PTEs are written", COMMIT, ORDER,
-             RELEASE + WRITE + INVALIDATE),
-    Mutation("frames are never released", COMMIT, ORDER, WRITE + INVALIDATE),
-    Mutation("PTEs are made before the frames are mapped", COMMIT,
-             "    map_new_frames(gtt);\n    make_ptes(gtt, &frames, &children);\n",
-             "    make_ptes(gtt, &frames, &children);\n    map_new_frames(gtt);\n"),
-    Mutation("an entry whose map failed is used all the same", COMMIT,
-             "    if (err) {\n        c->failed = true;\n", "    if (false) {\n        c->failed = true;\n"),
-    Mutation("tables are given up before the TLB is invalidated", COMMIT, ORDER,
-             WRITE + "    for (uint32_t i = 0; i < children; i++) {\n"
-             "        spt_put(gtt, b->old_child[i]);\n    }\n    children = 0;\n"
-             + INVALIDATE + RELEASE),
-    Mutation("an address space goes while the TLB knows it", "daemon/gtt/ppgtt.c",
-             "    gtt->cfg.gpu->ops->invalidate(gtt->cfg.gpu);\n", ""),
-    Mutation("an address space goes while an engine uses it", "daemon/gtt/ppgtt.c",
-             "    if (!mm->refs && !is_running(gtt, mm)) {\n        drop(gtt, mm);",
+    Mutation("the TLB is invalidated before the PTEs are written", BATCH, ORDER,
+             INVALIDATE + WRITE + RELEASE + DROP),
+    Mutation("the TLB is not invalidated", BATCH, ORDER, WRITE + RELEASE + DROP),
+    Mutation("frames are released before the TLB is invalidated", BATCH, ORDER,
+             WRITE + RELEASE + INVALIDATE + DROP),
+    Mutation("frames are released before the PTEs are written", BATCH, ORDER,
+             RELEASE + WRITE + INVALIDATE + DROP),
+    Mutation("frames are never released", BATCH, ORDER, WRITE + INVALIDATE + DROP),
+    Mutation("PTEs are made before the frames are mapped", BATCH,
+             "    map_new_frames(b);\n    make_ptes(b);\n",
+             "    make_ptes(b);\n    map_new_frames(b);\n"),
+    Mutation("an entry whose map failed is used all the same", BATCH,
+             "    if (err) {\n        c->error = (uint8_t)-err;\n",
+             "    if (false) {\n        c->error = (uint8_t)-err;\n"),
+    Mutation("tables are given up while entries still lead to them", CHANGES,
+             "    batch_run(b);\n", "    take_losses(gtt);\n    b->losses = 0;\n    batch_run(b);\n"),
+    Mutation("an address space goes while the TLB knows it", CHANGES,
+             "    b->loss[b->losses++] = (struct gtt_loss){.child = spt->table};\n",
+             "    spt_put(gtt, spt);\n"),
+    Mutation("an address space goes while an engine uses it", SPACES,
+             "    if (!mm->refs && !is_in_use(gtt, mm)) {\n        drop(gtt, mm);",
              "    if (!mm->refs) {\n        drop(gtt, mm);"),
+    Mutation("an address space goes that is being made ready", SPACES,
+             "    return next || is_running(gtt, mm);\n", "    return is_running(gtt, mm);\n"),
     Mutation("a table is tracked without a last comparison", TRACK,
              "        spt_compare(gtt, ready[i]);\n", ""),
     Mutation("the last comparison comes before the tracking", TRACK,
@@ -76,34 +83,60 @@ MUTATIONS = [
              "    for (size_t i = 0; i < count; i++) {\n        become_tracked(gtt, ready[i]);\n"
              "    }\n    if (count) {\n"),
     Mutation("a page stays tracked after its table's end", TRACK,
-             "        untrack_later(gtt, spt->gfn);\n        return;\n", "        return;\n"),
+             "        spt->loosening = false;\n    }\n    untrack_later(gtt, spt->gfn);\n",
+             "        spt->loosening = false;\n    }\n"),
     Mutation("a page that is a table of two kinds is tracked", TRACK,
              "!spt->loose_links && first == spt &&\n           !spt_next_of_gfn(spt);",
              "!spt->loose_links && first;"),
     Mutation("a table is tracked below one that is not", TRACK, "!spt->loose_links && ", ""),
-    Mutation("a store that takes a table away waits for the commit", TRACK,
+    Mutation("a store that takes a table away waits for the commit", STORES,
              "            take_links(gtt, spt, offset, size);\n", "            ;\n"),
+    Mutation("a store is answered before what it set free is tracked no more", STORES,
+             "        gtt_finish(gtt);\n", "        ;\n"),
     Mutation("tables stay tracked below one that is not any more", TRACK,
-             "    for_each_child(gtt, spt, child_is_less_safe);\n", ""),
+             "    for_each_child(gtt, spt, spt_loosen_later);\n", ""),
     Mutation("a table stays tracked that only one out of sync leads to", SPT,
-             "            spt_loosen(gtt, spt, true); /* of what", "            (void)0; /* of what"),
+             "            spt_loosen_later(gtt, spt); /* of what", "            (void)0; /* of what"),
     Mutation("tables of different kinds share a shadow", SPT,
              "    while (spt && spt->kind != kind) {\n", "    while (false) {\n"),
-    Mutation("the guest's store into a tracked page is not done", TRACK,
+    Mutation("the guest's store into a tracked page is not done", STORES,
              "        store((uint8_t *)(uintptr_t)spt->guest + offset, value, size);\n", "        ;\n"),
-    Mutation("tables out of sync are not compared", SYNC, "    compare_loose(gtt);\n", ""),
+    Mutation("tables out of sync are not compared", SYNC,
+             "        [SWEEP_LOOSE] = sweep_loose,\n", "        [SWEEP_LOOSE] = sweep_pending,\n"),
     Mutation("half an entry is used as an entry", SYNC,
              "    bool whole = !(gtt->flags[entry] & GTT_HALF);\n", "    bool whole = true;\n"),
-    Mutation("a changed layout is not a point of comparison", "daemon/gtt/gtt.c",
-             "    gtt_commit(gtt);\n    xengt_space_invalidate(gtt->cfg.space);\n",
+    Mutation("a changed layout is not a point of comparison", GTT,
+             "    gtt->layout_changed = true;\n    gtt_commit(gtt);\n",
              "    xengt_space_invalidate(gtt->cfg.space);\n"),
-    Mutation("old mappings are used after the layout changed", "daemon/gtt/gtt.c",
-             "    xengt_space_invalidate(gtt->cfg.space);\n", ""),
-    Mutation("stores outside the windows are kept", "daemon/gtt/gtt.c",
+    Mutation("old mappings are used after the layout changed", GTT,
+             "        xengt_space_invalidate(gtt->cfg.space);\n", ""),
+    Mutation("stores outside the windows are kept", GTT,
              "    return GTT_NO_ENTRY;\n", "    return (uint32_t)(index % gtt->entries);\n"),
-    Mutation("a reset keeps the address spaces", "daemon/gtt/gtt.c", "    mm_drop_all(gtt);\n", ""),
+    Mutation("a reset keeps the address spaces", GTT,
+             "    if (!mm_drop_all(gtt) || !gtt_tidy(gtt)) {\n", "    if (!gtt_tidy(gtt)) {\n"),
     Mutation("pages of 64 KiB are taken for those of 4 KiB", SYNC,
              "entry & f->pages_64k ? SPT_PT_64K : SPT_PT", "SPT_PT"),
+    Mutation("a commit is said to be done in the middle", GTT,
+             "        if (!gtt_sweep(gtt)) {\n            return false;\n        }\n",
+             "        gtt_sweep(gtt);\n"),
+    Mutation("a commit that began before an access is enough for it", GTT,
+             "    gtt->wanted = gtt->begun + 1;\n",
+             "    gtt->wanted = gtt->begun > gtt->done ? gtt->begun : gtt->begun + 1;\n"),
+    Mutation("what a guest has changed is taken all at once", SYNC,
+             "            if (!gtt_may_work(gtt)) {\n                return false;\n            }\n", ""),
+    Mutation("a submission with many tables is one piece of work", SYNC,
+             "            if (!gtt_may_work(gtt)) {\n                return false;\n            }\n", "",
+             target="tests/attack/attack_tables"),
+    Mutation("a lost tree is taken apart at once", CHANGES,
+             "gtt_may_work(gtt) && (spt = TAILQ_FIRST(&gtt->dead))", "(spt = TAILQ_FIRST(&gtt->dead))",
+             target="tests/attack/attack_tables"),
+    Mutation("a reset unmaps everything at once", GTT,
+             "gtt->reset_at < gtt->entries && gtt_may_work(gtt)", "gtt->reset_at < gtt->entries",
+             target="tests/attack/attack_reset"),
+    Mutation("clients share a scratch page", "daemon/gpu/soft/mem.c",
+             "? client->scratch + bus % DMA_PAGE_SIZE : NULL",
+             "? client->gpu->clients->scratch + bus % DMA_PAGE_SIZE : NULL",
+             target="tests/attack/attack_scratch"),
     Mutation("a command is executed by another length than it is checked by",
              "daemon/gpu/soft/cs.c", "engine->length = command_length(engine->command, header);",
              "engine->length = engine->command->length_bits ? (header & 0xff) + 2 : 1;", COMMANDS),
@@ -141,8 +174,10 @@ def run_mutation(mutation, builddir, commands):
         command = compile_line.replace(f"-c {original}", f"-w {include} -c {source}")
         command = command.replace(f" -o {obj}", f" -o {mutated}").replace(
             f"-MF {obj}.d", f"-MF {mutated}.d")
+        # An object that is in a library there comes before it here.
+        first = "" if f" {obj} " in commands[-1] else f" {mutated}"
         link = commands[-1].replace(f" {obj} ", f" {mutated} ").replace(
-            f"-o {mutation.target}", f"-o {folder}/test")
+            f"-o {mutation.target}", f"-o {folder}/test{first}")
         for step in (command, link):
             result = subprocess.run(step, shell=True, cwd=builddir, capture_output=True, text=True,
                                     check=False)
