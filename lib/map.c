@@ -34,6 +34,7 @@ static void map_batch(void *arg, size_t first, int *err, size_t n)
     struct map_call *c = arg;
     struct batch *b = &c->xg->batch;
     int gone = c->t ? target_check(c->xg, c->t) : 0;
+    bool unsure = c->t && !target_is_held(c->xg, c->t);
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         err[i] = gone ? gone : reserve(c, first + i, &b->slot[count]);
@@ -43,6 +44,9 @@ static void map_batch(void *arg, size_t first, int *err, size_t n)
         }
     }
     mapper_map(c->xg, c->domid, b->slot, b->err, count, c->prot);
+    if (unsure) {
+        target_confirm(c->xg, c->t, b->slot, b->err, count);
+    }
     for (size_t k = 0; k < count; k++) {
         size_t i = b->entry[k];
         err[i] = b->err[k];
@@ -102,6 +106,9 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
         return handle_fail(xg, -EOPNOTSUPP, "the %s back end cannot map by grant reference",
                            xg->hv->name);
     }
+    if (!is_domid(domid)) {
+        return handle_fail(xg, -ESRCH, "no domain has this number");
+    }
     return map_all(&call, err, n);
 }
 
@@ -154,6 +161,7 @@ size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t
 {
     const struct slots *slots = &xg->slots;
     size_t count = 0;
+    n = list ? n : 0;
     for (uint32_t s = 0; s < slots->fresh; s++) {
         if (slots_state(slots, s) != SLOT_MAPPED || !slots->slot[s].raw) {
             continue;

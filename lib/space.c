@@ -123,10 +123,14 @@ static void get_batch(void *arg, size_t first, int *err, size_t n)
     struct batch *b = &xg->batch;
     size_t misses = 0;
     int gone = 1;
+    bool unsure = !target_is_held(xg, space->target);
     for (size_t i = 0; i < n; i++) {
         err[i] = want(space, c->gfn[first + i], &b->entry[i], &misses, &gone);
     }
     mapper_map(xg, space->target->domid, b->slot, b->err, misses, XENGT_PROT_RW);
+    if (unsure) {
+        target_confirm(xg, space->target, b->slot, b->err, misses);
+    }
     space->map_calls += misses > 0;
     space->gets += n;
     for (size_t i = 0; i < n; i++) {
@@ -211,6 +215,9 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
     size_t unknown = 0;
     if (n && !bfn) {
         return handle_fail(space->xg, -EINVAL, "no array");
+    }
+    if (space->xg->logging) {
+        return handle_fail(space->xg, -EDEADLK, "from within the log");
     }
     for (size_t i = 0; i < n; i++) {
         uint32_t s = own_slot(space, bfn[i]);

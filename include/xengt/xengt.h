@@ -51,7 +51,10 @@ enum xengt_backend {
     XENGT_BACKEND_PVIOMMU, /* PV dom0 of XenServer or XCP-ng: its PV-IOMMU hypercall */
 };
 
-/* Levels are syslog's: LOG_ERR 3, LOG_WARNING 4, LOG_INFO 6, LOG_DEBUG 7. One line, no '\n'. */
+/*
+ * Levels are syslog's: LOG_ERR 3, LOG_WARNING 4, LOG_NOTICE 5, LOG_INFO 6. One line, no '\n'. It is
+ * called in the middle of things and must not call the library.
+ */
 typedef void xengt_log_fn(void *arg, int level, const char *line);
 
 /* Zero is the default of every member. Strings are copied. */
@@ -124,7 +127,7 @@ struct xengt_caps {
     uint64_t window_base;    /* first BFN of the window; 0: BFNs are not ours to choose */
     uint32_t window_pages;   /* mappings that can exist at a time, all targets together */
     unsigned batch;          /* entries per hypercall */
-    bool read_only;          /* XENGT_PROT_READ alone is enforced by the IOMMU */
+    bool read_only;          /* XENGT_PROT_READ alone can be had of xengt_map(), and is enforced */
 };
 
 /* Counters since the handle was opened, except the first four, which are the present state. */
@@ -164,8 +167,9 @@ int xengt_open(struct xengt **out, const struct xengt_options *options, char *er
                size_t error_size);
 
 /*
- * Closes a handle: every mapping made through it is unmapped. The caller has made sure that no
- * device uses a BFN of it any more. NULL is allowed.
+ * Closes a handle: every mapping made through it is unmapped, and every space of it closed: no
+ * pointer to one may be used after that. The caller has made sure that no device uses a BFN of it
+ * any more. NULL is allowed.
  */
 void xengt_close(struct xengt *xg);
 

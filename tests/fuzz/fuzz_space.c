@@ -21,7 +21,7 @@
 #define HOLDS_MAX 96u
 #define BATCH_MAX 12u
 #define OPS_MAX   300u
-#define INJECTED  (-EXFULL) /* an error that nothing else makes */
+#define INJECTED  (-EXFULL) /* an error that the library does not know, and says -EIO to */
 
 struct hold {
     unsigned guest;
@@ -129,7 +129,7 @@ static void check_entry(struct world *w, unsigned guest, uint64_t gfn, bool plai
 {
     bool exists = gfn < PAGES && w->guest[guest].number[gfn];
     REQUIRE((err != 0) == (bfn.v == XENGT_BFN_INVALID.v), "a BFN with an error, or neither");
-    if (err == -ENOSPC || (err == -EDQUOT && !plain) || (err == INJECTED && w->may_fail) ||
+    if (err == -ENOSPC || (err == -EDQUOT && !plain) || (err == -EIO && w->may_fail) ||
         (err == -EIO && victim_is_dead())) {
         return;
     }
