@@ -8,6 +8,7 @@
 
 #include "mapper.h"
 #include "room.h"
+#include "sized.h"
 
 /* --- mapping ----------------------------------------------------------------------------- */
 
@@ -157,7 +158,8 @@ int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t 
 
 /* ------------------------------------------------------------------------------------------ */
 
-size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t n)
+size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, size_t n,
+                            size_t size)
 {
     const struct slots *slots = &xg->slots;
     size_t count = 0;
@@ -167,12 +169,13 @@ size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t
             continue;
         }
         if (count < n) {
-            list[count] = (struct xengt_mapping){
+            const struct xengt_mapping one = {
                 .domid = slots_domid(slots, s),
                 .offered = slots_offered(slots, s),
                 .gfn = slots_gfn(slots, s),
                 .bfn = mapper_bfn(xg, s),
             };
+            sized_write((char *)list + count * size, size, &one, sizeof(one));
         }
         count++;
     }

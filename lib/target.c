@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "mapper.h"
+#include "sized.h"
 
 struct target *target_find(struct xengt *xg, uint32_t domid)
 {
@@ -17,7 +18,8 @@ struct target *target_find(struct xengt *xg, uint32_t domid)
     return NULL;
 }
 
-int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info *info)
+/* What Xen says of a domain, which need not be a target. */
+static int ask_any(struct xengt *xg, uint32_t domid, struct xengt_target_info *info)
 {
     int ret = is_domid(domid) ? xg->hv->ops->domain_info(xg->hv, domid, info) : -ESRCH;
     if (ret) {
@@ -25,6 +27,17 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
                     ret == -ESRCH ? "no domain has this number"
                                   : "Xen gives no information on it: %s",
                     strerror(-ret));
+    }
+    return ret;
+}
+
+int xengt_domain_info_sized(struct xengt *xg, uint32_t domid, struct xengt_target_info *info,
+                            size_t size)
+{
+    struct xengt_target_info all;
+    int ret = ask_any(xg, domid, &all);
+    if (!ret) {
+        sized_write(info, size, &all, sizeof(all));
     }
     return ret;
 }
@@ -114,7 +127,7 @@ int xengt_target_add(struct xengt *xg, uint32_t domid)
     if (domid == 0) {
         return handle_fail(xg, -EINVAL, "dom0 is no guest");
     }
-    int ret = xengt_domain_info(xg, domid, &info);
+    int ret = ask_any(xg, domid, &info);
     if (ret) {
         return ret;
     }

@@ -75,7 +75,12 @@ struct xengt_mapping {
  * The plain mappings of a handle, at most n of them, or none if list is NULL; those of spaces are
  * not among them. Returns how many there are, which may be more than n.
  */
-size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t n);
+size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, size_t n,
+                            size_t size);
+static inline size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t n)
+{
+    return xengt_mappings_sized(xg, list, n, sizeof(*list));
+}
 
 /*
  * A CPU pointer to the page behind a BFN of this handle, for a device model that plays the

@@ -29,7 +29,13 @@ struct xengt_target_info {
  *   -ESRCH  no such domain, or not the number of one
  *   other   Xen does not say: -EPERM, -EACCES and others
  */
-int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info *info);
+int xengt_domain_info_sized(struct xengt *xg, uint32_t domid, struct xengt_target_info *info,
+                            size_t size);
+static inline int xengt_domain_info(struct xengt *xg, uint32_t domid,
+                                    struct xengt_target_info *info)
+{
+    return xengt_domain_info_sized(xg, domid, info, sizeof(*info));
+}
 
 /*
  * Puts a domain on the target list.

@@ -2,6 +2,7 @@
 /* Targets, plain maps, and what is passed to them by mistake, over the simulator. */
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 
 #include <xengt/grant.h>
 
@@ -415,6 +416,53 @@ SPACE_TEST(strange_numbers_are_refused_one_by_one)
     twice[1] = twice[0];
     assert_int_equal(xengt_unmap(f->xg, twice, err, 2), 0);
     assert_true(err[0] == 0 && err[1] == -ENOENT);
+}
+
+/* A program that was compiled with other headers, older or newer ones. */
+SPACE_TEST(structures_may_be_of_other_sizes)
+{
+    struct fixture *f = *state;
+    struct {
+        struct xengt_options known;
+        uint64_t added;
+    } options = {.known = {.backend = XENGT_BACKEND_SIM, .sim = f->sim}};
+    struct {
+        struct xengt_stats known;
+        uint64_t added;
+    } stats;
+    struct xengt *xg;
+    char error[128];
+    options.known.window_base = xengt_get_caps(f->xg)->window_base;
+    size_t old = offsetof(struct xengt_options, window_base);
+    options.added = 1;
+    assert_int_equal(xengt_open_sized(&xg, &options.known, sizeof(options), error, sizeof(error)),
+                     -EINVAL);
+    assert_non_null(strstr(error, "does not know"));
+    options.added = 0;
+    assert_int_equal(xengt_open_sized(&xg, &options.known, sizeof(options), NULL, 0), -EBUSY);
+    /* An old one has no member that says which simulator. */
+    assert_int_equal(xengt_open_sized(&xg, &options.known, old, NULL, 0), -EINVAL);
+    memset(&stats, 0x5a, sizeof(stats));
+    xengt_get_stats_sized(f->xg, &stats.known, sizeof(stats));
+    assert_true(stats.added == 0 && stats.known.map_calls == 0);
+    memset(&stats, 0x5a, sizeof(stats));
+    xengt_get_stats_sized(f->xg, &stats.known, sizeof(uint64_t));
+    assert_true(stats.known.mapped == 0 && stats.known.deferred == 0x5a5a5a5a5a5a5a5a);
+}
+
+SPACE_TEST(a_list_has_the_stride_of_its_owner)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn[2] = {{5}, {6}};
+    struct xengt_bfn bfn[2];
+    struct {
+        struct xengt_mapping known;
+        uint64_t added;
+    } list[2];
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+    memset(list, 0x5a, sizeof(list));
+    assert_int_equal(xengt_mappings_sized(f->xg, &list[0].known, 2, sizeof(list[0])), 2);
+    assert_true(list[1].known.gfn.v == 6 && list[0].added == 0 && list[1].added == 0);
 }
 
 /* Threads take turns on a handle by a lock of theirs; each other handle needs none. */
