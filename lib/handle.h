@@ -11,6 +11,9 @@
 #include "hv/hv.h"
 #include "slots.h"
 
+/* Xen keeps the numbers from here on for its own use (DOMID_FIRST_RESERVED). */
+#define XENGT_DOMID_END 0x7ff0u
+
 struct target {
     uint32_t domid;
     uint8_t handle[16];        /* guards against another domain of the same domid */
@@ -36,6 +39,7 @@ struct xengt {
     int lock_fd;
     char *state_dir; /* NULL: no files */
     char error[256];
+    bool logging; /* the caller's log is being called */
 
     /* Room for one batch, so that the paths below allocate nothing. */
     struct batch {
@@ -61,5 +65,24 @@ struct target *target_find(struct xengt *xg, uint32_t domid);
  * another is a mapping, so Xen is asked only while there is none. 0 or -ESRCH.
  */
 int target_check(struct xengt *xg, const struct target *t);
+
+/* Has it mappings that keep its domid its own? Then it need not be asked for. */
+static inline bool target_is_held(const struct xengt *xg, const struct target *t)
+{
+    return (t->raw || t->mapped) && !xg->hv->one_pin;
+}
+
+/*
+ * After mappings of a target that was not held: are they of the domain that it was? If not, they
+ * are taken back: those whose err was 0 get another, and are to be given to mapper_drop().
+ */
+void target_confirm(struct xengt *xg, const struct target *t, const uint32_t *slot, int *err,
+                    size_t n);
+
+/* Is it the number of a domain, and not one of Xen's own or more than 16 bits? */
+static inline bool is_domid(uint32_t domid)
+{
+    return domid < XENGT_DOMID_END;
+}
 
 #endif

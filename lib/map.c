@@ -8,6 +8,7 @@
 
 #include "mapper.h"
 #include "room.h"
+#include "sized.h"
 
 /* --- mapping ----------------------------------------------------------------------------- */
 
@@ -34,6 +35,7 @@ static void map_batch(void *arg, size_t first, int *err, size_t n)
     struct map_call *c = arg;
     struct batch *b = &c->xg->batch;
     int gone = c->t ? target_check(c->xg, c->t) : 0;
+    bool unsure = c->t && !target_is_held(c->xg, c->t);
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         err[i] = gone ? gone : reserve(c, first + i, &b->slot[count]);
@@ -43,6 +45,9 @@ static void map_batch(void *arg, size_t first, int *err, size_t n)
         }
     }
     mapper_map(c->xg, c->domid, b->slot, b->err, count, c->prot);
+    if (unsure) {
+        target_confirm(c->xg, c->t, b->slot, b->err, count);
+    }
     for (size_t k = 0; k < count; k++) {
         size_t i = b->entry[k];
         err[i] = b->err[k];
@@ -102,6 +107,9 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
         return handle_fail(xg, -EOPNOTSUPP, "the %s back end cannot map by grant reference",
                            xg->hv->name);
     }
+    if (!is_domid(domid)) {
+        return handle_fail(xg, -ESRCH, "no domain has this number");
+    }
     return map_all(&call, err, n);
 }
 
@@ -150,21 +158,24 @@ int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t 
 
 /* ------------------------------------------------------------------------------------------ */
 
-size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t n)
+size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, size_t n,
+                            size_t size)
 {
     const struct slots *slots = &xg->slots;
     size_t count = 0;
+    n = list ? n : 0;
     for (uint32_t s = 0; s < slots->fresh; s++) {
         if (slots_state(slots, s) != SLOT_MAPPED || !slots->slot[s].raw) {
             continue;
         }
         if (count < n) {
-            list[count] = (struct xengt_mapping){
+            const struct xengt_mapping one = {
                 .domid = slots_domid(slots, s),
                 .offered = slots_offered(slots, s),
                 .gfn = slots_gfn(slots, s),
                 .bfn = mapper_bfn(xg, s),
             };
+            sized_write((char *)list + count * size, size, &one, sizeof(one));
         }
         count++;
     }

@@ -49,6 +49,9 @@ static int first_error(const int *err, size_t n)
 
 int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, bool all_or_nothing)
 {
+    if (xg->logging) {
+        return -EDEADLK;
+    }
     int ret = 0;
     for (size_t done = 0; done < n && !(ret && all_or_nothing);) {
         size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
@@ -93,6 +96,28 @@ static void taken(struct xengt *xg, uint32_t s)
                "it is never used again",
                (unsigned long long)mapper_bfn(xg, s).v);
     slots_set_state(&xg->slots, s, SLOT_TAKEN);
+}
+
+/* An answer as the header has it; what that does not know is logged. */
+static int documented(struct xengt *xg, uint32_t s, int err)
+{
+    switch (err) {
+    case -EINVAL:
+    case -ENOSPC:
+    case -ENOMEM:
+    case -ESRCH:
+    case -EACCES:
+    case -EPERM:
+    case -EBUSY:
+    case -EOPNOTSUPP:
+    case -EIO:
+        return err;
+    default:
+        handle_log(xg, LOG_ERR, "domain %u: frame 0x%llx cannot be mapped: %s",
+                   slots_domid(&xg->slots, s), (unsigned long long)slots_gfn(&xg->slots, s).v,
+                   strerror(-err));
+        return -EIO;
+    }
 }
 
 /* Pieces of the window that the back end found out must not be used. */
@@ -141,14 +166,24 @@ void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err
         } else if (err[i] == HV_TAKEN) {
             taken(xg, slot[i]);
             err[i] = -EAGAIN;
+        } else {
+            err[i] = documented(xg, slot[i], err[i]);
         }
     }
 }
 
 void mapper_drop(struct xengt *xg, uint32_t slot)
 {
-    if (slots_state(&xg->slots, slot) == SLOT_RESERVED) {
+    int err;
+    switch (slots_state(&xg->slots, slot)) {
+    case SLOT_RESERVED:
         slots_free(&xg->slots, slot);
+        break;
+    case SLOT_REMOVING: /* it was taken back */
+        mapper_unmap(xg, &slot, &err, 1);
+        break;
+    default:
+        break;
     }
 }
 

@@ -23,7 +23,7 @@ int mapper_reserve(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool 
 void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot);
 
-/* Frees a slot that was not mapped; one of which that is not certain stays leaked. */
+/* Frees a slot that was not mapped, or was left again; one of which that is not certain stays. */
 void mapper_drop(struct xengt *xg, uint32_t slot);
 
 /* From here on a mapping is not found any more, and is to be given to mapper_unmap(). */

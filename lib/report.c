@@ -24,7 +24,9 @@ void handle_log(struct xengt *xg, int level, const char *format, ...)
     va_start(ap, format);
     vsnprintf(line, sizeof(line), format, ap);
     va_end(ap);
+    xg->logging = true;
     xg->log(xg->log_arg, level, line);
+    xg->logging = false;
 }
 
 void hv_error(struct hv_error *error, const char *format, ...)

@@ -8,6 +8,7 @@
 
 #include "mapper.h"
 #include "room.h"
+#include "sized.h"
 
 /* --- using ------------------------------------------------------------------------------- */
 
@@ -123,10 +124,14 @@ static void get_batch(void *arg, size_t first, int *err, size_t n)
     struct batch *b = &xg->batch;
     size_t misses = 0;
     int gone = 1;
+    bool unsure = !target_is_held(xg, space->target);
     for (size_t i = 0; i < n; i++) {
         err[i] = want(space, c->gfn[first + i], &b->entry[i], &misses, &gone);
     }
     mapper_map(xg, space->target->domid, b->slot, b->err, misses, XENGT_PROT_RW);
+    if (unsure) {
+        target_confirm(xg, space->target, b->slot, b->err, misses);
+    }
     space->map_calls += misses > 0;
     space->gets += n;
     for (size_t i = 0; i < n; i++) {
@@ -211,6 +216,9 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
     size_t unknown = 0;
     if (n && !bfn) {
         return handle_fail(space->xg, -EINVAL, "no array");
+    }
+    if (space->xg->logging) {
+        return handle_fail(space->xg, -EDEADLK, "from within the log");
     }
     for (size_t i = 0; i < n; i++) {
         uint32_t s = own_slot(space, bfn[i]);
@@ -304,14 +312,16 @@ static int refuse(struct xengt *xg, const struct target *t,
     return 0;
 }
 
-int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_options *options,
-                     struct xengt_space **out)
+int xengt_space_open_sized(struct xengt *xg, uint32_t domid,
+                           const struct xengt_space_options *theirs, size_t options_size,
+                           struct xengt_space **out)
 {
-    static const struct xengt_space_options defaults = {0};
-    if (!options) {
-        options = &defaults;
-    }
+    struct xengt_space_options known = {0};
+    const struct xengt_space_options *options = &known;
     *out = NULL;
+    if (theirs && !sized_read(&known, sizeof(known), theirs, options_size)) {
+        return handle_fail(xg, -EINVAL, "an option that this version of libxengt does not know");
+    }
     struct target *t = target_find(xg, domid);
     if (!t) {
         return handle_fail(xg, -EPERM, "domain %u is not a target", domid);
@@ -385,10 +395,11 @@ void xengt_space_close(struct xengt_space *space)
     free(space);
 }
 
-void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats)
+void xengt_space_get_stats_sized(const struct xengt_space *space, struct xengt_space_stats *stats,
+                                 size_t size)
 {
     uint32_t deferred = space_deferred(space);
-    *stats = (struct xengt_space_stats){
+    const struct xengt_space_stats all = {
         .mapped = space->target->mapped,
         .in_use = space->target->mapped - deferred,
         .deferred = deferred,
@@ -399,4 +410,5 @@ void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_s
         .map_calls = space->map_calls,
         .unmap_calls = space->unmap_calls,
     };
+    sized_write(stats, size, &all, sizeof(all));
 }

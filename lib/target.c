@@ -5,7 +5,8 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "handle.h"
+#include "mapper.h"
+#include "sized.h"
 
 struct target *target_find(struct xengt *xg, uint32_t domid)
 {
@@ -17,14 +18,26 @@ struct target *target_find(struct xengt *xg, uint32_t domid)
     return NULL;
 }
 
-int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info *info)
+/* What Xen says of a domain, which need not be a target. */
+static int ask_any(struct xengt *xg, uint32_t domid, struct xengt_target_info *info)
 {
-    int ret = xg->hv->ops->domain_info(xg->hv, domid, info);
+    int ret = is_domid(domid) ? xg->hv->ops->domain_info(xg->hv, domid, info) : -ESRCH;
     if (ret) {
         handle_fail(xg, ret,
                     ret == -ESRCH ? "no domain has this number"
                                   : "Xen gives no information on it: %s",
                     strerror(-ret));
+    }
+    return ret;
+}
+
+int xengt_domain_info_sized(struct xengt *xg, uint32_t domid, struct xengt_target_info *info,
+                            size_t size)
+{
+    struct xengt_target_info all;
+    int ret = ask_any(xg, domid, &all);
+    if (!ret) {
+        sized_write(info, size, &all, sizeof(all));
     }
     return ret;
 }
@@ -35,20 +48,36 @@ static int ask(struct xengt *xg, const struct target *t)
     struct xengt_target_info info;
     int ret = xg->hv->ops->domain_info(xg->hv, t->domid, &info);
     if (ret) {
-        return ret;
+        return ret == -ESRCH || ret == -EPERM ? ret : -EIO;
     }
     return info.dying || memcmp(info.handle, t->handle, sizeof(t->handle)) != 0 ? -ESRCH : 0;
 }
 
 int target_check(struct xengt *xg, const struct target *t)
 {
-    bool holds_domid = t->raw || t->mapped;
-    return holds_domid && !xg->hv->one_pin ? 0 : ask(xg, t);
+    return target_is_held(xg, t) ? 0 : ask(xg, t);
+}
+
+void target_confirm(struct xengt *xg, const struct target *t, const uint32_t *slot, int *err,
+                    size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        any |= !err[i];
+    }
+    int gone = any ? ask(xg, t) : 0;
+    for (size_t i = 0; i < n && gone; i++) {
+        if (!err[i]) {
+            mapper_leave(xg, slot[i]);
+            err[i] = gone;
+        }
+    }
 }
 
 size_t xengt_target_dead(struct xengt *xg, uint32_t *domids, size_t n)
 {
     size_t count = 0;
+    n = domids ? n : 0;
     for (size_t i = 0; i < xg->targets_count; i++) {
         if (ask(xg, xg->targets[i]) == -ESRCH) {
             if (count < n) {
@@ -98,7 +127,7 @@ int xengt_target_add(struct xengt *xg, uint32_t domid)
     if (domid == 0) {
         return handle_fail(xg, -EINVAL, "dom0 is no guest");
     }
-    int ret = xengt_domain_info(xg, domid, &info);
+    int ret = ask_any(xg, domid, &info);
     if (ret) {
         return ret;
     }
@@ -129,6 +158,14 @@ int xengt_backend_assign(struct xengt *xg, uint32_t backend, uint32_t domid)
     if (!xg->hv->ops->assign) {
         return handle_fail(xg, -EOPNOTSUPP, "the %s back end knows no other domains' rights",
                            xg->hv->name);
+    }
+    if (!is_domid(backend) || !is_domid(domid)) {
+        return handle_fail(xg, -ESRCH, "no domain has this number");
+    }
+    /* The driver domain itself may not be allowed to ask. */
+    const char *why = xg->hv->ops->unsafe ? xg->hv->ops->unsafe(xg->hv, domid) : NULL;
+    if (why) {
+        return handle_fail(xg, -EOPNOTSUPP, "domain %u: %s", domid, why);
     }
     int ret = xg->hv->ops->assign(xg->hv, backend, domid);
     return ret ? handle_fail(xg, ret, "domain %u cannot be given rights over domain %u: %s",
@@ -164,7 +201,7 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid)
 
 size_t xengt_target_list(const struct xengt *xg, uint32_t *domids, size_t n)
 {
-    for (size_t i = 0; i < n && i < xg->targets_count; i++) {
+    for (size_t i = 0; domids && i < n && i < xg->targets_count; i++) {
         domids[i] = xg->targets[i]->domid;
     }
     return xg->targets_count;

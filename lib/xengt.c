@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "mapper.h"
+#include "sized.h"
+#include "space.h"
 #include "state.h"
 
 const struct xengt_caps *xengt_get_caps(const struct xengt *xg)
@@ -20,19 +22,22 @@ const struct xengt_caps *xengt_get_caps(const struct xengt *xg)
     return &xg->caps;
 }
 
-void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
+static uint64_t count_deferred(const struct xengt *xg)
 {
-    *stats = xg->stats;
-    stats->mapped = xg->slots.used - xg->slots.leaked;
-    stats->leaked = xg->slots.leaked;
-    stats->deferred = 0;
+    uint64_t sum = 0;
     for (size_t i = 0; i < xg->targets_count; i++) {
-        if (xg->targets[i]->space) {
-            struct xengt_space_stats space;
-            xengt_space_get_stats(xg->targets[i]->space, &space);
-            stats->deferred += space.deferred;
-        }
+        sum += xg->targets[i]->space ? space_deferred(xg->targets[i]->space) : 0;
     }
+    return sum;
+}
+
+void xengt_get_stats_sized(const struct xengt *xg, struct xengt_stats *stats, size_t size)
+{
+    struct xengt_stats all = xg->stats;
+    all.mapped = xg->slots.used - xg->slots.leaked;
+    all.leaked = xg->slots.leaked;
+    all.deferred = count_deferred(xg);
+    sized_write(stats, size, &all, sizeof(all));
 }
 
 /* Says who has the lock: the process that wrote its number there, or one that it has forked. */
@@ -204,17 +209,21 @@ int handle_open(struct xengt **out, const struct xengt_options *options, struct 
     return 0;
 }
 
-int xengt_open(struct xengt **out, const struct xengt_options *options, char *error,
-               size_t error_size)
+int xengt_open_sized(struct xengt **out, const struct xengt_options *options, size_t options_size,
+                     char *error, size_t error_size)
 {
-    static const struct xengt_options defaults = {0};
+    struct xengt_options known = {0};
     char unused[1];
     struct hv_error err = {error ? error : unused, error ? error_size : sizeof(unused)};
     *out = NULL;
     if (error && error_size) {
         error[0] = '\0';
     }
-    int ret = handle_open(out, options ? options : &defaults, NULL, &err);
+    if (options && !sized_read(&known, sizeof(known), options, options_size)) {
+        hv_error(&err, "an option that this version of libxengt does not know");
+        return -EINVAL;
+    }
+    int ret = handle_open(out, &known, NULL, &err);
     if (ret == -ENOMEM && error && error_size && !error[0]) {
         hv_error(&err, "out of memory");
     }

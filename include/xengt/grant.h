@@ -17,12 +17,15 @@ extern "C" {
  * As xengt_map() in all but this:
  *   - The domain need not be a target: the list says what may be taken from a guest, and this it
  *     gives. Nothing else of it can be reached in this way.
- *   - XENGT_PROT_READ is enforced by the IOMMU on all back ends that have this call, and is the
- *     only way to map a grant that is read-only.
+ *   - XENGT_PROT_READ is the only way to map a grant that is read-only. Where mappings live in a
+ *     window it is enforced by the IOMMU. On the grant back end it is not: without a strict IOMMU
+ *     nothing is, and with one another mapping of the same page makes it writeable.
  * The BFNs go back through xengt_unmap(). Until then the guest cannot end its access to them.
  * The call:
  *   -EOPNOTSUPP  the back end cannot do it (pviommu)
  *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW; an array is NULL and n is not 0
+ *   -ESRCH       not the number of a domain
+ *   -EDEADLK     from within the log function
  * An entry (the call, when err is NULL):
  *   -EACCES  no grant for this domain by that reference, or a read-only one with
  *            XENGT_PROT_RW; or else refused: Xen logs why

@@ -28,8 +28,9 @@ extern "C" {
  * The call:
  *   -EPERM       domid is not a target
  *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW
- *   -EOPNOTSUPP  XENGT_PROT_READ alone, and the back end cannot enforce it
+ *   -EOPNOTSUPP  XENGT_PROT_READ alone, and the back end cannot enforce it (caps.read_only)
  *   -EINVAL      an array is NULL and n is not 0
+ *   -EDEADLK     from within the log function
  * An entry (the call, when err is NULL):
  *   -EINVAL      the gfn is not RAM of the target: a hole, MMIO, beyond its memory, ballooned
  *                out, paged out or shared; or above XENGT_GFN_MAX
@@ -38,6 +39,8 @@ extern "C" {
  *   -EAGAIN      in the slot of the window is something that is not this handle's, or must not be
  *                touched: the slot is leaked, the log says so, and another call uses another one
  *   -ESRCH       the target is gone, or its domid is another domain's by now
+ *   -EPERM       Xen does not let this domain map memory of that one
+ *   -EBUSY       another process maps the target by its grant table
  *   -EACCES      the guest took the entry of its grant table away that the mapping needed
  *   -EOPNOTSUPP  the guest uses version 2 of the grant table
  *   -EIO         anything else, which Xen logs; should it be unknown whether the page is mapped
@@ -50,6 +53,9 @@ int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, str
  * Undoes mappings, in as few hypercalls as possible. No device may use the BFNs any more: their
  * entries are out of the device's page tables and its TLB. All entries are tried, also when err
  * is NULL; then the return value is the first failure.
+ * The call:
+ *   -EINVAL  bfn is NULL and n is not 0
+ *   -EDEADLK from within the log function
  * An entry:
  *   -ENOENT  not a BFN of a mapping made by xengt_map() (also: unmapped before, and one that
  *            stands in the array a second time)
@@ -66,10 +72,15 @@ struct xengt_mapping {
 };
 
 /*
- * The plain mappings of a handle, at most n of them; those of spaces are not among them. Returns
- * how many there are, which may be more than n.
+ * The plain mappings of a handle, at most n of them, or none if list is NULL; those of spaces are
+ * not among them. Returns how many there are, which may be more than n.
  */
-size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t n);
+size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, size_t n,
+                            size_t size);
+static inline size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t n)
+{
+    return xengt_mappings_sized(xg, list, n, sizeof(*list));
+}
 
 /*
  * A CPU pointer to the page behind a BFN of this handle, for a device model that plays the
@@ -78,6 +89,8 @@ size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping *list, size_t
  * guest has put another page there since it was mapped, the first call gives that one.
  *   -ENOENT      not a BFN of a mapping
  *   -EOPNOTSUPP  a mapping of xengt_map_offered()
+ *   -EOPNOTSUPP  the back end does not run on Xen itself
+ *   -ENOMEM
  *   other        the page cannot be mapped now (its owner ballooned it out, say)
  */
 int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view);

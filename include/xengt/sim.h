@@ -5,6 +5,8 @@
  * contents included), the backend domain's window, an IOMMU with an IOTLB, and a device behind
  * it. Error numbers are those of Xen 4.17 on x86 (xen/common/memory.c, xen/arch/x86/mm/p2m.c).
  *
+ * Its structures have no sizes: this header is for programs that are built with the library.
+ *
  * It also judges: every breach of a rule that real hardware would punish silently is counted
  * and described, so that a test can ask for zero.
  */

@@ -45,15 +45,22 @@ struct xengt_space_stats {
  * Opens the space of a target: one per target and handle.
  *   -EPERM   not a target
  *   -EBUSY   its space is open already
- *   -EINVAL  a reserve above the quota
+ *   -EINVAL  a reserve above the quota, or an option that this library does not know
  *   -ENOSPC  the reserve cannot be promised: of caps.window_pages less what was leaked so much has
  *            been promised to others, or is in use beyond their reserves. What they only keep
  *            beyond them has been unmapped
  *   -ENOMEM
  * Plain mappings of the target count as part of its reserve.
  */
-int xengt_space_open(struct xengt *xg, uint32_t domid, const struct xengt_space_options *options,
-                     struct xengt_space **out);
+int xengt_space_open_sized(struct xengt *xg, uint32_t domid,
+                           const struct xengt_space_options *options, size_t options_size,
+                           struct xengt_space **out);
+static inline int xengt_space_open(struct xengt *xg, uint32_t domid,
+                                   const struct xengt_space_options *options,
+                                   struct xengt_space **out)
+{
+    return xengt_space_open_sized(xg, domid, options, sizeof(*options), out);
+}
 
 /*
  * Releases every mapping of the space, counted or not, and closes it. No device may use its BFNs
@@ -126,7 +133,13 @@ uint32_t xengt_space_shrink(struct xengt_space *space, uint32_t max);
 bool xengt_space_expire(struct xengt_space *space);
 #define XENGT_EXPIRE_PAGES 256u
 
-void xengt_space_get_stats(const struct xengt_space *space, struct xengt_space_stats *stats);
+void xengt_space_get_stats_sized(const struct xengt_space *space, struct xengt_space_stats *stats,
+                                 size_t size);
+static inline void xengt_space_get_stats(const struct xengt_space *space,
+                                         struct xengt_space_stats *stats)
+{
+    xengt_space_get_stats_sized(space, stats, sizeof(*stats));
+}
 
 #ifdef __cplusplus
 }

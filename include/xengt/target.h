@@ -26,9 +26,16 @@ struct xengt_target_info {
 
 /*
  * Asks Xen about a domain; it need not be a target.
- *   -ESRCH  no such domain
+ *   -ESRCH  no such domain, or not the number of one
+ *   other   Xen does not say: -EPERM, -EACCES and others
  */
-int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info *info);
+int xengt_domain_info_sized(struct xengt *xg, uint32_t domid, struct xengt_target_info *info,
+                            size_t size);
+static inline int xengt_domain_info(struct xengt *xg, uint32_t domid,
+                                    struct xengt_target_info *info)
+{
+    return xengt_domain_info_sized(xg, domid, info, sizeof(*info));
+}
 
 /*
  * Puts a domain on the target list.
@@ -41,19 +48,22 @@ int xengt_domain_info(struct xengt *xg, uint32_t domid, struct xengt_target_info
  *                paged out are refused by xengt_map(), one by one
  *   -EINVAL      domain 0
  *   -ENOSPC      XENGT_TARGETS_MAX targets exist
+ *   -ENOMEM
+ *   other        as xengt_domain_info()
  */
 int xengt_target_add(struct xengt *xg, uint32_t domid);
 #define XENGT_TARGETS_MAX 64u
 
 /*
  * The targets that are dying or gone, or whose domid is another domain's by now: at most n of
- * them. Returns how many there are, which may be more. The library has no event loop: to be called
- * when Xen tells of a death, which is the watch @releaseDomain in xenstore. Their mappings are then
- * to be released and they taken off the list, or Xen cannot let go of them.
+ * them, none if domids is NULL. Returns how many there are, which may be more. The library has no
+ * event loop: to be called when Xen tells of a death, which is the watch @releaseDomain in
+ * xenstore. Their mappings are then to be released and they taken off the list, or Xen cannot let
+ * go of them.
  *
  * Without that, too, nothing of another domain is ever mapped: while a target has a mapping, its
  * domid is not given to anybody else, and while it has none, its uuid is compared before the
- * next one is made.
+ * next one is made and again when that is there.
  */
 size_t xengt_target_dead(struct xengt *xg, uint32_t *domids, size_t n);
 
@@ -65,8 +75,8 @@ size_t xengt_target_dead(struct xengt *xg, uint32_t *domids, size_t n);
 int xengt_target_remove(struct xengt *xg, uint32_t domid);
 
 /*
- * The domids on the list, at most n of them, in the order they were added. Returns how many
- * targets there are, which may be more than n.
+ * The domids on the list, at most n of them, none if domids is NULL, in the order they were added.
+ * Returns how many targets there are, which may be more than n.
  */
 size_t xengt_target_list(const struct xengt *xg, uint32_t *domids, size_t n);
 
@@ -81,8 +91,9 @@ size_t xengt_target_list(const struct xengt *xg, uint32_t *domids, size_t n);
  * of FLASK (docs/driver-domain.md).
  *   -ESRCH       no such domain
  *   -EINVAL      the backend domain has a target already, or is the domain itself
- *   -EOPNOTSUPP  the domain is PV; or the back end does not run on Xen
+ *   -EOPNOTSUPP  the domain is PV, or cannot be mapped safely; or the back end does not run on Xen
  *   -EPERM       this is not dom0
+ *   other        as Xen answers
  */
 int xengt_backend_assign(struct xengt *xg, uint32_t backend, uint32_t domid);
 

@@ -27,7 +27,11 @@ struct xengt_bfn {
 };
 
 /* Not a frame: what an output array holds where the entry's err[] is not 0. */
+#ifdef __cplusplus
+#define XENGT_BFN_INVALID (xengt_bfn{~UINT64_C(0)})
+#else
 #define XENGT_BFN_INVALID ((struct xengt_bfn){~UINT64_C(0)})
+#endif
 
 /* Largest GFN a map accepts: 48-bit guest-physical addresses. */
 #define XENGT_GFN_MAX ((UINT64_C(1) << 36) - 1)

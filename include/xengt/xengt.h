@@ -18,6 +18,11 @@
  *             arrays are checked: n = 0 does nothing and needs no arrays; n may be of any size; a
  *             NULL array with n > 0 is -EINVAL; a frame or BFN may be any number and stand in an
  *             array more than once.
+ *   Sizes     Structures grow, at their end. The functions below whose names end in _sized take the
+ *             size that a structure has in the caller's headers; those without are in the headers
+ *             and pass it. A member that the caller does not know is zero for the library, one that
+ *             the library does not know must be zero (-EINVAL), or comes back as zero. struct
+ *             xengt_caps is the library's own, and needs no size.
  *   Threads   A handle and everything made from it may be used by one thread at a time: threads
  *             that share one take a lock of their own around its calls, and any of them may then
  *             make the next call. Handles are independent of each other and may be used at the
@@ -51,7 +56,10 @@ enum xengt_backend {
     XENGT_BACKEND_PVIOMMU, /* PV dom0 of XenServer or XCP-ng: its PV-IOMMU hypercall */
 };
 
-/* Levels are syslog's: LOG_ERR 3, LOG_WARNING 4, LOG_INFO 6, LOG_DEBUG 7. One line, no '\n'. */
+/*
+ * Levels are syslog's: LOG_ERR 3, LOG_WARNING 4, LOG_NOTICE 5, LOG_INFO 6. One line, no '\n'. It is
+ * called in the middle of things and must not call the library.
+ */
 typedef void xengt_log_fn(void *arg, int level, const char *line);
 
 /* Zero is the default of every member. Strings are copied. */
@@ -124,7 +132,7 @@ struct xengt_caps {
     uint64_t window_base;    /* first BFN of the window; 0: BFNs are not ours to choose */
     uint32_t window_pages;   /* mappings that can exist at a time, all targets together */
     unsigned batch;          /* entries per hypercall */
-    bool read_only;          /* XENGT_PROT_READ alone is enforced by the IOMMU */
+    bool read_only;          /* XENGT_PROT_READ alone can be had of xengt_map(), and is enforced */
 };
 
 /* Counters since the handle was opened, except the first four, which are the present state. */
@@ -160,19 +168,29 @@ struct xengt_stats {
  * On failure *out is NULL and, if error is not NULL, one line of at most error_size bytes is
  * put there that names what is missing and the remedy.
  */
-int xengt_open(struct xengt **out, const struct xengt_options *options, char *error,
-               size_t error_size);
+int xengt_open_sized(struct xengt **out, const struct xengt_options *options, size_t options_size,
+                     char *error, size_t error_size);
+static inline int xengt_open(struct xengt **out, const struct xengt_options *options, char *error,
+                             size_t error_size)
+{
+    return xengt_open_sized(out, options, sizeof(*options), error, error_size);
+}
 
 /*
- * Closes a handle: every mapping made through it is unmapped. The caller has made sure that no
- * device uses a BFN of it any more. NULL is allowed.
+ * Closes a handle: every mapping made through it is unmapped, and every space of it closed: no
+ * pointer to one may be used after that. The caller has made sure that no device uses a BFN of it
+ * any more. NULL is allowed.
  */
 void xengt_close(struct xengt *xg);
 
 /* Valid until xengt_close(). */
 const struct xengt_caps *xengt_get_caps(const struct xengt *xg);
 
-void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats);
+void xengt_get_stats_sized(const struct xengt *xg, struct xengt_stats *stats, size_t size);
+static inline void xengt_get_stats(const struct xengt *xg, struct xengt_stats *stats)
+{
+    xengt_get_stats_sized(xg, stats, sizeof(*stats));
+}
 
 /* The last failure on this handle, one line; valid until the next call. Never NULL. */
 const char *xengt_last_error(const struct xengt *xg);

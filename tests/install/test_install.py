@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 C = ["cc", "-std=c11", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
-CXX = ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror"]
+CXX = ["g++", "-std=c++17", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
 VERSION = re.compile(r"XENGT_1\.\d+")
 # What a C++ program would do with every kind of thing the headers hold.
 CXX_PROGRAM = """\

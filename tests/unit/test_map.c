@@ -2,9 +2,11 @@
 /* Targets, plain maps, and what is passed to them by mistake, over the simulator. */
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 
 #include <xengt/grant.h>
 
+#include "handle.h"
 #include "space_fixture.h"
 
 /* --- targets ----------------------------------------------------------------------------- */
@@ -87,6 +89,144 @@ SPACE_TEST(a_mapping_holds_the_domid)
     const struct xengt_sim_domain cfg = {.name = "heir", .pages = 1, .domid = f->domid};
     assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), -EEXIST);
     assert_int_equal(xengt_target_dead(f->xg, NULL, 0), 1);
+}
+
+/* --- a domain that changes in the middle of a call --------------------------------------- */
+
+static struct {
+    const struct hv_ops *real;
+    struct fixture *f;
+    unsigned swap_at; /* the question about a domain after whose answer it is another one */
+    struct xengt *xg; /* what a log calls into */
+    int from_log;
+} meddler;
+
+static int info_and_swap(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
+{
+    int ret = meddler.real->domain_info(hv, domid, info);
+    if (meddler.swap_at && --meddler.swap_at == 0) {
+        const struct xengt_sim_domain cfg = {.name = "heir", .pages = PAGES, .domid = domid};
+        uint32_t same;
+        assert_int_equal(xengt_sim_domain_destroy(meddler.f->sim, domid), 0);
+        assert_int_equal(xengt_sim_domain_create(meddler.f->sim, &cfg, &same), 0);
+    }
+    return ret;
+}
+
+static void meddle(struct fixture *f)
+{
+    static struct hv_ops ops;
+    meddler.real = f->xg->hv->ops;
+    meddler.f = f;
+    ops = *meddler.real;
+    ops.domain_info = info_and_swap;
+    f->xg->hv->ops = &ops;
+}
+
+/* Between the question who it is and the first page that is mapped. */
+SPACE_TEST(nothing_of_an_heir_is_mapped)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn[2] = {{3}, {4}};
+    struct xengt_bfn bfn[2];
+    int err[2];
+    meddle(f);
+    for (int plain = 0; plain < 2; plain++) {
+        meddler.swap_at = 1;
+        int ret = plain ? xengt_map(f->xg, f->domid, gfn, bfn, err, 2, XENGT_PROT_RW)
+                        : xengt_space_get(f->space, gfn, bfn, err, 2);
+        assert_int_equal(ret, 0);
+        assert_true(err[0] == -ESRCH && err[1] == -ESRCH);
+        assert_true(bfn[0].v == XENGT_BFN_INVALID.v && bfn[1].v == XENGT_BFN_INVALID.v);
+        assert_true(sim_stats(f).mapped == 0 && space_stats(f).mapped == 0);
+        assert_int_equal(xengt_mappings(f->xg, NULL, 0), 0);
+        xengt_space_close(f->space);
+        assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
+        assert_int_equal(xengt_target_add(f->xg, f->domid), 0);
+        assert_int_equal(xengt_space_open(f->xg, f->domid, NULL, &f->space), 0);
+    }
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+}
+
+/* Xen would take the lower 16 bits of it, and a record has no more. */
+SPACE_TEST(a_number_that_is_no_domain_is_refused)
+{
+    struct fixture *f = *state;
+    static const uint32_t strange[] = {0x7ff0, 0x7fff, 0x10000, 0x10001, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+        struct xengt_target_info info;
+        struct xengt_bfn bfn;
+        const uint32_t ref = 0;
+        uint64_t before = sim_stats(f).hypercalls;
+        assert_int_equal(xengt_domain_info(f->xg, strange[i], &info), -ESRCH);
+        assert_int_equal(xengt_target_add(f->xg, strange[i]), -ESRCH);
+        assert_int_equal(xengt_backend_assign(f->xg, strange[i], f->domid), -ESRCH);
+        assert_int_equal(xengt_backend_assign(f->xg, f->domid, strange[i]), -ESRCH);
+        assert_int_equal(xengt_map_offered(f->xg, strange[i], &ref, &bfn, NULL, 1, XENGT_PROT_RW),
+                         -ESRCH);
+        assert_true(sim_stats(f).hypercalls == before);
+    }
+}
+
+SPACE_TEST(what_is_unsafe_is_not_assigned_either)
+{
+    struct fixture *f = *state;
+    uint32_t domid;
+    const struct xengt_sim_domain cfg = {.name = "views", .pages = 1, .altp2m = true};
+    assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), 0);
+    assert_int_equal(xengt_backend_assign(f->xg, domain(f, "driver", false, false), domid),
+                     -EOPNOTSUPP);
+}
+
+static void call_from_log(void *arg, int level, const char *line)
+{
+    const struct xengt_gfn gfn = {3};
+    struct xengt_bfn bfn;
+    (void)arg;
+    (void)level;
+    (void)line;
+    if (meddler.xg) {
+        meddler.from_log =
+            xengt_map(meddler.xg, meddler.f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW);
+    }
+}
+
+static int set_up_log(void **state)
+{
+    meddler.xg = NULL;
+    return set_up_with(state, &(struct xengt_options){.log = call_from_log}, NULL);
+}
+
+TEST_WITH(a_log_cannot_call_the_library, set_up_log, tear_down)
+{
+    struct fixture *f = *state;
+    struct xengt_gfn gfn = {3};
+    struct xengt_bfn bfn;
+    meddler.f = f;
+    meddler.xg = f->xg;
+    xengt_sim_fail_hypercall(f->sim, 1, -EXFULL);
+    /* An answer that the header does not have is logged, and told as one that it has. */
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -EIO);
+    assert_int_equal(meddler.from_log, -EDEADLK);
+    meddler.xg = NULL;
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+}
+
+SPACE_TEST(a_window_beyond_all_is_refused)
+{
+    struct fixture *f = *state;
+    struct xengt *xg;
+    static const struct xengt_options bad[] = {
+        {.window_base = UINT64_MAX - 511, .window_pages = 1024},
+        {.window_base = 1, .window_pages = 512},
+        {.window_base = 0x1fffff, .window_pages = 2},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct xengt_options options = bad[i];
+        options.backend = XENGT_BACKEND_SIM;
+        options.sim = f->sim;
+        assert_int_equal(xengt_open(&xg, &options, NULL, 0), -EINVAL);
+    }
 }
 
 SPACE_TEST(a_backend_domain_has_one_target_for_good)
@@ -229,8 +369,10 @@ SPACE_TEST(arrays_are_checked)
     assert_int_equal(xengt_space_get(f->space, NULL, NULL, NULL, 0), 0);
     assert_int_equal(xengt_space_put(f->space, NULL, 0), 0);
     assert_int_equal(xengt_space_adopt(f->space, NULL, NULL, 0), 0);
-    assert_int_equal(xengt_mappings(f->xg, NULL, 0), 0);
-    assert_int_equal(xengt_target_list(f->xg, NULL, 0), 1);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_mappings(f->xg, NULL, 7), 1);
+    assert_int_equal(xengt_target_list(f->xg, NULL, 7), 1);
+    assert_int_equal(xengt_target_dead(f->xg, NULL, 7), 0);
     xengt_space_close(NULL);
     xengt_close(NULL);
 }
@@ -274,6 +416,53 @@ SPACE_TEST(strange_numbers_are_refused_one_by_one)
     twice[1] = twice[0];
     assert_int_equal(xengt_unmap(f->xg, twice, err, 2), 0);
     assert_true(err[0] == 0 && err[1] == -ENOENT);
+}
+
+/* A program that was compiled with other headers, older or newer ones. */
+SPACE_TEST(structures_may_be_of_other_sizes)
+{
+    struct fixture *f = *state;
+    struct {
+        struct xengt_options known;
+        uint64_t added;
+    } options = {.known = {.backend = XENGT_BACKEND_SIM, .sim = f->sim}};
+    struct {
+        struct xengt_stats known;
+        uint64_t added;
+    } stats;
+    struct xengt *xg;
+    char error[128];
+    options.known.window_base = xengt_get_caps(f->xg)->window_base;
+    size_t old = offsetof(struct xengt_options, window_base);
+    options.added = 1;
+    assert_int_equal(xengt_open_sized(&xg, &options.known, sizeof(options), error, sizeof(error)),
+                     -EINVAL);
+    assert_non_null(strstr(error, "does not know"));
+    options.added = 0;
+    assert_int_equal(xengt_open_sized(&xg, &options.known, sizeof(options), NULL, 0), -EBUSY);
+    /* An old one has no member that says which simulator. */
+    assert_int_equal(xengt_open_sized(&xg, &options.known, old, NULL, 0), -EINVAL);
+    memset(&stats, 0x5a, sizeof(stats));
+    xengt_get_stats_sized(f->xg, &stats.known, sizeof(stats));
+    assert_true(stats.added == 0 && stats.known.map_calls == 0);
+    memset(&stats, 0x5a, sizeof(stats));
+    xengt_get_stats_sized(f->xg, &stats.known, sizeof(uint64_t));
+    assert_true(stats.known.mapped == 0 && stats.known.deferred == 0x5a5a5a5a5a5a5a5a);
+}
+
+SPACE_TEST(a_list_has_the_stride_of_its_owner)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn[2] = {{5}, {6}};
+    struct xengt_bfn bfn[2];
+    struct {
+        struct xengt_mapping known;
+        uint64_t added;
+    } list[2];
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+    memset(list, 0x5a, sizeof(list));
+    assert_int_equal(xengt_mappings_sized(f->xg, &list[0].known, 2, sizeof(list[0])), 2);
+    assert_true(list[1].known.gfn.v == 6 && list[0].added == 0 && list[1].added == 0);
 }
 
 /* Threads take turns on a handle by a lock of theirs; each other handle needs none. */

@@ -20,15 +20,31 @@ struct fixture {
     struct model model;
     struct xengt *xg;
     char dir[32];
+    uint8_t uuid;
+    unsigned swap_at; /* the question after whose answer the domain is another one */
 };
+
+static int info_and_swap(void *arg, uint32_t domid, struct xengt_target_info *info)
+{
+    struct fixture *f = arg;
+    const struct pviommu_env env = model_env(&f->model);
+    int ret = env.domain_info(env.arg, domid, info);
+    if (f->swap_at && --f->swap_at == 0) {
+        model_destroy(&f->model, domid);
+        model_create(&f->model, domid, ++f->uuid);
+    }
+    return ret;
+}
 
 static int open_handle(struct fixture *f)
 {
     char text[256];
     struct hv_error error = {text, sizeof(text)};
     struct hv *hv;
-    const struct pviommu_env env = model_env(&f->model);
+    struct pviommu_env env = model_env(&f->model);
     const struct xengt_options options = {.state_dir = f->dir};
+    env.arg = f;
+    env.domain_info = info_and_swap;
     int ret = pviommu_new(&env, SLOTS, &hv, &error);
     return ret ? ret : handle_open(&f->xg, &options, hv, &error);
 }
@@ -285,6 +301,26 @@ TEST(without_a_header_nothing_is_unmapped)
     assert_int_equal(open_handle(f), 0);
     assert_true(is_pinned(f, 5));
     f->model.page[bfn.v - MODEL_OFFSET].pinned = false;
+}
+
+/* A pin does not keep the domid: the heir's page must not stay pinned, nor be told. */
+TEST(another_domain_between_question_and_lookup_is_noticed)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn;
+    struct xengt_bfn first;
+    for (unsigned at = 1; at <= 6; at++) {
+        bool held = at % 2;
+        if (held) {
+            assert_int_equal(map(f, 6, &first), 0);
+        }
+        f->swap_at = (at + 1) / 2;
+        assert_int_equal(map(f, 5, &bfn), -ESRCH);
+        assert_int_equal(model_pins(&f->model), 0);
+        assert_int_equal(held ? unmap(f, first) : 0, 0);
+        assert_int_equal(xengt_target_remove(f->xg, DOMID), 0);
+        assert_int_equal(xengt_target_add(f->xg, DOMID), 0);
+    }
 }
 
 TEST(another_back_end_does_not_touch_it)

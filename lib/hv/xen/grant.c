@@ -16,20 +16,26 @@
 #include <sys/mman.h>
 
 #include "hv/xen/claim.h"
+#include "hv/xen/grant.h"
 #include "hv/xen/grant_ops.h"
 #include "hv/xen/grant_table.h"
 
 #include <xen/memory.h>
 
 #define DOM0          0u
+#define TABLES_MAX    (XENGT_TARGETS_MAX + 1) /* one to clear entries in */
 #define SLOTS_DEFAULT (1u << 17) /* half of the grant mappings Xen lets a domain have */
 
 struct hv_grant {
     struct hv hv;
+    struct grant_env env;
     struct xen xen;
     struct seed_frames frames;
     uint32_t frames_max;
-    struct seed_table *table[XENGT_TARGETS_MAX];
+    struct table {
+        struct seed_table *seed; /* NULL: none */
+        bool maps;               /* entries were taken, and not just cleared */
+    } table[TABLES_MAX];
 };
 
 static struct hv_grant *grant_of(struct hv *hv)
@@ -39,24 +45,26 @@ static struct hv_grant *grant_of(struct hv *hv)
 
 static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
 {
-    return xen_domain_info(&grant_of(hv)->xen, domid, info);
+    return grant_of(hv)->env.domain_info(grant_of(hv)->env.arg, domid, info);
 }
 
 static const char *unsafe(struct hv *hv, uint32_t domid)
 {
-    return xen_unsafe(&grant_of(hv)->xen, domid);
+    struct hv_grant *g = grant_of(hv);
+    return g->xen.xc ? xen_unsafe(&g->xen, domid) : NULL;
 }
 
 static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
 {
-    return xen_assign(&grant_of(hv)->xen, backend, domid);
+    struct hv_grant *g = grant_of(hv);
+    return g->xen.xc ? xen_assign(&g->xen, backend, domid) : -EOPNOTSUPP;
 }
 
 /* --- the guests' tables ------------------------------------------------------------------ */
 
 static int table_op(struct hv_grant *g, unsigned cmd, void *arg)
 {
-    return g->xen.calls.call(g->xen.calls.arg, __HYPERVISOR_grant_table_op, cmd, (uintptr_t)arg, 1);
+    return g->env.calls.call(g->env.calls.arg, __HYPERVISOR_grant_table_op, cmd, (uintptr_t)arg, 1);
 }
 
 static int table_version(void *arg, uint32_t domid)
@@ -83,27 +91,13 @@ static int table_limit(void *arg, uint32_t domid, uint32_t *frames)
 static int table_map(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie)
 {
     struct hv_grant *g = arg;
-    *page = NULL;
-    *cookie = xenforeignmemory_map_resource(g->xen.memory, domid, XENMEM_resource_grant_table,
-                                            XENMEM_resource_grant_table_id_shared, frame, 1, page,
-                                            PROT_READ | PROT_WRITE, 0);
-    return *cookie ? 0 : -errno;
+    return g->env.table_map(g->env.arg, domid, frame, page, cookie);
 }
 
 static void table_unmap(void *arg, void *cookie)
 {
     struct hv_grant *g = arg;
-    xenforeignmemory_unmap_resource(g->xen.memory, cookie);
-}
-
-static struct seed_table *find_table(struct hv_grant *g, uint32_t domid)
-{
-    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
-        if (g->table[i] && g->table[i]->domid == domid) {
-            return g->table[i];
-        }
-    }
-    return NULL;
+    g->env.table_unmap(g->env.arg, cookie);
 }
 
 /* What a predecessor wrote, and a slot still refers to. */
@@ -118,49 +112,61 @@ static void keep_entries(const struct slots *journal, struct seed_table *t)
 }
 
 /* One process at a time writes into a guest's table. */
-static int open_table(struct hv_grant *g, uint32_t domid, struct seed_table **place,
-                      struct seed_table **out)
+static int open_table(struct hv_grant *g, uint32_t domid, struct table *t)
 {
-    int ret = claim_take(g->xen.claims, CLAIM_GRANT_TABLE(domid), 1);
+    int ret = g->env.claim(g->env.arg, domid);
     if (ret) {
         return ret;
     }
-    ret = seed_open(&g->frames, domid, DOM0, g->frames_max, place);
+    ret = seed_open(&g->frames, domid, DOM0, g->frames_max, &t->seed);
     if (ret) {
-        claim_drop(g->xen.claims, CLAIM_GRANT_TABLE(domid), 1);
+        g->env.unclaim(g->env.arg, domid);
         return ret;
     }
-    *out = *place;
-    keep_entries(g->hv.journal, *place);
+    keep_entries(g->hv.journal, t->seed);
     return 0;
 }
 
-static int get_table(struct hv_grant *g, uint32_t domid, struct seed_table **out)
+static void close_table(struct hv_grant *g, struct table *t)
 {
-    *out = find_table(g, domid);
-    for (size_t i = 0; !*out && i < XENGT_TARGETS_MAX; i++) {
-        if (!g->table[i]) {
-            return open_table(g, domid, &g->table[i], out);
-        }
+    if (t->seed) {
+        g->env.unclaim(g->env.arg, t->seed->domid);
+        seed_close(t->seed);
+        *t = (struct table){0};
     }
-    return *out ? 0 : -ENOSPC;
 }
 
-static void close_table(struct hv_grant *g, struct seed_table **t)
+static int get_table(struct hv_grant *g, uint32_t domid, struct table **out)
 {
-    if (*t) {
-        claim_drop(g->xen.claims, CLAIM_GRANT_TABLE((*t)->domid), 1);
-        seed_close(*t);
-        *t = NULL;
+    struct table *place = NULL;
+    for (size_t i = 0; i < TABLES_MAX; i++) {
+        struct table *t = &g->table[i];
+        if (t->seed && t->seed->domid == domid) {
+            *out = t;
+            return 0;
+        }
+        place = place || t->seed ? place : t;
     }
+    *out = place;
+    return place ? open_table(g, domid, place) : -ENOSPC;
 }
 
 /* The pages of a grant table are the domain's: holding them would keep it as a zombie. */
 static void forget(struct hv *hv, uint32_t domid)
 {
     struct hv_grant *g = grant_of(hv);
-    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
-        if (g->table[i] && g->table[i]->domid == domid) {
+    for (size_t i = 0; i < TABLES_MAX; i++) {
+        if (g->table[i].seed && g->table[i].seed->domid == domid) {
+            close_table(g, &g->table[i]);
+        }
+    }
+}
+
+/* Those that were opened to clear entries of what is no target, or not used as one yet. */
+static void close_others(struct hv_grant *g)
+{
+    for (size_t i = 0; i < TABLES_MAX; i++) {
+        if (!g->table[i].maps) {
             close_table(g, &g->table[i]);
         }
     }
@@ -203,20 +209,22 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *
                       unsigned prot)
 {
     struct hv_grant *g = grant_of(hv);
-    struct seed_table *t;
-    int ret = get_table(g, domid, &t);
-    ret = ret ? ret : seed_ready(t);
+    struct table *table;
+    int ret = get_table(g, domid, &table);
+    ret = ret ? ret : seed_ready(table->seed);
     if (ret) {
         for (size_t i = 0; i < n; i++) {
             err[i] = ret;
         }
         return;
     }
+    struct seed_table *t = table->seed;
+    table->maps = true;
     size_t ops = seed_batch(g, t, slot, err, n, !(prot & XENGT_PROT_WRITE));
     struct gnt_area *a = hv->journal->area;
     int answer[XENGT_BATCH_MAX];
     if (ops) {
-        gnt_issue(&g->xen.calls, hv->journal, answer, ops);
+        gnt_issue(&g->env.calls, hv->journal, answer, ops);
     }
     for (size_t i = 0, k = 0; i < n; i++) {
         if (!err[i]) {
@@ -238,55 +246,49 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *
 static void clear_entry(struct hv_grant *g, uint32_t s)
 {
     struct slots *journal = g->hv.journal;
-    struct seed_table *t;
+    struct table *t;
     if (slots_sound(journal, s) && !get_table(g, slots_domid(journal, s), &t)) {
-        seed_put(t, journal->held[s].ref, slots_gfn(journal, s));
+        seed_put(t->seed, journal->held[s].ref, slots_gfn(journal, s));
     }
 }
 
 static void grant_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     struct hv_grant *g = grant_of(hv);
-    gnt_unmap(&g->xen.calls, hv->journal, 0, slot, err, n);
+    gnt_unmap(&g->env.calls, hv->journal, 0, slot, err, n);
     for (size_t i = 0; i < n; i++) {
         if ((!err[i] || err[i] == -ENOENT) && !held_empty(hv->journal, slot[i])) {
             clear_entry(g, slot[i]);
             held_clear(hv->journal, slot[i]);
         }
     }
+    close_others(g);
 }
 
 static void grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
                               size_t n, unsigned prot)
 {
-    gnt_map_offered(&grant_of(hv)->xen.calls, hv->journal, 0, domid, slot, err, n, prot);
+    gnt_map_offered(&grant_of(hv)->env.calls, hv->journal, 0, domid, slot, err, n, prot);
 }
 
 static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    gnt_unmap_offered(&grant_of(hv)->xen.calls, hv->journal, 0, slot, err, n);
+    gnt_unmap_offered(&grant_of(hv)->env.calls, hv->journal, 0, slot, err, n);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
 
 static void recover(struct hv *hv, bool begin)
 {
-    struct hv_grant *g = grant_of(hv);
     if (begin && hv->journal->area) {
         gnt_recover(hv->journal);
-    }
-    if (begin) {
-        return;
-    }
-    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
-        close_table(g, &g->table[i]);
     }
 }
 
 static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
 {
     (void)slot;
-    return xen_view(&grant_of(hv)->xen, domid, gfn, view);
+    return grant_of(hv)->xen.memory ? xen_view(&grant_of(hv)->xen, domid, gfn, view) : -EOPNOTSUPP;
 }
 
 static void unview(struct hv *hv, void *view)
@@ -297,7 +299,7 @@ static void unview(struct hv *hv, void *view)
 static void grant_close(struct hv *hv)
 {
     struct hv_grant *g = grant_of(hv);
-    for (size_t i = 0; i < XENGT_TARGETS_MAX; i++) {
+    for (size_t i = 0; i < TABLES_MAX; i++) {
         close_table(g, &g->table[i]);
     }
     xen_close(&g->xen);
@@ -318,6 +320,62 @@ static const struct hv_ops ops = {
     .unview = unview,
     .close = grant_close,
 };
+
+struct hv *grant_new(const struct grant_env *env, uint32_t slots, uint32_t frames)
+{
+    struct hv_grant *g = calloc(1, sizeof(*g));
+    if (!g) {
+        return NULL;
+    }
+    g->env = *env;
+    g->xen = XEN_CLOSED;
+    g->hv = (struct hv){
+        .ops = &ops,
+        .name = "grant",
+        .backend = XENGT_BACKEND_GRANT,
+        .slots = slots ? slots : SLOTS_DEFAULT,
+        .held_is_proof = true,
+        .area_size = sizeof(struct gnt_area),
+    };
+    g->frames = (struct seed_frames){g, table_version, table_limit, table_map, table_unmap};
+    g->frames_max = frames ? frames : XENGT_GRANT_FRAMES_DEFAULT;
+    return &g->hv;
+}
+
+/* --- on the real Xen --------------------------------------------------------------------- */
+
+static int real_domain_info(void *arg, uint32_t domid, struct xengt_target_info *info)
+{
+    return xen_domain_info(arg, domid, info);
+}
+
+static int real_table_map(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie)
+{
+    const struct xen *xen = arg;
+    *page = NULL;
+    *cookie = xenforeignmemory_map_resource(xen->memory, domid, XENMEM_resource_grant_table,
+                                            XENMEM_resource_grant_table_id_shared, frame, 1, page,
+                                            PROT_READ | PROT_WRITE, 0);
+    return *cookie ? 0 : -errno;
+}
+
+static void real_table_unmap(void *arg, void *cookie)
+{
+    const struct xen *xen = arg;
+    xenforeignmemory_unmap_resource(xen->memory, cookie);
+}
+
+static int real_claim(void *arg, uint32_t domid)
+{
+    const struct xen *xen = arg;
+    return claim_take(xen->claims, CLAIM_GRANT_TABLE(domid), 1);
+}
+
+static void real_unclaim(void *arg, uint32_t domid)
+{
+    const struct xen *xen = arg;
+    claim_drop(xen->claims, CLAIM_GRANT_TABLE(domid), 1);
+}
 
 static int check_domain(struct hv_error *error)
 {
@@ -344,30 +402,27 @@ int hv_grant_open(const struct xengt_options *options, struct hv **out, struct h
                  SEED_FRAMES_MAX);
         return -EINVAL;
     }
-    struct hv_grant *g = calloc(1, sizeof(*g));
-    if (!g) {
-        return -ENOMEM;
-    }
-    g->xen = XEN_CLOSED;
-    g->hv = (struct hv){
-        .ops = &ops,
-        .name = "grant",
-        .backend = XENGT_BACKEND_GRANT,
-        .slots = options->window_pages ? options->window_pages : SLOTS_DEFAULT,
-        .read_only = true,
-        .held_is_proof = true,
-        .area_size = sizeof(struct gnt_area),
+    struct xen xen = XEN_CLOSED;
+    ret = xen_open(&xen, error);
+    const struct grant_env env = {
+        .calls = xen.calls,
+        .domain_info = real_domain_info,
+        .table_map = real_table_map,
+        .table_unmap = real_table_unmap,
+        .claim = real_claim,
+        .unclaim = real_unclaim,
     };
-    g->frames = (struct seed_frames){g, table_version, table_limit, table_map, table_unmap};
-    g->frames_max = options->grant_frames ? options->grant_frames : XENGT_GRANT_FRAMES_DEFAULT;
-    ret = xen_open(&g->xen, error);
-    if (ret) {
-        grant_close(&g->hv);
-        return ret;
+    struct hv *hv = ret ? NULL : grant_new(&env, options->window_pages, options->grant_frames);
+    if (!hv) {
+        xen_close(&xen);
+        return ret ? ret : -ENOMEM;
     }
-    snprintf(g->hv.explanation, sizeof(g->hv.explanation),
+    struct hv_grant *g = grant_of(hv);
+    g->xen = xen;
+    g->env.arg = &g->xen;
+    snprintf(hv->explanation, sizeof(hv->explanation),
              "PV dom0 on a Xen without PV-IOMMU: grants, %u frames of a guest's table at most; %s",
              g->frames_max, xen_iommu_phrase(&g->xen));
-    *out = &g->hv;
+    *out = hv;
     return 0;
 }

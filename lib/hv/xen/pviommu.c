@@ -127,6 +127,36 @@ static void order(void)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+static bool is_still(struct hv *hv, uint32_t domid, const uint32_t tag[2])
+{
+    uint32_t now[2];
+    return domain_tag(hv, domid, now) == 0 && now[0] == tag[0] && now[1] == tag[1];
+}
+
+/*
+ * The domain was gone when, or soon after, its pages were looked up: what was pinned is a
+ * stranger's, or pinned no more. Of the answers nothing is left but that.
+ */
+static void take_back(struct hv *hv, size_t n)
+{
+    struct pviommu_area *a = area_of(hv);
+    size_t ops = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bfn = a->op[i].u.lookup_foreign.bfn;
+        if (a->op[i].status == 0) {
+            a->op[ops++] = (struct pv_iommu_op){
+                .subop = PVIOMMU_UNMAP_FOREIGN,
+                .status = STATUS_NONE,
+                .u.unmap_foreign = {.bfn = bfn},
+            };
+        }
+    }
+    issue(hv, ops);
+    for (size_t i = 0; i < n; i++) {
+        a->op[i].status = -ESRCH;
+    }
+}
+
 static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                         unsigned prot)
 {
@@ -148,6 +178,9 @@ static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int
         __atomic_store_n(&a->n, (uint32_t)n, __ATOMIC_RELEASE);
         order();
         ret = issue(hv, n);
+        if (!is_still(hv, domid, a->tag)) {
+            take_back(hv, n);
+        }
     }
     for (size_t i = 0; i < n; i++) {
         const struct pv_iommu_op *op = &a->op[i];

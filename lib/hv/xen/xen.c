@@ -133,39 +133,66 @@ int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *i
     return 0;
 }
 
-/* Does its CPU have VMX or SVM? Xen takes them away unless it was created for nesting. */
-static bool has_nesting(struct xen *xen, uint32_t domid)
+/*
+ * Does its CPU have VMX or SVM? Xen takes them away unless it was created for nesting. 0 and 1, or
+ * a negative errno value.
+ */
+static int has_nesting(struct xen *xen, uint32_t domid)
 {
     xen_cpuid_leaf_t leaf[MAX_LEAVES];
     uint32_t leaves = MAX_LEAVES;
     uint32_t msrs = 0;
     xc_cpu_policy_t *policy = xc_cpu_policy_init();
-    bool nesting = false;
-    if (policy && xc_cpu_policy_get_domain(xen->xc, domid, policy) == 0 &&
-        xc_cpu_policy_serialise(xen->xc, policy, leaf, &leaves, NULL, &msrs) == 0) {
-        for (uint32_t i = 0; i < leaves; i++) {
-            nesting |= leaf[i].leaf == 1 && leaf[i].c & CPUID_1_ECX_VMX;
-            nesting |= leaf[i].leaf == 0x80000001 && leaf[i].c & CPUID_EXT1_ECX_SVM;
-        }
+    if (!policy) {
+        return -ENOMEM;
     }
-    if (policy) {
-        xc_cpu_policy_destroy(policy);
+    int ret = 0;
+    if (xc_cpu_policy_get_domain(xen->xc, domid, policy) ||
+        xc_cpu_policy_serialise(xen->xc, policy, leaf, &leaves, NULL, &msrs)) {
+        ret = errno ? -errno : -EIO;
     }
-    return nesting;
+    for (uint32_t i = 0; !ret && i < leaves; i++) {
+        ret = (leaf[i].leaf == 1 && leaf[i].c & CPUID_1_ECX_VMX) ||
+              (leaf[i].leaf == 0x80000001 && leaf[i].c & CPUID_EXT1_ECX_SVM);
+    }
+    xc_cpu_policy_destroy(policy);
+    return ret;
+}
+
+/* In a driver domain such questions are not allowed: there dom0 asked, when it assigned the guest.
+ */
+static bool is_dom0(void)
+{
+    char capabilities[64];
+    read_line("/proc/xen/capabilities", capabilities, sizeof(capabilities));
+    return strstr(capabilities, "control_d");
+}
+
+const char *xen_judge(int altp2m, int nesting, bool dom0)
+{
+    int refusal = dom0 ? 0 : -EPERM;
+    if (altp2m > 0) {
+        return "it may have other views of its memory (altp2m), which Xen does not follow when "
+               "it maps; remove altp2m from its configuration";
+    }
+    if (nesting > 0) {
+        return "it may run guests of its own, whose frame numbers are not its; remove nestedhvm "
+               "from its configuration";
+    }
+    if (altp2m && altp2m != refusal) {
+        return "Xen does not say whether it has other views of its memory (altp2m)";
+    }
+    if (nesting && nesting != refusal) {
+        return "Xen does not say whether it may run guests of its own (nestedhvm)";
+    }
+    return NULL;
 }
 
 const char *xen_unsafe(struct xen *xen, uint32_t domid)
 {
-    uint64_t altp2m = 0;
-    if (xc_hvm_param_get(xen->xc, domid, HVM_PARAM_ALTP2M, &altp2m) == 0 && altp2m) {
-        return "it may have other views of its memory (altp2m), which Xen does not follow when "
-               "it maps; remove altp2m from its configuration";
-    }
-    if (has_nesting(xen, domid)) {
-        return "it may run guests of its own, whose frame numbers are not its; remove nestedhvm "
-               "from its configuration";
-    }
-    return NULL;
+    uint64_t value = 0;
+    int altp2m = xc_hvm_param_get(xen->xc, domid, HVM_PARAM_ALTP2M, &value) ? -errno : value != 0;
+    return xen_judge(altp2m, has_nesting(xen, domid), is_dom0());
 }
 
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid)

@@ -60,6 +60,13 @@ void xen_close(struct xen *xen);
 
 int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info);
 const char *xen_unsafe(struct xen *xen, uint32_t domid); /* as of struct hv_ops */
+
+/*
+ * What to make of the answers whether a domain has altp2m and nesting: 0, 1 or a negative errno
+ * value. What is not known is not safe; only outside dom0 -EPERM is no answer.
+ */
+const char *xen_judge(int altp2m, int nesting, bool dom0);
+
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid);
 int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view);
 void xen_unview(struct xen *xen, void *view);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The grant back end over a model of its hypercalls, and guests that rewrite their tables. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xengt/space.h>
+
+#include "hv/xen/grant.h"
+#include "hv/xen/grant_ops.h"
+#include "hv/xen/grant_table.h"
+#include "mapper.h"
+#include "support/test.h"
+
+#define GUESTS  3u /* domids 1 and 2 */
+#define FRAMES  4u
+#define HANDLES 2048u
+#define PAGES   1024u
+#define SLOTS   1024u
+
+struct handle {
+    uint32_t domid; /* 0: free */
+    uint32_t ref;
+    uint64_t mfn;
+};
+
+struct model {
+    grant_entry_v1_t table[GUESTS][FRAMES][SEED_ENTRIES];
+    unsigned mapped[GUESTS]; /* frames of the table that are mapped */
+    bool claimed[GUESTS];    /* by another process */
+    unsigned claims[GUESTS];
+    unsigned version[GUESTS];
+    struct handle handle[HANDLES];
+};
+
+struct fixture {
+    struct model model;
+    struct xengt *xg;
+    char dir[32];
+};
+
+static grant_entry_v1_t *entry(struct model *m, uint32_t domid, uint32_t ref)
+{
+    return &m->table[domid][ref / SEED_ENTRIES][ref % SEED_ENTRIES];
+}
+
+static unsigned handles_of(const struct model *m, uint32_t domid)
+{
+    unsigned n = 0;
+    for (unsigned h = 0; h < HANDLES; h++) {
+        n += m->handle[h].domid == domid;
+    }
+    return n;
+}
+
+static int16_t map_grant(struct model *m, struct gnttab_map_grant_ref *op)
+{
+    grant_entry_v1_t *e = entry(m, op->dom, op->ref);
+    unsigned h = 0;
+    if (!(e->flags & GTF_permit_access) || e->frame >= PAGES) {
+        return GNTST_bad_gntref;
+    }
+    while (m->handle[h].domid) {
+        h++;
+    }
+    e->flags |= GTF_reading | GTF_writing;
+    m->handle[h] = (struct handle){op->dom, op->ref, op->dom * 0x10000u + e->frame};
+    op->handle = h;
+    op->dev_bus_addr = m->handle[h].mfn << XENGT_PAGE_SHIFT;
+    return GNTST_okay;
+}
+
+static int16_t unmap_grant(struct model *m, const struct gnttab_unmap_grant_ref *op)
+{
+    struct handle *h = &m->handle[op->handle % HANDLES];
+    if (!h->domid || h->mfn != op->dev_bus_addr >> XENGT_PAGE_SHIFT) {
+        return GNTST_bad_handle;
+    }
+    entry(m, h->domid, h->ref)->flags &= (uint16_t) ~(GTF_reading | GTF_writing);
+    h->domid = 0;
+    return GNTST_okay;
+}
+
+static int call(void *arg, unsigned op, uint64_t cmd, uint64_t array, uint64_t n)
+{
+    struct model *m = arg;
+    void *p = (void *)(uintptr_t)array;
+    assert_int_equal(op, __HYPERVISOR_grant_table_op);
+    for (uint64_t i = 0; i < n; i++) {
+        if (cmd == GNTTABOP_map_grant_ref) {
+            struct gnttab_map_grant_ref *map = (struct gnttab_map_grant_ref *)p + i;
+            map->status = map_grant(m, map);
+        } else if (cmd == GNTTABOP_unmap_grant_ref) {
+            struct gnttab_unmap_grant_ref *unmap = (struct gnttab_unmap_grant_ref *)p + i;
+            unmap->status = unmap_grant(m, unmap);
+        } else if (cmd == GNTTABOP_get_version) {
+            struct gnttab_get_version *version = p;
+            version->version = m->version[version->dom];
+        } else {
+            struct gnttab_query_size *size = p;
+            size->max_nr_frames = FRAMES;
+            size->status = GNTST_okay;
+        }
+    }
+    return 0;
+}
+
+static int domain_info(void *arg, uint32_t domid, struct xengt_target_info *info)
+{
+    (void)arg;
+    *info = (struct xengt_target_info){.domid = domid, .hvm = true, .hap = true};
+    return domid && domid < GUESTS ? 0 : -ESRCH;
+}
+
+static int table_map(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie)
+{
+    struct model *m = arg;
+    assert_true(m->claims[domid] == 1);
+    m->mapped[domid]++;
+    *page = m->table[domid][frame];
+    *cookie = &m->mapped[domid];
+    return 0;
+}
+
+static void table_unmap(void *arg, void *cookie)
+{
+    (void)arg;
+    --*(unsigned *)cookie;
+}
+
+static int claim(void *arg, uint32_t domid)
+{
+    struct model *m = arg;
+    if (m->claimed[domid]) {
+        return -EBUSY;
+    }
+    m->claims[domid]++;
+    return 0;
+}
+
+static void unclaim(void *arg, uint32_t domid)
+{
+    ((struct model *)arg)->claims[domid]--;
+}
+
+static void open_it(struct fixture *f, bool adopt)
+{
+    char text[256];
+    struct hv_error error = {text, sizeof(text)};
+    const struct grant_env env = {
+        .calls = {&f->model, call, NULL, NULL},
+        .arg = &f->model,
+        .domain_info = domain_info,
+        .table_map = table_map,
+        .table_unmap = table_unmap,
+        .claim = claim,
+        .unclaim = unclaim,
+    };
+    const struct xengt_options options = {.state_dir = f->dir, .adopt = adopt};
+    assert_int_equal(handle_open(&f->xg, &options, grant_new(&env, SLOTS, 2), &error), 0);
+}
+
+static void kill_it(struct fixture *f)
+{
+    f->xg->slots.fresh = 0; /* it unmaps nothing any more */
+    f->xg->slots.leaked = 1;
+    xengt_close(f->xg);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = test_calloc(1, sizeof(*f));
+    strcpy(f->dir, "/tmp/xengt-test-XXXXXX");
+    f->model.version[1] = f->model.version[2] = 1;
+    *state = f;
+    if (!mkdtemp(f->dir)) {
+        return -1;
+    }
+    open_it(f, false);
+    return xengt_target_add(f->xg, 1);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const files[] = {"journal", "lock"};
+    char path[64];
+    xengt_close(f->xg);
+    int bad = 0;
+    for (uint32_t d = 1; d < GUESTS; d++) {
+        bad |= f->model.mapped[d] || f->model.claims[d] || handles_of(&f->model, d);
+    }
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", f->dir, files[i]);
+        unlink(path);
+    }
+    rmdir(f->dir);
+    test_free(f);
+    return bad;
+}
+
+#define TEST(name) TEST_WITH(name, set_up, tear_down)
+
+static int map_some(struct fixture *f, uint64_t first, struct xengt_bfn *bfn, unsigned n)
+{
+    struct xengt_gfn gfn[PAGES];
+    for (unsigned i = 0; i < n; i++) {
+        gfn[i].v = first + i;
+    }
+    return xengt_map(f->xg, 1, gfn, bfn, NULL, n, XENGT_PROT_RW);
+}
+
+TEST(a_page_is_mapped_and_its_entry_cleared)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[3];
+    assert_int_equal(map_some(f, 5, bfn, 3), 0);
+    assert_int_equal(bfn[2].v, 0x10007);
+    assert_int_equal(handles_of(&f->model, 1), 3);
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 3), 0);
+    assert_int_equal(entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES)->flags, 0);
+}
+
+/* One of another process, or of another mapping here, makes the page writeable all the same. */
+TEST(read_only_is_not_claimed)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn = {5};
+    struct xengt_bfn bfn;
+    assert_false(xengt_get_caps(f->xg)->read_only);
+    assert_int_equal(xengt_map(f->xg, 1, &gfn, &bfn, NULL, 1, XENGT_PROT_READ), -EOPNOTSUPP);
+}
+
+TEST(another_process_may_have_the_table)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn;
+    f->model.claimed[1] = true;
+    assert_int_equal(map_some(f, 5, &bfn, 1), -EBUSY);
+    f->model.claimed[1] = false;
+    assert_int_equal(map_some(f, 5, &bfn, 1), 0);
+}
+
+TEST(a_table_that_changes_its_version_is_not_used)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn;
+    assert_int_equal(map_some(f, 5, &bfn, 1), 0);
+    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), 0);
+    f->model.version[1] = 2;
+    assert_int_equal(map_some(f, 5, &bfn, 1), -EOPNOTSUPP);
+}
+
+static void kill_with(struct fixture *f, unsigned n, struct xengt_bfn *bfn)
+{
+    assert_int_equal(map_some(f, 0, bfn, n), 0);
+    kill_it(f);
+    /* the kernel unmaps what a process had mapped, and drops its locks */
+    f->model.mapped[1] = f->model.claims[1] = 0;
+}
+
+/* The guest zeroes what is in use, and writes it again when it has been handed out once more. */
+TEST(a_guest_cannot_have_an_entry_used_twice)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn kept[600];
+    struct xengt_bfn bfn[424];
+    grant_entry_v1_t saved[FRAMES][SEED_ENTRIES];
+    kill_with(f, 600, kept);
+    open_it(f, true);
+    assert_int_equal(xengt_target_add(f->xg, 1), 0);
+    memcpy(saved, f->model.table[1], sizeof(saved));
+    memset(f->model.table[1], 0, sizeof(saved));
+    assert_int_equal(map_some(f, 700, bfn, 300), 0);
+    for (unsigned i = 0; i < FRAMES * SEED_ENTRIES; i++) {
+        if (saved[i / SEED_ENTRIES][i % SEED_ENTRIES].flags) {
+            assert_int_equal(entry(&f->model, 1, i)->flags, 0);
+            *entry(&f->model, 1, i) = saved[i / SEED_ENTRIES][i % SEED_ENTRIES];
+        }
+    }
+    assert_int_equal(xengt_unmap(f->xg, kept, NULL, 600), 0);
+    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 300), 0);
+    assert_int_equal(map_some(f, 0, bfn, 424), 0);
+}
+
+/* Whoever it was need not be a target any more, and may be dying: nothing of it is held on to. */
+TEST(the_table_of_what_is_no_target_is_let_go)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[8];
+    for (int adopt = 0; adopt < 2; adopt++) {
+        kill_with(f, 8, bfn);
+        open_it(f, adopt);
+        assert_int_equal(handles_of(&f->model, 1), adopt ? 8 : 0);
+        assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 8), adopt ? 0 : -ENOENT);
+        assert_int_equal(f->model.mapped[1], 0);
+        for (unsigned i = 0; i < 8; i++) {
+            assert_int_equal(entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES + i)->flags, 0);
+        }
+        assert_int_equal(xengt_target_add(f->xg, 1), 0);
+    }
+}
