@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/soft/open.h"
 #include "gpu/soft/schedule.h"
 
 #define GTT_ENTRIES_MAX (1u << 20)
