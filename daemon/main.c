@@ -8,13 +8,12 @@
 
 #include <event2/event.h>
 
-#include <xengt/map.h>
 #include <xengt/sim.h>
 #include <xengt/xengt.h>
 
 #include "control/control.h"
-#include "gpu/dma/dma.h"
 #include "gpu/gpu.h"
+#include "gpu/open.h"
 #include "guests/guests.h"
 #include "guests/wake.h"
 #include "guests/windows.h"
@@ -117,34 +116,6 @@ static int open_xengt(struct daemon *d)
     return xengt_open(&d->xengt, &options, d->error, sizeof(d->error));
 }
 
-static int view(void *arg, uint64_t frame, void **page)
-{
-    struct daemon *d = arg;
-
-    return xengt_view(d->xengt, (struct xengt_bfn){frame}, page);
-}
-
-static int open_dma(struct daemon *d, struct dma_port **port)
-{
-    enum options_dma dma = d->options.dma;
-
-    if (dma == OPTIONS_DMA_AUTO) {
-        dma = d->sim ? OPTIONS_DMA_SIM : OPTIONS_DMA_CPU;
-    }
-    switch (dma) {
-    case OPTIONS_DMA_SIM:
-        if (d->sim) {
-            return dma_sim_open(d->sim, port);
-        }
-        snprintf(d->error, sizeof(d->error), "--dma sim needs --backend sim");
-        return -EINVAL;
-    case OPTIONS_DMA_EDU:
-        return dma_edu_open(NULL, port, d->error, sizeof(d->error));
-    default:
-        return dma_cpu_open(view, d, port);
-    }
-}
-
 /* The simulator asks at each unmap: a page the GPU still reaches is a breach it counts. */
 static bool gpu_holds(void *arg, struct xengt_bfn bfn)
 {
@@ -155,20 +126,16 @@ static bool gpu_holds(void *arg, struct xengt_bfn bfn)
 
 static int open_gpu(struct daemon *d)
 {
-    const struct gpu_soft_options options = {
+    const struct gpu_options options = {
+        .name = d->options.gpu,
+        .dma = d->options.dma,
         .gtt_entries = GTT_ENTRIES,
-        .eager = !!d->sim,
         .clock = wake_now_ns,
+        .xengt = d->xengt,
+        .sim = d->sim,
     };
-    struct dma_port *port;
-    int ret = open_dma(d, &port);
+    int ret = gpu_open(&options, &d->gpu, d->error, sizeof(d->error));
 
-    if (!ret) {
-        ret = gpu_soft_open(port, &options, &d->gpu);
-    }
-    if (ret && !d->error[0]) {
-        snprintf(d->error, sizeof(d->error), "the GPU cannot be opened: %s", strerror(-ret));
-    }
     if (!ret && d->sim) {
         xengt_sim_on_unmap(d->sim, gpu_holds, d->gpu);
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xengtd's options: a row for each, its value, its default, its help. */
 #include "options.h"
 
 #include <ctype.h>
@@ -79,8 +80,7 @@ static bool set_backend(struct options *options, const char *value)
 
 static bool set_gpu(struct options *options, const char *value)
 {
-    (void)options; /* there is one GPU so far */
-    return !strcmp(value, "soft");
+    return text(value, options->gpu, sizeof(options->gpu));
 }
 
 static bool set_dma(struct options *options, const char *value)
@@ -91,7 +91,7 @@ static bool set_dma(struct options *options, const char *value)
     if (!word(value, words, &i)) {
         return false;
     }
-    options->dma = (enum options_dma)i;
+    options->dma = (enum gpu_dma)i;
     return true;
 }
 
@@ -229,7 +229,7 @@ static const struct spec {
 } specs[] = {
     {"backend", "auto|physmap|grant|pviommu|sim", set_backend,
      "how Xen is asked; sim: no Xen (auto)"},
-    {"gpu", "soft", set_gpu, "the GPU behind the vGPUs (soft)"},
+    {"gpu", "NAME", set_gpu, "the GPU behind the vGPUs: soft, the only one so far (soft)"},
     {"dma", "auto|cpu|edu|sim", set_dma, "how the GPU reaches memory (auto: cpu, or sim)"},
     {"window-base", "GFN", set_window_base, "where mappings go; 0: look for a range (0)"},
     {"window-pages", "N", set_window_pages, "mappings at a time; 0: fit for the machine (0)"},
@@ -400,6 +400,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
     enum options_result result;
 
     *options = (struct options){
+        .gpu = "soft",
         .mmio_base = DEFAULT_MMIO_BASE,
         .state_dir = XENGT_STATE_DIR,
         .socket = XENGT_STATE_DIR "/control",

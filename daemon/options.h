@@ -9,16 +9,10 @@
 
 #include <xengt/xengt.h>
 
+#include "gpu/open.h"
 #include "guests/guests.h"
 
 #define OPTIONS_SIM_DOMAINS_MAX 16u
-
-enum options_dma {
-    OPTIONS_DMA_AUTO, /* what fits the back end */
-    OPTIONS_DMA_CPU,
-    OPTIONS_DMA_EDU,
-    OPTIONS_DMA_SIM,
-};
 
 struct options_sim_domain {
     char name[64];
@@ -27,7 +21,8 @@ struct options_sim_domain {
 
 struct options {
     enum xengt_backend backend;
-    enum options_dma dma;
+    char gpu[16];
+    enum gpu_dma dma;
     uint64_t window_base; /* GFN; 0: xengtd looks for one */
     uint32_t window_pages;
     uint64_t mmio_base;

@@ -197,19 +197,4 @@ static inline uint64_t gpu_pte_of_table(uint32_t table)
     return (uint64_t)table << 12 | GPU_PTE_PRESENT | GPU_PTE_WRITABLE;
 }
 
-/*
- * soft: a gen8 command streamer in software. The port becomes the GPU's and is closed with it,
- * also when this fails.
- */
-struct dma_port;
-struct gpu_soft_options {
-    uint32_t gtt_entries;    /* a power of two, up to 1 << 20 */
-    bool eager;              /* as early as hardware may: translations are fetched again right
-                                after an invalidate, work starts within its submission. Makes a
-                                mistake of order visible instead of lucky. */
-    uint64_t (*clock)(void); /* nanoseconds. NULL: time is work that was done, a unit each step and
-                                each 64 bytes moved, the same in every run: for tests */
-};
-int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options, struct gpu **out);
-
 #endif

@@ -13,6 +13,7 @@
 
 #include "gpu/dma/dma.h"
 #include "gpu/gpu.h"
+#include "gpu/soft/open.h"
 #include "support/test.h"
 
 #define PAGE        4096u

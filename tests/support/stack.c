@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "gpu/dma/dma.h"
+#include "gpu/soft/open.h"
 
 #define GTT_ENTRIES      (1u << 18)
 #define MAPPABLE_PAGES   4096u

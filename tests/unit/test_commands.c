@@ -9,6 +9,7 @@
 #include "gen/commands.h"
 #include "gpu/dma/dma.h"
 #include "gpu/soft/cs.h"
+#include "gpu/soft/open.h"
 #include "support/test.h"
 #include "vgpu/audit/audit.h"
 #include "vgpu_fake.h"

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "gen/clock.h"
+#include "gpu/soft/open.h"
 #include "gpu/soft/schedule.h"
 
 #define GTT_ENTRIES_MAX (1u << 20)
