@@ -11,53 +11,33 @@
 #include <xengt/target.h>
 #include <xengt/xengt.h>
 
-static void log_vgpu_line(void *arg, int level, const char *line)
-{
-    struct guest *guest = arg;
-
-    guests_log(guest->guests, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
-}
-
-
 static int create_vgpu(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
-    struct gtt_config gtt = {
-        .xengt = config->xengt,
-        .space = guest->space,
-        .gpu = config->gpu,
-        .mappable = guest->windows.mappable,
-        .unmappable = guest->windows.unmappable,
-        .weight = guest->type->weight,
-        .tracker = {.track = guest_track, .arg = guest},
-        .track_after = config->track_after,
-        .track_all = config->gtt_mode != GUESTS_GTT_SYNC,
-        .commit_each = config->gtt_mode == GUESTS_GTT_TRAP_EACH,
-    };
-    struct vgpu_config vgpu = {
+    const struct vgpu_config vgpu = {
         .id = guest->slot + 1,
-        .mappable = guest->windows.mappable,
-        .unmappable = guest->windows.unmappable,
         .fences = guest->windows.fences,
-        .log = log_vgpu_line,
-        .log_arg = guest,
-        .interrupt = guest_interrupt,
-        .interrupt_arg = guest,
+        .gtt =
+            {
+                .xengt = config->xengt,
+                .space = guest->space,
+                .gpu = config->gpu,
+                .mappable = guest->windows.mappable,
+                .unmappable = guest->windows.unmappable,
+                .weight = guest->type->weight,
+                .track_after = config->track_after,
+                .track_all = config->gtt_mode != GUESTS_GTT_SYNC,
+                .commit_each = config->gtt_mode == GUESTS_GTT_TRAP_EACH,
+            },
+        .lazy_ggtt = config->lazy_ggtt,
+        .mmio_base = config->mmio_base,
+        /* Guests want the windows below its end to be the mappable ones, and only these. */
+        .aperture_size = (uint64_t)guest->guests->gpu.aperture * XENGT_PAGE_SIZE,
+        .machine = &guest_machine,
+        .machine_arg = guest,
     };
-    int ret;
+    int ret = vgpu_create(&vgpu, &guest->vgpu);
 
-    if (config->lazy_ggtt) {
-        ret = guest_add_gtt_ram(guest);
-        if (ret) {
-            return ret;
-        }
-        gtt.lazy = guest->gtt_ram;
-    }
-    ret = gtt_create(&gtt, &vgpu.gtt);
-    if (ret) {
-        return ret;
-    }
-    ret = vgpu_create(&vgpu, &guest->vgpu); /* the GTT is the vGPU's now, also on failure */
     if (!ret) {
         vgpu_work(guest->vgpu, GUESTS_ROUND_UNITS / GUESTS_VGPUS_MAX); /* until its first round */
     }
@@ -118,13 +98,12 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
         return guests_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name,
                             guest->domid, reason[0] ? reason : strerror(-ret));
     }
-    guest_init_pci(guest);
     ret = create_vgpu(guest);
     if (ret) {
         return guests_error(error, error_size, ret, "domain '%s' (%u): no vGPU could be made: %s",
                             guest->name, guest->domid, strerror(-ret));
     }
-    ret = guest_claim_bars(guest);
+    ret = vgpu_plug_in(guest->vgpu);
     if (ret) {
         return guests_error(error, error_size, ret,
                             "domain '%s' (%u): its vGPU cannot be put at 0x%" PRIx64 ": %s",
@@ -190,8 +169,6 @@ void guest_leave(struct guest *guest)
     guest->settle_at_ms = 0;
     guest->expire_at_ms = 0;
     if (guest->vgpu) {
-        gtt_verify_drop(guest->verify);
-        guest->verify = NULL;
         vgpu_end(guest->vgpu);
     }
     if (guest->host) {

@@ -10,7 +10,6 @@
 #include "guests/share.h"
 #include "guests/wake.h"
 #include "guests/windows.h"
-#include "vgpu/pci.h"
 
 /* What all guests together may use up in a round of the event loop, in units of vgpu_work(): some
  * 800 us. */
@@ -30,12 +29,7 @@ struct guest {
 
     struct xengt_space *space;
     struct host_guest *host;
-    struct vgpu *vgpu; /* owns the GTT */
-    struct vgpu_pci pci;
-    uint64_t mmio_base; /* where the registers are, or were when they were decoded last */
-    void *gtt_ram;      /* the guest's GTT, when it is RAM instead of being trapped */
-
-    struct gtt_verify *verify; /* that is under way; or NULL */
+    struct vgpu *vgpu;
 
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
     uint64_t expire_at_ms; /* 0: nothing of it is kept for later */
@@ -72,18 +66,8 @@ struct guest *guests_need(struct guests *guests, const char *domain, char *error
 /* What the guest does; arg is its struct guest. */
 extern const struct host_guest_ops guest_ops;
 
-/* The PCI function as firmware would leave it. */
-void guest_init_pci(struct guest *guest);
-
-/* Tells the host where the BARs are. */
-int guest_claim_bars(struct guest *guest);
-
-/* RAM where the guest's GTT is, before the BARs are claimed. */
-int guest_add_gtt_ram(struct guest *guest);
-
-/* What the vGPU calls; arg is a struct guest. */
-int guest_track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on);
-void guest_interrupt(void *arg);
+/* What its vGPU asks; arg is its struct guest. */
+extern const struct vgpu_machine guest_machine;
 
 /*
  * Chooses a guest's windows and number; it is not among the guests yet. type NULL: the default.

@@ -53,7 +53,6 @@ struct guest *guests_need(struct guests *guests, const char *domain, char *error
 void guest_fill_info(struct guest *guest, struct guest_info *info)
 {
     const struct host_ops *host = guest->guests->config.host->ops;
-    const struct gtt *gtt = vgpu_gtt(guest->vgpu);
 
     memset(info, 0, sizeof(*info));
     info->domid = guest->domid;
@@ -66,8 +65,8 @@ void guest_fill_info(struct guest *guest, struct guest_info *info)
     info->unmappable = guest->windows.unmappable;
     host->guest_stats(guest->host, &info->host);
     vgpu_get_stats(guest->vgpu, &info->vgpu);
-    gtt_get_stats(gtt, &info->gtt);
-    gtt_get_gpu_stats(gtt, &info->gpu);
+    vgpu_get_gtt_stats(guest->vgpu, &info->gtt);
+    vgpu_get_gpu_stats(guest->vgpu, &info->gpu);
     xengt_space_get_stats(guest->space, &info->space);
 }
 
@@ -117,10 +116,10 @@ int guests_verify(struct guests *guests, const char *domain, char *error, size_t
     if (error_size) {
         error[0] = '\0';
     }
-    return (int)gtt_verify(vgpu_gtt(guest->vgpu), error, error_size);
+    return (int)vgpu_verify(guest->vgpu, error, error_size);
 }
 
-/* In units of gtt_verify_some(): an entry each, some ten nanoseconds. */
+/* An entry each, some ten nanoseconds. */
 #define VERIFY_UNITS 16384u
 
 int guests_verify_some(struct guests *guests, const char *domain, char *error, size_t error_size)
@@ -133,15 +132,11 @@ int guests_verify_some(struct guests *guests, const char *domain, char *error, s
     if (error_size) {
         error[0] = '\0';
     }
-    if (!guest->verify && gtt_verify_begin(vgpu_gtt(guest->vgpu), &guest->verify)) {
-        return guests_error(error, error_size, -ENOMEM, "domain '%s': no memory", domain);
+    int ret = vgpu_verify_some(guest->vgpu, VERIFY_UNITS, error, error_size);
+    if (ret == -ENOMEM) {
+        return guests_error(error, error_size, ret, "domain '%s': no memory", domain);
     }
-    if (!gtt_verify_some(guest->verify, VERIFY_UNITS)) {
-        return -EAGAIN;
-    }
-    unsigned found = gtt_verify_end(guest->verify, error, error_size);
-    guest->verify = NULL;
-    return (int)found;
+    return ret;
 }
 
 int guests_mappings(struct guests *guests, const char *domain,
@@ -155,7 +150,7 @@ int guests_mappings(struct guests *guests, const char *domain,
     if (!guest) {
         return -ENOENT;
     }
-    while (gtt_next_mapping(vgpu_gtt(guest->vgpu), &index, &m.gfn, &m.bfn)) {
+    while (vgpu_next_mapping(guest->vgpu, &index, &m.gfn, &m.bfn)) {
         m.index = index++;
         fn(arg, &m);
     }

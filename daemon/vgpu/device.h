@@ -80,7 +80,11 @@ struct vgpu_engine {
 struct vgpu {
     struct vgpu_config cfg;
     const struct vgpu_model *model;
+    struct vgpu_pci pci;
+    uint64_t mmio_base; /* where the registers are, or were when they were decoded last */
+    void *ggtt_ram;     /* the guest's GGTT, when it is RAM instead of being trapped */
     struct gtt *gtt;
+    struct gtt_verify *verify;       /* that is under way; or NULL */
     uint32_t *reg;                   /* VGPU_REGS_SIZE bytes: what registers hold */
     uint32_t blocks[VGPU_REG_PAGES]; /* of the model: which have registers in a page, as bits */
     struct vgpu_engine engine[GPU_ENGINES];

@@ -12,8 +12,8 @@
 
 static void log_line(struct vgpu *vgpu, int level, const char *line)
 {
-    if (vgpu->cfg.log) {
-        vgpu->cfg.log(vgpu->cfg.log_arg, level, line);
+    if (vgpu->cfg.machine->log) {
+        vgpu->cfg.machine->log(vgpu->cfg.machine_arg, level, line);
     }
 }
 
@@ -56,6 +56,6 @@ static bool in_range(const struct gpu_range *r, uint64_t address, uint64_t size)
 
 bool vgpu_owns(const struct vgpu *vgpu, uint64_t address, uint64_t size)
 {
-    return in_range(&vgpu->cfg.mappable, address, size) ||
-           in_range(&vgpu->cfg.unmappable, address, size);
+    return in_range(&vgpu->cfg.gtt.mappable, address, size) ||
+           in_range(&vgpu->cfg.gtt.unmappable, address, size);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Broadwell's graphics function as GVT-g shows it to a guest: no stolen memory, no OpRegion, no
- * I/O BAR, no INTx, and a class that is not VGA, because firmware and drivers take a VGA device of
- * Intel's for one that is passed through.
+ * Intel's graphics function as GVT-g shows it to a guest: no stolen memory, no OpRegion, no I/O
+ * BAR, no INTx.
  */
 #include "vgpu/pci.h"
 
@@ -11,9 +10,12 @@
 
 #include "vgpu/vgpu.h"
 
+#define PCI_ID             0x00u
 #define PCI_COMMAND        0x04u
 #define PCI_COMMAND_MEMORY 0x02u
 #define PCI_COMMAND_MASTER 0x04u
+#define PCI_CLASS_REVISION 0x08u
+#define PCI_SUBSYSTEM      0x2cu
 #define PCI_BAR(n)         (0x10u + 4 * (n))
 #define GMCH_CONTROL       0x50u /* bits 7:6, GGMS: 1 << n MiB of GTT entries */
 #define GMCH_GGMS_SHIFT    6
@@ -42,14 +44,11 @@ struct field {
     uint32_t writable;
 };
 
-/* What is not here reads 0 and cannot be written. The BARs depend on the configuration. */
+/* What is not here reads 0 and cannot be written. Ids and BARs depend on the configuration. */
 static const struct field fields[] = {
-    {0x00, 4, 0x16168086, 0}, /* Broadwell GT2, of Intel */
     {PCI_COMMAND, 2, PCI_COMMAND_MEMORY, 0x07ff},
-    {0x06, 2, 0x0010, 0},     /* status: has capabilities; no error ever to be cleared */
-    {0x08, 4, 0x03800009, 0}, /* class: other display controller, revision 9 */
-    {0x0c, 1, 0, 0xff},       /* cache line size */
-    {0x2c, 4, 0x16168086, 0}, /* subsystem */
+    {0x06, 2, 0x0010, 0}, /* status: has capabilities; no error ever to be cleared */
+    {0x0c, 1, 0, 0xff},   /* cache line size */
     {0x34, 1, MSI_CAP, 0},
     {0x3c, 1, 0, 0xff}, /* interrupt line; there is no pin */
 
@@ -128,6 +127,9 @@ void vgpu_pci_init(struct vgpu_pci *pci, const struct vgpu_pci_config *config)
         put(pci->space, fields[i].offset, fields[i].size, fields[i].value);
         put(pci->writable, fields[i].offset, fields[i].size, fields[i].writable);
     }
+    put(pci->space, PCI_ID, 4, config->id);
+    put(pci->space, PCI_CLASS_REVISION, 4, config->class_revision);
+    put(pci->space, PCI_SUBSYSTEM, 4, config->id);
     put(pci->space, GMCH_CONTROL, 2, ggms(config->gtt_entries) << GMCH_GGMS_SHIFT);
     init_bar(pci, VGPU_BAR_MMIO, config->base[VGPU_BAR_MMIO], VGPU_MMIO_SIZE, BAR_64BIT);
     init_bar(pci, VGPU_BAR_APERTURE, config->base[VGPU_BAR_APERTURE], config->aperture_size,

@@ -23,6 +23,8 @@ enum vgpu_bar {
 };
 
 struct vgpu_pci_config {
+    uint32_t id; /* device << 16 | vendor; also the subsystem's */
+    uint32_t class_revision;
     uint64_t base[VGPU_BARS]; /* where firmware has put them; multiples of their sizes */
     uint64_t aperture_size;   /* a power of two, from 4096 on */
     uint32_t gtt_entries;

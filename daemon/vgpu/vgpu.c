@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
+#include "vgpu/bars.h"
 #include "vgpu/blocks/irq.h"
 #include "vgpu/blocks/pvinfo.h"
 #include "vgpu/device.h"
+#include "vgpu/failsafe.h"
 #include "vgpu/models.h"
 #include "vgpu/registers.h"
 #include "vgpu/submit/engine.h"
@@ -27,27 +30,50 @@ static void power_on(struct vgpu *vgpu)
     vgpu->reason[0] = '\0';
 }
 
+static int create_gtt(struct vgpu *vgpu)
+{
+    const struct vgpu_config *c = &vgpu->cfg;
+    struct gtt_config gtt = c->gtt;
+    gtt.tracker = (struct gtt_tracker){.track = c->machine->track, .arg = c->machine_arg};
+    if (c->lazy_ggtt) {
+        int ret = bars_add_ggtt_ram(vgpu);
+        if (ret) {
+            return ret;
+        }
+        gtt.lazy = vgpu->ggtt_ram;
+    }
+    return gtt_create(&gtt, &vgpu->gtt);
+}
+
 int vgpu_create(const struct vgpu_config *config, struct vgpu **out)
 {
     *out = NULL;
     const struct vgpu_model *model = vgpu_model(config->model);
-    bool fits = model && config->fences <= model->fences;
-    struct vgpu *vgpu = fits ? calloc(1, sizeof(*vgpu)) : NULL;
-    if (vgpu) {
-        vgpu->reg = calloc(1, VGPU_REGS_SIZE);
+    if (!model || config->fences > model->fences) {
+        return -EINVAL;
     }
-    if (!vgpu || !vgpu->reg) {
-        free(vgpu);
-        gtt_destroy(config->gtt);
-        return fits ? -ENOMEM : -EINVAL;
+    struct vgpu *vgpu = calloc(1, sizeof(*vgpu));
+    if (!vgpu) {
+        return -ENOMEM;
     }
     vgpu->cfg = *config;
     vgpu->model = model;
-    vgpu->gtt = config->gtt;
+    vgpu->reg = calloc(1, VGPU_REGS_SIZE);
+    bars_init(vgpu);
+    int ret = vgpu->reg ? create_gtt(vgpu) : -ENOMEM;
+    if (ret) {
+        vgpu_destroy(vgpu);
+        return ret;
+    }
     reg_init(vgpu);
     power_on(vgpu);
     *out = vgpu;
     return 0;
+}
+
+int vgpu_plug_in(struct vgpu *vgpu)
+{
+    return bars_claim(vgpu);
 }
 
 void vgpu_destroy(struct vgpu *vgpu)
@@ -55,6 +81,7 @@ void vgpu_destroy(struct vgpu *vgpu)
     if (!vgpu) {
         return;
     }
+    gtt_verify_drop(vgpu->verify);
     gtt_destroy(vgpu->gtt);
     free(vgpu->reg);
     free(vgpu);
@@ -65,6 +92,38 @@ void vgpu_reset(struct vgpu *vgpu)
     gtt_reset(vgpu->gtt);
     memset(vgpu->reg, 0, VGPU_REGS_SIZE);
     power_on(vgpu);
+}
+
+/* --- configuration space ----------------------------------------------------------------- */
+
+uint32_t vgpu_config_read(const struct vgpu *vgpu, unsigned devfn, unsigned reg, unsigned size)
+{
+    return devfn == VGPU_PCI_DEVFN ? vgpu_pci_read(&vgpu->pci, reg, size)
+                                   : vgpu_pci_bridge_read(reg, size);
+}
+
+void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t value,
+                       unsigned size)
+{
+    if (devfn != VGPU_PCI_DEVFN) {
+        return;
+    }
+    unsigned result = vgpu_pci_write(&vgpu->pci, reg, value, size);
+    if (result & VGPU_PCI_RESET) {
+        vgpu_reset(vgpu);
+    }
+    int ret = result & VGPU_PCI_MOVED ? bars_claim(vgpu) : 0;
+    if (ret) {
+        vgpu_log(vgpu, LOG_WARNING, "its vGPU does not answer where it was put: %s",
+                 strerror(-ret));
+    }
+}
+
+/* --- the guest, besides its accesses ----------------------------------------------------- */
+
+void vgpu_tracked_write(struct vgpu *vgpu, uint64_t gpa, uint64_t value, unsigned size)
+{
+    gtt_table_write(vgpu->gtt, gpa, value, size);
 }
 
 void vgpu_guest_layout_changed(struct vgpu *vgpu)
@@ -112,6 +171,8 @@ void vgpu_end(struct vgpu *vgpu)
         engine_init(vgpu, e);
     }
     vgpu->failed = vgpu->stopped = true;
+    gtt_verify_drop(vgpu->verify);
+    vgpu->verify = NULL;
     gtt_end(vgpu->gtt);
 }
 
@@ -129,14 +190,4 @@ bool vgpu_paused(const struct vgpu *vgpu)
 const char *vgpu_failsafe(const struct vgpu *vgpu)
 {
     return vgpu->failed ? vgpu->reason : NULL;
-}
-
-void vgpu_get_stats(const struct vgpu *vgpu, struct vgpu_stats *stats)
-{
-    *stats = vgpu->stats;
-}
-
-struct gtt *vgpu_gtt(struct vgpu *vgpu)
-{
-    return vgpu->gtt;
 }

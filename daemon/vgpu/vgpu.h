@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "gtt/gtt.h"
+#include "vgpu/pci.h"
 
 struct vgpu;
 
@@ -21,22 +22,43 @@ struct vgpu;
 #define VGPU_MMIO_SIZE  (16u << 20)
 #define VGPU_GTT_OFFSET (8u << 20)
 
-typedef void vgpu_log_fn(void *arg, int level, const char *line);
+/*
+ * What a vGPU asks of the machine it is in; arg is vgpu_config.machine_arg. Addresses are guest
+ * physical, frames their numbers. A negative errno value is a refusal.
+ */
+struct vgpu_machine {
+    /*
+     * Accesses to these addresses come to the BAR from now on, and to those it had before do not.
+     * size 0: to none. -EBUSY: the guest has RAM there.
+     */
+    int (*claim)(void *arg, enum vgpu_bar bar, uint64_t base, uint64_t size);
 
-/* Raise the vGPU's interrupt, once: the guest's message-signalled interrupt is an edge. */
-typedef void vgpu_interrupt_fn(void *arg);
+    /*
+     * RAM without a trap from a frame on, and a view of it that is one piece and stays when it is
+     * moved. -EBUSY: something is there. Needed with vgpu_config.lazy_ggtt only.
+     */
+    int (*add_ram)(void *arg, uint64_t first, uint32_t pages, void **view);
+    int (*move_ram)(void *arg, uint64_t first);
+
+    /* From within the calls below. NULL: nobody listens. */
+    void (*inject_msi)(void *arg, uint64_t address, uint32_t data);
+
+    /* As gtt_tracker's. NULL: stores into page tables cannot be told. */
+    int (*track)(void *arg, const struct xengt_gfn *gfn, size_t n, bool on);
+
+    void (*log)(void *arg, int level, const char *line); /* NULL: nobody listens */
+};
 
 struct vgpu_config {
-    const char *model;         /* NULL: the first one there is */
-    uint32_t id;               /* vgt_id in PVINFO */
-    struct gtt *gtt;           /* becomes the vGPU's, destroyed with it; also when create fails */
-    struct gpu_range mappable; /* what PVINFO tells the guest, in GTT entries */
-    struct gpu_range unmappable;
-    uint32_t fences;  /* up to as many as the model has */
-    vgpu_log_fn *log; /* may be NULL */
-    void *log_arg;
-    vgpu_interrupt_fn *interrupt; /* may be NULL; called from within the calls below */
-    void *interrupt_arg;
+    const char *model;      /* NULL: the first one there is */
+    uint32_t id;            /* vgt_id in PVINFO */
+    uint32_t fences;        /* up to as many as the model has */
+    struct gtt_config gtt;  /* of the GTT that it makes: all but lazy and the tracker */
+    bool lazy_ggtt;         /* the guest's GTT is RAM, compared at each commit, not trapped */
+    uint64_t mmio_base;     /* where firmware has put the registers */
+    uint64_t aperture_size; /* a power of two; 0: none */
+    const struct vgpu_machine *machine;
+    void *machine_arg;
 };
 
 struct vgpu_stats {
@@ -57,8 +79,12 @@ struct vgpu_stats {
     uint64_t dropped;          /* stores the guest may not make */
 };
 
+/* -EINVAL: no such model, or too many fences; -ENOMEM; others as gtt_create() and add_ram(). */
 int vgpu_create(const struct vgpu_config *config, struct vgpu **out);
 void vgpu_destroy(struct vgpu *vgpu); /* NULL is allowed */
+
+/* The BARs answer where firmware has put them. Until then no access is made. Errors: claim()'s. */
+int vgpu_plug_in(struct vgpu *vgpu);
 
 /*
  * Work in portions: what a guest can make long is charged to it, in units of some tenth of a
@@ -75,7 +101,7 @@ bool vgpu_work(struct vgpu *vgpu, uint32_t units);
 
 /*
  * The guest is no more: its engines stop, no access comes any more, its memory that the host gave
- * it (gtt_config.lazy, the tracker) is not touched. When vgpu_work() has nothing left to do,
+ * it (lazy_ggtt, tracked pages) is not touched. When vgpu_work() has nothing left to do,
  * the GPU has none of its pages, and vgpu_destroy() does not take long.
  */
 void vgpu_end(struct vgpu *vgpu);
@@ -94,6 +120,17 @@ void vgpu_mmio_write(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigne
 uint64_t vgpu_aperture_read(struct vgpu *vgpu, uint64_t offset, unsigned size);
 void vgpu_aperture_write(struct vgpu *vgpu, uint64_t offset, uint64_t value, unsigned size);
 
+/*
+ * Configuration space: of the vGPU's function, and of the host bridge, for any other devfn. 1, 2 or
+ * 4 bytes, not across a dword. A function level reset is one of these stores.
+ */
+uint32_t vgpu_config_read(const struct vgpu *vgpu, unsigned devfn, unsigned reg, unsigned size);
+void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t value,
+                       unsigned size);
+
+/* A store of the guest's into a tracked page, at a guest physical address: done here. */
+void vgpu_tracked_write(struct vgpu *vgpu, uint64_t gpa, uint64_t value, unsigned size);
+
 /* The guest's memory layout changed (IOREQ_TYPE_INVALIDATE). */
 void vgpu_guest_layout_changed(struct vgpu *vgpu);
 
@@ -110,8 +147,8 @@ void vgpu_check(struct vgpu *vgpu);
 void vgpu_settle(struct vgpu *vgpu);
 
 /*
- * As after power-on: a function level reset, or the guest's reboot. Its work is dropped, its GGTT
- * empty, failsafe over. Statistics go on.
+ * As after power-on: what a function level reset does to what is behind the function. Its work is
+ * dropped, its GGTT empty, failsafe over. Statistics go on.
  */
 void vgpu_reset(struct vgpu *vgpu);
 
@@ -121,7 +158,22 @@ bool vgpu_paused(const struct vgpu *vgpu);
 /* NULL, or why the vGPU is in failsafe. */
 const char *vgpu_failsafe(const struct vgpu *vgpu);
 
+/* --- for reports: inspect.c -------------------------------------------------------------- */
+
 void vgpu_get_stats(const struct vgpu *vgpu, struct vgpu_stats *stats);
-struct gtt *vgpu_gtt(struct vgpu *vgpu); /* for statistics and verify */
+void vgpu_get_gtt_stats(const struct vgpu *vgpu, struct gtt_stats *stats);
+void vgpu_get_gpu_stats(const struct vgpu *vgpu, struct gpu_stats *stats);
+
+/* As gtt_verify(). */
+unsigned vgpu_verify(const struct vgpu *vgpu, char *error, size_t error_size);
+
+/*
+ * The same in portions of so many entries. -EAGAIN: to be called again, later; -ENOMEM. One that is
+ * not gone on with is dropped with the vGPU.
+ */
+int vgpu_verify_some(struct vgpu *vgpu, uint32_t units, char *error, size_t error_size);
+
+/* As gtt_next_mapping(). */
+bool vgpu_next_mapping(const struct vgpu *vgpu, uint32_t *index, uint64_t *gfn, uint64_t *bfn);
 
 #endif

@@ -89,6 +89,23 @@ static void open_bystander(struct exec_guest *g)
     gtt_commit(g->bystander_gtt);
 }
 
+static int claim(void *arg, enum vgpu_bar bar, uint64_t base, uint64_t size)
+{
+    (void)arg;
+    (void)bar;
+    (void)base;
+    (void)size;
+    return 0;
+}
+
+static int add_ram(void *arg, uint64_t first, uint32_t pages, void **view)
+{
+    struct exec_guest *g = arg;
+    (void)first;
+    *view = g->lazy;
+    return g->lazy && pages == GTT_ENTRIES * sizeof(*g->lazy) / PAGE ? 0 : -ENOMEM;
+}
+
 static void open_vgpu(struct exec_guest *g, uint8_t flags)
 {
     const struct xengt_space_options options = {.no_defer = flags & EXEC_NO_DEFER};
@@ -100,28 +117,31 @@ static void open_vgpu(struct exec_guest *g, uint8_t flags)
     REQUIRE(g->seen, "no memory");
     g->lazy = flags & EXEC_LAZY ? calloc(GTT_ENTRIES, sizeof(*g->lazy)) : NULL;
     g->tables_max = flags & EXEC_FEW_TABLES ? FEW_TABLES : GTT_TABLES_MAX_DEFAULT;
-    const struct gtt_config gtt = {
-        .xengt = g->stack.xengt,
-        .space = g->space,
-        .gpu = g->stack.gpu,
-        .track_after = 2,
-        .tracker = {.track = flags & EXEC_NO_TRACKER ? NULL : track, .arg = g},
-        .lazy = g->lazy,
-        .mappable = {LOW_FIRST, WINDOW},
-        .unmappable = {HIGH_FIRST, WINDOW},
-        .tables_max = g->tables_max,
-        .oos_max = flags & EXEC_FEW_TABLES ? 1 : 0,
-        .track_all = (flags & (EXEC_TRACK_ALL | EXEC_NO_TRACKER)) == EXEC_TRACK_ALL,
-        .commit_each = flags & EXEC_EACH,
-    };
-    struct vgpu_config config = {
+    static const struct vgpu_machine machine = {
+        .claim = claim, .add_ram = add_ram, .track = track, .log = on_log};
+    static const struct vgpu_machine no_tracker = {
+        .claim = claim, .add_ram = add_ram, .log = on_log};
+    const struct vgpu_config config = {
         .id = 1,
-        .mappable = gtt.mappable,
-        .unmappable = gtt.unmappable,
         .fences = 4,
-        .log = on_log,
+        .gtt =
+            {
+                .xengt = g->stack.xengt,
+                .space = g->space,
+                .gpu = g->stack.gpu,
+                .track_after = 2,
+                .mappable = {LOW_FIRST, WINDOW},
+                .unmappable = {HIGH_FIRST, WINDOW},
+                .tables_max = g->tables_max,
+                .oos_max = flags & EXEC_FEW_TABLES ? 1 : 0,
+                .track_all = (flags & (EXEC_TRACK_ALL | EXEC_NO_TRACKER)) == EXEC_TRACK_ALL,
+                .commit_each = flags & EXEC_EACH,
+            },
+        .lazy_ggtt = flags & EXEC_LAZY,
+        .machine = flags & EXEC_NO_TRACKER ? &no_tracker : &machine,
+        .machine_arg = g,
     };
-    REQUIRE(!gtt_create(&gtt, &config.gtt) && !vgpu_create(&config, &g->vgpu), "no vGPU");
+    REQUIRE(!vgpu_create(&config, &g->vgpu), "no vGPU");
     xengt_sim_on_invalidate(g->stack.sim, layout_changed, g);
 }
 
@@ -190,7 +210,7 @@ void exec_store(struct exec_guest *g, uint64_t gpa, uint64_t value, unsigned siz
     uint32_t gfn = (uint32_t)(gpa / PAGE);
     uint8_t *page = exec_page(g, gfn);
     if (page && g->tracked[gfn]) {
-        gtt_table_write(vgpu_gtt(g->vgpu), gpa, value, size);
+        vgpu_tracked_write(g->vgpu, gpa, value, size);
         REQUIRE(!memcmp(page + gpa % PAGE, &value, size), "a trapped store is not done");
         memcpy(g->seen[gfn] + gpa % PAGE, &value, size);
     } else if (page) {

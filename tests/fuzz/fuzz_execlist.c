@@ -361,13 +361,13 @@ static void check_rules(struct exec_guest *g)
     struct gtt_stats gtt;
     char error[256] = "";
     exec_store_unseen(g);
-    bool good = !gtt_verify(vgpu_gtt(g->vgpu), error, sizeof(error));
+    bool good = !vgpu_verify(g->vgpu, error, sizeof(error));
     REQUIRE(good || (g->lost_table && strstr(error, "the guest has")), "%s", error);
     REQUIRE(!gtt_verify(g->bystander_gtt, error, sizeof(error)), "the bystander: %s", error);
     xengt_sim_get_stats(g->stack.sim, &sim);
     REQUIRE(!sim.violations, "%s", xengt_sim_violation(g->stack.sim));
     REQUIRE(!sim.iommu_faults, "the GPU used a page that is not mapped");
-    gtt_get_stats(vgpu_gtt(g->vgpu), &gtt);
+    vgpu_get_gtt_stats(g->vgpu, &gtt);
     REQUIRE(gtt.spt_tables <= g->tables_max, "%u tables, and %u are allowed", gtt.spt_tables,
             g->tables_max);
     if (__sanitizer_get_current_allocated_bytes) {

@@ -26,6 +26,8 @@
 static int setup(void **state)
 {
     static const struct vgpu_pci_config config = {
+        .id = 0x16168086,
+        .class_revision = 0x03800009,
         .base = {MMIO_BASE, APERTURE_BASE},
         .aperture_size = APERTURE_SIZE,
         .gtt_entries = 1u << 20,

@@ -449,13 +449,20 @@ TEST(reset)
     find_vgpu(f);
 }
 
-PLAIN_TEST(too_many_fences)
+TEST(a_vgpu_has_a_model_and_no_more_fences_than_it)
 {
+    struct fake *f = *state;
+    struct vgpu_config config = f->config;
     struct vgpu *vgpu;
-    const struct vgpu_config config = {.gtt = calloc(1, sizeof(struct gtt)), .fences = 33};
-    (void)state;
+    config.fences = 33;
     assert_int_equal(vgpu_create(&config, &vgpu), -EINVAL);
     assert_null(vgpu);
+    config.fences = 32;
+    config.model = "voodoo";
+    assert_int_equal(vgpu_create(&config, &vgpu), -EINVAL);
+    config.model = vgpu_model(NULL)->name;
+    assert_int_equal(vgpu_create(&config, &vgpu), 0);
+    vgpu_destroy(vgpu);
 }
 
 /* --- the aperture ------------------------------------------------------------------------ */

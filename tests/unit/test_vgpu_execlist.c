@@ -168,9 +168,11 @@ static void watch_order(struct gtt *gtt, uint64_t address, size_t size)
     }
 }
 
-static void interrupt_in_order(void *arg)
+static void interrupt_in_order(void *arg, uint64_t address, uint32_t data)
 {
     (void)arg;
+    (void)address;
+    (void)data;
     assert_int_equal(order++, 2);
 }
 
@@ -179,7 +181,7 @@ TEST(order_of_an_event)
     struct fake *f = *state;
 
     f->gtt->on_memory_write = watch_order;
-    f->vgpu->cfg.interrupt = interrupt_in_order;
+    f->machine.inject_msi = interrupt_in_order;
     order = 0;
     set_tail(f, IMAGE_A, 16);
     submit_list(f, GPU_BCS, A, 0);

@@ -53,9 +53,12 @@ struct fixture {
 
 /* --- the stack --------------------------------------------------------------------------- */
 
-static void count_interrupt(void *arg)
+static void count_interrupt(void *arg, uint64_t address, uint32_t data)
 {
     struct fixture *f = arg;
+
+    (void)address;
+    (void)data;
 
     f->interrupts++;
 }
@@ -72,24 +75,25 @@ static void open_xen(struct fixture *f)
 
 static void open_vgpu(struct fixture *f)
 {
-    const struct gtt_config gtt = {
-        .xengt = f->stack.xengt,
-        .space = f->space,
-        .gpu = f->stack.gpu,
-        .mappable = {.first = LOW_FIRST, .count = LOW_COUNT},
-        .unmappable = {.first = HIGH_FIRST, .count = HIGH_COUNT},
-    };
-    struct vgpu_config config = {
+    static const struct vgpu_machine machine = {.inject_msi = count_interrupt};
+    const struct vgpu_config config = {
         .id = 1,
-        .mappable = gtt.mappable,
-        .unmappable = gtt.unmappable,
         .fences = 4,
-        .interrupt = count_interrupt,
-        .interrupt_arg = f,
+        .gtt =
+            {
+                .xengt = f->stack.xengt,
+                .space = f->space,
+                .gpu = f->stack.gpu,
+                .mappable = {.first = LOW_FIRST, .count = LOW_COUNT},
+                .unmappable = {.first = HIGH_FIRST, .count = HIGH_COUNT},
+            },
+        .machine = &machine,
+        .machine_arg = f,
     };
 
-    assert_int_equal(gtt_create(&gtt, &config.gtt), 0);
     assert_int_equal(vgpu_create(&config, &f->vgpu), 0);
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x92, 1, 2); /* one MSI */
+    f->vgpu->pci.space[4] |= 4;                             /* a bus master, not to be claimed */
 }
 
 static uint32_t rd(struct fixture *f, uint32_t offset)
@@ -252,7 +256,7 @@ static int teardown(void **state)
     struct xengt_sim_stats stats;
     char error[256] = "";
 
-    if (gtt_verify(vgpu_gtt(f->vgpu), error, sizeof(error))) {
+    if (vgpu_verify(f->vgpu, error, sizeof(error))) {
         fail_msg("%s", error);
     }
     vgpu_destroy(f->vgpu);

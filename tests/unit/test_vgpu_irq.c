@@ -125,7 +125,7 @@ TEST(no_interrupt_callback)
 {
     struct fake *f = *state;
     enable_interrupts(f);
-    f->vgpu->cfg.interrupt = NULL;
+    f->machine.inject_msi = NULL;
     raise_event(f, GPU_RCS, EVENT_USER);
     assert_int_equal(rd(f, IIR(0)), 1);
 }

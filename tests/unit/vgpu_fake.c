@@ -22,6 +22,13 @@ static uint8_t *page_at(struct gtt *gtt, uint64_t address)
     return gtt->hole[slot] ? NULL : gtt->memory[slot];
 }
 
+int gtt_create(const struct gtt_config *config, struct gtt **out)
+{
+    (void)config;
+    *out = calloc(1, sizeof(**out));
+    return *out ? 0 : -ENOMEM;
+}
+
 void gtt_destroy(struct gtt *gtt)
 {
     free(gtt);
@@ -79,6 +86,71 @@ int gtt_prepare(struct gtt *gtt, enum gpu_engine engine, const struct gtt_root *
     (void)engine;
     (void)root;
     return gtt->prepare_error;
+}
+
+void gtt_table_write(struct gtt *gtt, uint64_t gpa, uint64_t value, unsigned size)
+{
+    (void)gtt;
+    (void)gpa;
+    (void)value;
+    (void)size;
+}
+
+/* Nobody asks here. */
+void gtt_get_stats(const struct gtt *gtt, struct gtt_stats *stats)
+{
+    (void)gtt;
+    *stats = (struct gtt_stats){0};
+}
+
+void gtt_get_gpu_stats(const struct gtt *gtt, struct gpu_stats *stats)
+{
+    (void)gtt;
+    *stats = (struct gpu_stats){0};
+}
+
+unsigned gtt_verify(const struct gtt *gtt, char *error, size_t error_size)
+{
+    (void)gtt;
+    (void)error;
+    (void)error_size;
+    return 0;
+}
+
+int gtt_verify_begin(const struct gtt *gtt, struct gtt_verify **out)
+{
+    (void)gtt;
+    *out = NULL;
+    return -ENOMEM;
+}
+
+bool gtt_verify_some(struct gtt_verify *verify, uint32_t units)
+{
+    (void)verify;
+    (void)units;
+    return true;
+}
+
+unsigned gtt_verify_end(struct gtt_verify *verify, char *error, size_t error_size)
+{
+    (void)verify;
+    (void)error;
+    (void)error_size;
+    return 0;
+}
+
+void gtt_verify_drop(struct gtt_verify *verify)
+{
+    (void)verify;
+}
+
+bool gtt_next_mapping(const struct gtt *gtt, uint32_t *index, uint64_t *gfn, uint64_t *bfn)
+{
+    (void)gtt;
+    (void)index;
+    (void)gfn;
+    (void)bfn;
+    return false;
 }
 
 int gtt_ppgtt_create(struct gtt *gtt, const struct gtt_root *root)
@@ -186,10 +258,12 @@ bool gtt_work(struct gtt *gtt)
 
 /* --- the vGPU ---------------------------------------------------------------------------- */
 
-static void count_interrupt(void *arg)
+static void count_interrupt(void *arg, uint64_t address, uint32_t data)
 {
     struct fake *f = arg;
 
+    (void)address;
+    (void)data;
     f->interrupts++;
 }
 
@@ -202,23 +276,45 @@ static void count_line(void *arg, int level, const char *line)
     f->lines++;
 }
 
+static int claim(void *arg, enum vgpu_bar bar, uint64_t base, uint64_t size)
+{
+    struct fake *f = arg;
+
+    f->claims++;
+    f->claimed[bar].base = base;
+    f->claimed[bar].size = size;
+    return f->claim_error;
+}
+
 int fake_setup(void **state)
 {
     struct fake *f = calloc(1, sizeof(*f));
 
-    f->gtt = calloc(1, sizeof(*f->gtt));
-    const struct vgpu_config config = {
-        .id = 3,
-        .gtt = f->gtt,
-        .mappable = {.first = LOW_FIRST, .count = LOW_COUNT},
-        .unmappable = {.first = HIGH_FIRST, .count = HIGH_COUNT},
-        .fences = 4,
+    f->gpu.gtt_entries = 65536;
+    f->machine = (struct vgpu_machine){
+        .claim = claim,
+        .inject_msi = count_interrupt,
         .log = count_line,
-        .log_arg = f,
-        .interrupt = count_interrupt,
-        .interrupt_arg = f,
     };
-    assert_int_equal(vgpu_create(&config, &f->vgpu), 0);
+    f->config = (struct vgpu_config){
+        .id = 3,
+        .fences = 4,
+        .gtt =
+            {
+                .gpu = &f->gpu,
+                .mappable = {.first = LOW_FIRST, .count = LOW_COUNT},
+                .unmappable = {.first = HIGH_FIRST, .count = HIGH_COUNT},
+            },
+        .mmio_base = FAKE_MMIO_BASE,
+        .aperture_size = FAKE_APERTURE_SIZE,
+        .machine = &f->machine,
+        .machine_arg = f,
+    };
+    assert_int_equal(vgpu_create(&f->config, &f->vgpu), 0);
+    f->gtt = f->vgpu->gtt;
+    assert_int_equal(vgpu_plug_in(f->vgpu), 0);
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x92, 1, 2); /* one MSI */
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x04, 6, 2); /* a bus master */
     *state = f;
     return 0;
 }

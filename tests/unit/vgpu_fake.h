@@ -20,6 +20,9 @@
 #define AT(page)   ((page)*PAGE) /* the GGTT address of a page */
 #define OUTSIDE    AT(LOW_FIRST + LOW_COUNT)
 
+#define FAKE_MMIO_BASE     0xe0000000u
+#define FAKE_APERTURE_SIZE (256u << 20)
+
 #define RCS  0x2000u
 #define BCS  0x22000u
 #define VCS0 0x12000u
@@ -51,8 +54,16 @@ struct gtt {
 };
 
 struct fake {
+    struct gpu gpu; /* nothing but its size is asked for */
+    struct vgpu_machine machine;
+    struct vgpu_config config;
     struct gtt *gtt;
     struct vgpu *vgpu;
+    struct {
+        uint64_t base, size;
+    } claimed[VGPU_BARS];
+    unsigned claims;
+    int claim_error;
     unsigned interrupts;
     unsigned lines;
 };

@@ -39,15 +39,23 @@ static uint32_t pending(struct vgpu *vgpu)
     return bits;
 }
 
+/* An interrupt nobody wants is not kept: the registers still say why there was one. */
+static void inject(struct vgpu *vgpu)
+{
+    uint64_t address;
+    uint32_t data;
+    if (vgpu->cfg.machine->inject_msi && vgpu_pci_msi(&vgpu->pci, &address, &data)) {
+        vgpu->cfg.machine->inject_msi(vgpu->cfg.machine_arg, address, data);
+    }
+}
+
 /* The guest is told when there begins to be something to tell. */
 void irq_deliver(struct vgpu *vgpu)
 {
     bool raise = *vgpu_reg(vgpu, MASTER_IRQ) & MASTER_IRQ_ENABLE && pending(vgpu);
     if (raise && !vgpu->irq_raised && !vgpu->failed) {
         vgpu->stats.interrupts++;
-        if (vgpu->cfg.interrupt) {
-            vgpu->cfg.interrupt(vgpu->cfg.interrupt_arg);
-        }
+        inject(vgpu);
     }
     vgpu->irq_raised = raise;
 }

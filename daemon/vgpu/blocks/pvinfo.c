@@ -36,10 +36,10 @@ void pvinfo_init(struct vgpu *vgpu)
         {PVINFO_VERSION, PVINFO_VERSION_1_0},
         {PVINFO_VGT_ID, c->id},
         {PVINFO_CAPS, PVINFO_CAP_FULL_PPGTT | PVINFO_CAP_HWSP_EMULATION},
-        {PVINFO_MAPPABLE_BASE, c->mappable.first << XENGT_PAGE_SHIFT},
-        {PVINFO_MAPPABLE_SIZE, c->mappable.count << XENGT_PAGE_SHIFT},
-        {PVINFO_UNMAPPABLE_BASE, c->unmappable.first << XENGT_PAGE_SHIFT},
-        {PVINFO_UNMAPPABLE_SIZE, c->unmappable.count << XENGT_PAGE_SHIFT},
+        {PVINFO_MAPPABLE_BASE, c->gtt.mappable.first << XENGT_PAGE_SHIFT},
+        {PVINFO_MAPPABLE_SIZE, c->gtt.mappable.count << XENGT_PAGE_SHIFT},
+        {PVINFO_UNMAPPABLE_BASE, c->gtt.unmappable.first << XENGT_PAGE_SHIFT},
+        {PVINFO_UNMAPPABLE_SIZE, c->gtt.unmappable.count << XENGT_PAGE_SHIFT},
         {PVINFO_FENCES, c->fences},
     };
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
