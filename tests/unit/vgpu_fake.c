@@ -128,6 +128,16 @@ void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine
     *state = gtt->state[engine];
 }
 
+uint32_t gtt_left(const struct gtt *gtt)
+{
+    return gtt->left;
+}
+
+void gtt_spend(struct gtt *gtt, uint32_t units)
+{
+    gtt->spent += units;
+}
+
 uint64_t gtt_ticks(const struct gtt *gtt)
 {
     return gtt->ticks;
@@ -207,6 +217,7 @@ int fake_setup(void **state)
     struct fake *f = calloc(1, sizeof(*f));
 
     f->gtt = calloc(1, sizeof(*f->gtt));
+    f->gtt->left = UINT32_MAX;
     const struct vgpu_config config = {
         .id = 3,
         .gtt = f->gtt,
