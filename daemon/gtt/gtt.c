@@ -200,6 +200,16 @@ bool gtt_ready(struct gtt *gtt)
     return gtt_finish(gtt) && gtt_may_work(gtt);
 }
 
+uint32_t gtt_left(const struct gtt *gtt)
+{
+    return gtt->left <= 0 ? 0 : gtt->left < UINT32_MAX ? (uint32_t)gtt->left : UINT32_MAX;
+}
+
+void gtt_spend(struct gtt *gtt, uint32_t units)
+{
+    gtt_charge(gtt, units);
+}
+
 bool gtt_work(struct gtt *gtt)
 {
     return !(gtt_finish(gtt) && commit_until(gtt, gtt->wanted) && gtt_tidy(gtt));

@@ -135,6 +135,11 @@ void gtt_allow(struct gtt *gtt, uint32_t units);
 bool gtt_finish(struct gtt *gtt);
 bool gtt_ready(struct gtt *gtt);
 
+/* What is left of what was allowed; and what the caller itself did for the guest is charged, too.
+ */
+uint32_t gtt_left(const struct gtt *gtt);
+void gtt_spend(struct gtt *gtt, uint32_t units);
+
 /* A turn: goes on with everything there is to do. True: it is not all done. */
 bool gtt_work(struct gtt *gtt);
 

@@ -59,9 +59,10 @@ struct vgpu_engine {
     enum gpu_engine id;
     const struct engine_info *info;
     enum engine_state state;
-    bool waiting;  /* idle, and its next workload waits until the page tables are up to date */
-    uint32_t tail; /* of the ring: where the workload ends that the GPU has */
-    uint32_t done; /* the GPU's counters, as far as they were acted upon */
+    bool waiting;        /* idle, and its next workload waits: for page tables, or to be checked */
+    struct audit *audit; /* of that workload; NULL: not begun */
+    uint32_t tail;       /* of the ring: where the workload ends that is checked, or the GPU's */
+    uint32_t done;       /* the GPU's counters, as far as they were acted upon */
     uint32_t user_interrupts;
     uint32_t notify_interrupts;
     struct vgpu_context context;

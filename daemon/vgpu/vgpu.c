@@ -15,6 +15,7 @@
 #include "vgpu/models.h"
 #include "vgpu/registers.h"
 #include "vgpu/submit/engine.h"
+#include "vgpu/submit/workload.h"
 
 /* Everything a guest can change, but for the GGTT. Registers that are not known hold 0 already. */
 static void power_on(struct vgpu *vgpu)
@@ -82,6 +83,9 @@ void vgpu_destroy(struct vgpu *vgpu)
         return;
     }
     gtt_verify_drop(vgpu->verify);
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        workload_forget(&vgpu->engine[e]);
+    }
     gtt_destroy(vgpu->gtt);
     free(vgpu->reg);
     free(vgpu);

@@ -231,3 +231,77 @@ TEST(ring_error)
     wr(f, BCS + RING_TAIL, 16);
     assert_int_equal(f->gtt->submissions[GPU_BCS], 2);
 }
+
+/* --- work that takes longer than there is time ------------------------------------------- */
+
+/* What is checked is what was in the ring when its check began. */
+TEST(a_long_check_goes_on_when_there_is_time_again)
+{
+    struct fake *f = *state;
+    f->gtt->left = 2; /* for ten dwords, each time */
+    set_tail(f, IMAGE_A, 160);
+    submit_list(f, GPU_BCS, A, 0);
+    poke(f, RING_A + 100, UINT32_MAX);
+    set_tail(f, IMAGE_A, 0x200);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(f->gtt->submissions[GPU_BCS], 0);
+        assert_int_equal(rd(f, BCS + RING_MI_MODE) & MI_MODE_IDLE, 0);
+        assert_int_equal(vgpu_work(f->vgpu, 100), i < 2);
+    }
+    assert_well(f);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].count, 40);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].dw[25], 0);
+    assert_int_equal(f->gtt->spent, 40 / 5);
+    complete(f, GPU_BCS);
+    assert_int_equal(peek(f, IMAGE_A + PAGE + 5 * 4), 160); /* the head: not beyond what was run */
+}
+
+TEST(a_check_that_waits_is_forgotten_with_its_engine)
+{
+    struct fake *f = *state;
+    f->gtt->left = 1;
+    set_tail(f, IMAGE_A, 160);
+    submit_list(f, GPU_BCS, A, 0);
+    wr(f, GDRST, 8);
+    assert_false(vgpu_work(f->vgpu, 100));
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 0);
+    enable_execlists(f, GPU_BCS, HWSP);
+    submit_list(f, GPU_BCS, A, 0); /* and one is under way when the vGPU is destroyed */
+    assert_true(vgpu_work(f->vgpu, 100));
+}
+
+/* By a tail that it takes back a guest has its next context run while this one is checked. */
+TEST(a_check_is_not_gone_on_with_for_another_context)
+{
+    struct fake *f = *state;
+    f->gtt->left = 2;
+    set_tail(f, IMAGE_A, 160);
+    set_tail(f, IMAGE_B, 80);
+    submit_list(f, GPU_BCS, A, 0);
+    set_tail(f, IMAGE_A, 0);
+    submit_list(f, GPU_BCS, A, B);
+    for (unsigned i = 0; i < 6; i++) {
+        vgpu_work(f->vgpu, 100);
+    }
+    assert_well(f);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    assert_int_equal(f->gtt->work[GPU_BCS].w.context, IMAGE_B);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].address, RING_B);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].count, 20);
+}
+
+TEST(a_check_that_waits_refuses_at_last)
+{
+    struct fake *f = *state;
+    f->gtt->left = 2;
+    set_tail(f, IMAGE_A, 160);
+    poke(f, RING_A + 120, UINT32_MAX);
+    submit_list(f, GPU_BCS, A, 0);
+    assert_well(f);
+    for (unsigned i = 0; i < 4; i++) {
+        vgpu_work(f->vgpu, 100);
+    }
+    assert_failsafe(f, "unknown command 0xffffffff");
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 0);
+}

@@ -26,7 +26,11 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
 {
     (void)config;
     *out = calloc(1, sizeof(**out));
-    return *out ? 0 : -ENOMEM;
+    if (!*out) {
+        return -ENOMEM;
+    }
+    (*out)->left = UINT32_MAX;
+    return 0;
 }
 
 void gtt_destroy(struct gtt *gtt)
@@ -198,6 +202,16 @@ int gtt_memory_write(struct gtt *gtt, uint64_t address, const void *buf, size_t 
 void gtt_engine_state(struct gtt *gtt, enum gpu_engine engine, struct gpu_engine_state *state)
 {
     *state = gtt->state[engine];
+}
+
+uint32_t gtt_left(const struct gtt *gtt)
+{
+    return gtt->left;
+}
+
+void gtt_spend(struct gtt *gtt, uint32_t units)
+{
+    gtt->spent += units;
 }
 
 uint64_t gtt_ticks(const struct gtt *gtt)

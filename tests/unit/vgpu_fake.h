@@ -46,6 +46,8 @@ struct gtt {
     unsigned resets, commits, gtt_writes;
     int submit_error;
     int prepare_error;
+    uint32_t left;  /* of what was allowed, in units */
+    uint64_t spent; /* likewise */
     uint64_t ticks; /* what TIMESTAMP shows */
     bool eager;     /* work is complete when it is submitted */
     struct gtt_root created, destroyed;

@@ -15,7 +15,12 @@
 
 void audit_begin(struct audit *a, struct vgpu *vgpu, const struct vgpu_engine *engine, bool ppgtt)
 {
-    *a = (struct audit){.vgpu = vgpu, .engine = engine, .ppgtt = ppgtt};
+    *a = (struct audit){
+        .vgpu = vgpu,
+        .engine = engine,
+        .context = engine->context,
+        .ppgtt = ppgtt,
+    };
 }
 
 void audit_end(struct audit *a)
@@ -315,17 +320,20 @@ static bool pieces_are_apart(struct audit *a)
 
 enum audit_result audit_check(struct audit *a, uint32_t budget)
 {
-    uint32_t spent = 0;
+    uint64_t until = a->checked + budget;
+    if (a->pieces) {
+        return AUDIT_PASSED;
+    }
     while (a->index < a->buffers) { /* checking one may add others */
         bool end = is_through(a);
         uint32_t length = 0;
-        if (spent >= budget) {
+        if (!end && a->checked >= until) {
             return AUDIT_MORE;
         }
         if (!end && !check_next(a, &end, &length)) {
             return AUDIT_REFUSED;
         }
-        spent += length;
+        a->checked += length;
         if (end) {
             a->index++;
             a->at = 0;

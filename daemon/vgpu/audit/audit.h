@@ -38,12 +38,14 @@ struct audit_buffer {
 struct audit {
     struct vgpu *vgpu;
     const struct vgpu_engine *engine;
+    struct vgpu_context context; /* whose commands these are; the engine may go on to another */
     bool ppgtt; /* commands that do not name the global GTT go there */
     struct audit_buffer buffer[AUDIT_BUFFERS_MAX];
     unsigned buffers;
     uint32_t total;
     unsigned index; /* of the buffer that is being checked, and where in it */
     uint32_t at;
+    uint64_t checked;                          /* dwords so far */
     struct gpu_buffer piece[AUDIT_PIECES_MAX]; /* what the GPU gets, once it was checked */
     unsigned pieces;
 };
@@ -63,7 +65,7 @@ enum audit_result {
 
 /*
  * Checks everything that was added and what that starts, some dwords at a time: up to the command
- * that reaches the budget. A dword takes 20 ns at most.
+ * that reaches the budget. A dword takes 20 ns at most. What has passed passes again.
  */
 enum audit_result audit_check(struct audit *a, uint32_t budget);
 #define AUDIT_AT_ONCE UINT32_MAX

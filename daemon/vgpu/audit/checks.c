@@ -128,7 +128,7 @@ static bool check_index(const struct audit_command *c, uint64_t offset)
         return audit_refuse(c, "0x%" PRIx64 " is not in the free part of the status page", offset);
     }
     uint32_t page = *engine_reg(a->vgpu, a->engine, RING_HWS_PGA);
-    return a->engine->context.has_image || check_ggtt(c, page, STATUS_PAGE_SIZE);
+    return a->context.has_image || check_ggtt(c, page, STATUS_PAGE_SIZE);
 }
 
 static bool check_flush_dw(const struct audit_command *c)

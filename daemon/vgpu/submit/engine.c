@@ -16,6 +16,7 @@
 
 void engine_init(struct vgpu *vgpu, enum gpu_engine id)
 {
+    workload_forget(&vgpu->engine[id]);
     vgpu->engine[id] = (struct vgpu_engine){.id = id, .info = &engine_info[id]};
 }
 

@@ -4,12 +4,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "gen/registers.h"
 #include "vgpu/audit/audit.h"
 #include "vgpu/failsafe.h"
+
+/* Of the audit, for a unit of gtt_allow(). */
+#define DWORDS_PER_UNIT 5u
 
 /* In the order in which they are run. */
 static bool copy_commands(struct audit *a, const struct vgpu_context *context)
@@ -33,12 +37,11 @@ static void remember_counters(struct vgpu *vgpu, struct vgpu_engine *engine)
     engine->done = state.done;
     engine->user_interrupts = state.user_interrupts;
     engine->notify_interrupts = state.notify_interrupts;
-    engine->tail = engine->context.ring.tail;
 }
 
 static int submit(struct vgpu *vgpu, struct vgpu_engine *engine, const struct audit *a)
 {
-    const struct vgpu_context *context = &engine->context;
+    const struct vgpu_context *context = &a->context;
     const struct gtt_workload workload = {
         .engine = engine->id,
         .root = context->root,
@@ -66,28 +69,91 @@ static void submission_failed(struct vgpu *vgpu, struct vgpu_engine *engine, int
              strerror(-error));
 }
 
+/* Copies the commands: what the guest adds to its ring from now on is the next workload. */
+static int begin(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    struct audit *audit = malloc(sizeof(*audit));
+    if (!audit) {
+        return -ENOMEM;
+    }
+    audit_begin(audit, vgpu, engine, engine->context.root.levels != 0);
+    engine->audit = audit;
+    engine->tail = engine->context.ring.tail;
+    return copy_commands(audit, &engine->context) ? 0 : -EINVAL;
+}
+
+void workload_forget(struct vgpu_engine *engine)
+{
+    if (engine->audit) {
+        audit_end(engine->audit);
+        free(engine->audit);
+    }
+    engine->audit = NULL;
+    engine->waiting = false;
+}
+
+/* A guest may have another context run in the meantime: by a tail that it takes back. */
+static bool is_of(const struct audit *a, const struct vgpu_context *context)
+{
+    const struct gtt_root *root = &context->root;
+    const struct ring *ring = &context->ring;
+    for (unsigned i = 0; i < 4; i++) {
+        if (a->context.root.pdp[i] != root->pdp[i]) {
+            return false;
+        }
+    }
+    return a->context.root.levels == root->levels && a->context.image == context->image &&
+           a->context.has_image == context->has_image && a->context.ring.start == ring->start &&
+           a->context.ring.size == ring->size && a->context.ring.head == ring->head;
+}
+
+/* As far as the guest's share of the time reaches. */
+static enum audit_result check(struct vgpu *vgpu, struct audit *audit)
+{
+    uint64_t dwords = (uint64_t)gtt_left(vgpu->gtt) * DWORDS_PER_UNIT;
+    uint64_t before = audit->checked;
+    enum audit_result result =
+        audit_check(audit, dwords < AUDIT_AT_ONCE ? (uint32_t)dwords : AUDIT_AT_ONCE);
+    gtt_spend(vgpu->gtt, (uint32_t)((audit->checked - before) / DWORDS_PER_UNIT));
+    return result;
+}
+
+/* -EAGAIN: it waits. -EINVAL: the vGPU has failed, and says why. */
+static int try_to_start(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    int ret = gtt_prepare(vgpu->gtt, engine->id, &engine->context.root);
+    if (engine->audit && !is_of(engine->audit, &engine->context)) {
+        workload_forget(engine);
+    }
+    if (!ret && !engine->audit) {
+        ret = begin(vgpu, engine);
+    }
+    if (ret) {
+        return ret;
+    }
+    switch (check(vgpu, engine->audit)) {
+    case AUDIT_MORE:
+        return -EAGAIN;
+    case AUDIT_REFUSED:
+        return -EINVAL;
+    default:
+        return submit(vgpu, engine, engine->audit);
+    }
+}
+
 void workload_start(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    struct audit audit;
-    int ret = gtt_prepare(vgpu->gtt, engine->id, &engine->context.root);
-    engine->waiting = ret == -EAGAIN;
-    if (ret) {
-        if (!engine->waiting) {
-            submission_failed(vgpu, engine, ret);
-        }
+    int ret = try_to_start(vgpu, engine);
+    if (ret == -EAGAIN) {
+        engine->waiting = true;
         return;
     }
-    audit_begin(&audit, vgpu, engine, engine->context.root.levels != 0);
-    if (copy_commands(&audit, &engine->context) &&
-        audit_check(&audit, AUDIT_AT_ONCE) == AUDIT_PASSED) {
-        ret = submit(vgpu, engine, &audit);
-        if (!ret) {
-            engine->state = ENGINE_BUSY;
-            engine->context.fresh = false;
-            vgpu->stats.submissions++;
-        } else {
-            submission_failed(vgpu, engine, ret);
-        }
+    workload_forget(engine);
+    if (!ret) {
+        engine->state = ENGINE_BUSY;
+        engine->context.fresh = false;
+        vgpu->stats.submissions++;
+    } else if (!vgpu->failed) {
+        submission_failed(vgpu, engine, ret);
     }
-    audit_end(&audit);
 }
