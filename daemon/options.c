@@ -247,7 +247,7 @@ static const struct spec {
      "comparisons of a quiet page table before stores into it are trapped; 0: default (256)"},
     {"defer-pages", "N", set_defer_pages, "pages kept after their last use; 0: default (1024)"},
     {"defer-ms", "MS", set_defer_ms, "time they are kept; 0: default (100)"},
-    {"quota", "N", set_quota, "mappings one guest may have; 0: the window (0)"},
+    {"quota", "N", set_quota, "mappings one guest may have; 0: a share (0)"},
     {"batch", "N", set_batch, "pages per hypercall (256)"},
     {"log-level", "LEVEL", set_log_level, "err, warning, notice, info or debug (info)"},
     {"config", "FILE", set_config, "options as a JSON object; the command line wins"},

@@ -61,7 +61,7 @@ TEST_WITH(a_reset_takes_its_own_time, setup_large, teardown)
     pair_end(&p);
 }
 
-TEST_WITH(a_death_takes_its_own_time, setup_large, teardown)
+static void die(void **state)
 {
     struct wait building = {0}, wait = {0};
     struct pair p = begin(state, &building);
@@ -73,4 +73,24 @@ TEST_WITH(a_death_takes_its_own_time, setup_large, teardown)
     pair_check_bob_works(&p, 7);
     attack_check_wait(&wait);
     pair_end(&p);
+}
+
+TEST_WITH(a_death_takes_its_own_time, setup_large, teardown)
+{
+    die(state);
+}
+
+/* Xen is asked to let go of all of it at the end, not on the way. */
+static int setup_keeping(void **state)
+{
+    return setup_like(state, (struct stack_options){
+                                 .window_pages = 1u << 18,
+                                 .space = {.defer_pages = 1u << 18},
+                                 .unwatched = true,
+                             });
+}
+
+TEST_WITH(a_death_with_much_that_is_kept_takes_its_own_time, setup_keeping, teardown)
+{
+    die(state);
 }

@@ -104,6 +104,26 @@ TEST_WITH(more_pages_than_the_window_leave_room_for_bob, setup_small, teardown)
     exhaust(state, take_all);
 }
 
+/* Two that take all they can get. */
+TEST_WITH(two_guests_that_take_all_leave_room_for_bob, setup_small, teardown)
+{
+    struct pair p = begin(state);
+    struct pair q = p;
+    uint32_t domid;
+
+    assert_int_equal(stack_domain(p.f, "carol", ALICE_PAGES, 0, &domid), 0);
+    attach(p.f, "carol", &q.alice);
+    pair_fill(&q, domid, GFN(DATA), MARK);
+    pair_map(&q, &q.alice);
+    attack_make_tables(&q, &tables);
+    take_all(&p);
+    take_all(&q);
+    refresh(p.f, "carol", &q.alice);
+    assert_true(q.alice.gtt.map_failures > 0);
+    check_bob_gets_new_pages(&p);
+    pair_end(&p);
+}
+
 TEST_WITH(pages_that_come_back_leave_room_for_bob, setup_small, teardown)
 {
     exhaust(state, take_by_ballooning);

@@ -149,6 +149,39 @@ MUTATIONS = [
              "return command && command->name ? command : NULL;", COMMANDS),
 ]
 
+# What one guest can use up is its own.
+SCHEDULE = "daemon/gpu/soft/schedule.c"
+MUTATIONS += [
+    Mutation("the GPU's turns are of steps, not of time", SCHEDULE,
+             "    client->credit -= (int64_t)took;\n", "    client->credit -= 1;\n",
+             "tests/unit/test_gpu_clients"),
+    Mutation("what was too much of a turn is forgotten", SCHEDULE,
+             "turn_of(client) + (client->credit < 0 ? client->credit : 0)", "turn_of(client)",
+             "tests/unit/test_gpu_clients"),
+    Mutation("a burst may become nothing", SCHEDULE, "took > BURST_NS && client->burst > 1",
+             "took > BURST_NS", "tests/unit/test_gpu_clients"),
+    Mutation("no guest is promised a share of the window", "daemon/guests/guest.c",
+             "    space.reserve = guest->share.reserve;\n", "",
+             "tests/attack/attack_window"),
+    Mutation("a guest may have all of the window", "daemon/guests/guest.c",
+             "    space.quota = guest->share.quota;\n", "", "tests/attack/attack_window"),
+    Mutation("a guest that asks puts off what others' timers are for", "daemon/guests/guest.c",
+             "    guest->settle_at_ms = wake_now_ms() + SETTLE_MS;\n",
+             "    for (unsigned i = 0; i < guest->guests->attached_n; i++) {\n"
+             "        guest->guests->attached[i]->settle_at_ms = wake_now_ms() + SETTLE_MS;\n    }\n",
+             "tests/attack/attack_settle"),
+    Mutation("a round does all that a guest has begun", "daemon/guests/turns.c",
+             "        more |= vgpu_work(guest->vgpu, units);\n",
+             "        more |= vgpu_work(guest->vgpu, VGPU_WORK_ALL);\n",
+             "tests/attack/attack_huge"),
+    Mutation("a guest that leaves is taken apart at once", "daemon/guests/guest.c",
+             "vgpu_work(guest->vgpu, units)", "vgpu_work(guest->vgpu, VGPU_WORK_ALL)",
+             "tests/attack/attack_reset"),
+    Mutation("all mappings of a guest that leaves go at once", "daemon/guests/guest.c",
+             "xengt_space_drain(guest->space, DRAIN_PAGES)",
+             "xengt_space_drain(guest->space, UINT32_MAX)", "tests/attack/attack_reset"),
+]
+
 
 def build_commands(builddir: Path, target: str):
     """Every command that makes a test, in order."""

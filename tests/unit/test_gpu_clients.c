@@ -309,10 +309,10 @@ TEST(turn_of_a_client_that_left)
 static struct fixture *timed; /* whose clock is looked at */
 static uint64_t looks;
 
-/* A's commands take ten times as long as B's. */
+/* A's commands take longer than a turn, and 25 times as long as B's. */
 static uint64_t clock_of_costs(void)
 {
-    return timed ? 10000 * commands_of(timed->a) + 1000 * commands_of(timed->b) : 0;
+    return timed ? 25000 * commands_of(timed->a) + 1000 * commands_of(timed->b) : 0;
 }
 
 static int set_up_costs(void **state)
@@ -333,7 +333,7 @@ TEST_WITH(shares_are_of_time, set_up_costs, tear_down)
     hang(fx);
     submit_b(fx, many_noops, 4096);
     assert_true(fx->gpu->ops->run(fx->gpu, 4000000));
-    a = 10000 * commands_of(fx->a);
+    a = 25000 * commands_of(fx->a);
     b = 1000 * commands_of(fx->b);
     assert_in_range(a + b, 4000000, 4100000);
     assert_in_range(b, 1900000, 2100000);
