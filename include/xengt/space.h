@@ -92,8 +92,10 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
 
 /*
  * One user less for each of n BFNs. A device may not use a BFN any more for the user that gives
- * it back. Unknown BFNs and BFNs without users are refused (-ENOENT) and counted; all others in
- * the array are released all the same.
+ * it back. All that can be released is.
+ *   -ENOENT   some are not BFNs of this space, or have no users
+ *   -EINVAL   bfn is NULL and n is not 0
+ *   -EDEADLK  from within the log function
  */
 int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n);
 
@@ -105,6 +107,7 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
  *   -ENOENT  not a BFN of xengt_map() for this target
  *   -EDQUOT  the quota of the space is reached
  * The call:
+ *   -EINVAL     an array is NULL and n is not 0
  *   -ESHUTDOWN  xengt_space_drain() has begun
  */
 int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, int *err, size_t n);

@@ -245,6 +245,9 @@ static void kill_it(struct fixture *f)
     bfns_free(&dead->bfns);
     slots_close(&dead->slots, false, NULL);
     dead->hv->ops->close(dead->hv);
+    for (size_t i = 0; i < dead->targets_count; i++) {
+        free(dead->targets[i]);
+    }
     free(dead->batch.entry);
     free(dead->batch.slot);
     free(dead->batch.err);

@@ -19,6 +19,7 @@
 #include "hv/xen/grant_ops.h"
 #include "hv/xen/physmap.h"
 #include "hv/xen/probe.h"
+#include "hv/xen/unstable.h"
 
 #include <xen/memory.h>
 
@@ -468,13 +469,13 @@ static int real_domain_info(void *arg, uint32_t domid, struct xengt_target_info 
 static int real_get_pool(void *arg, uint64_t *bytes)
 {
     const struct xen *xen = arg;
-    return xc_get_paging_mempool_size(xen->xc, DOM0, bytes) ? -errno : 0;
+    return unstable_get_pool(xen->xc, DOM0, bytes);
 }
 
 static int real_set_pool(void *arg, uint64_t bytes)
 {
     const struct xen *xen = arg;
-    return xc_set_paging_mempool_size(xen->xc, DOM0, bytes) ? -errno : 0;
+    return unstable_set_pool(xen->xc, DOM0, bytes);
 }
 
 static int real_claim(void *arg, uint64_t first, uint32_t n)

@@ -8,17 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <xenguest.h>
-
 #include "hv/xen/claim.h"
-
-#include <xen/hvm/params.h>
+#include "hv/xen/unstable.h"
 
 #define PRIVCMD "/dev/xen/privcmd"
-
-#define MAX_LEAVES         256u
-#define CPUID_1_ECX_VMX    (1u << 5)
-#define CPUID_EXT1_ECX_SVM (1u << 2)
 
 /* The first line of a file of sysfs, or "". */
 static void read_line(const char *path, char *line, size_t size)
@@ -86,7 +79,7 @@ int xen_open(struct xen *xen, struct hv_error *error)
         hv_error(error, PRIVCMD " cannot be opened for locks: %s", strerror(-xen->claims));
         return xen->claims;
     }
-    xen->xc = xc_interface_open(NULL, NULL, 0);
+    xen->xc = unstable_open();
     xen->memory = xenforeignmemory_open(NULL, 0);
     if (!xen->xc || !xen->memory) {
         int err = -errno;
@@ -103,7 +96,7 @@ void xen_close(struct xen *xen)
         xencall_close(xen->call);
     }
     if (xen->xc) {
-        xc_interface_close(xen->xc);
+        unstable_close(xen->xc);
     }
     if (xen->memory) {
         xenforeignmemory_close(xen->memory);
@@ -112,51 +105,7 @@ void xen_close(struct xen *xen)
 
 int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info)
 {
-    xc_dominfo_t d;
-    int n = xc_domain_getinfo(xen->xc, domid, 1, &d);
-    if (n < 0) {
-        return -errno;
-    }
-    if (n == 0 || d.domid != domid) { /* Xen answers with the next domain there is */
-        return -ESRCH;
-    }
-    *info = (struct xengt_target_info){
-        .domid = domid,
-        .hvm = d.hvm,
-        .hap = d.hap,
-        .dying = d.dying,
-        .pages = d.nr_pages,
-        .max_pages = d.max_memkb / (XENGT_PAGE_SIZE / 1024),
-        .vcpus = d.max_vcpu_id + 1,
-    };
-    memcpy(info->handle, d.handle, sizeof(info->handle));
-    return 0;
-}
-
-/*
- * Does its CPU have VMX or SVM? Xen takes them away unless it was created for nesting. 0 and 1, or
- * a negative errno value.
- */
-static int has_nesting(struct xen *xen, uint32_t domid)
-{
-    xen_cpuid_leaf_t leaf[MAX_LEAVES];
-    uint32_t leaves = MAX_LEAVES;
-    uint32_t msrs = 0;
-    xc_cpu_policy_t *policy = xc_cpu_policy_init();
-    if (!policy) {
-        return -ENOMEM;
-    }
-    int ret = 0;
-    if (xc_cpu_policy_get_domain(xen->xc, domid, policy) ||
-        xc_cpu_policy_serialise(xen->xc, policy, leaf, &leaves, NULL, &msrs)) {
-        ret = errno ? -errno : -EIO;
-    }
-    for (uint32_t i = 0; !ret && i < leaves; i++) {
-        ret = (leaf[i].leaf == 1 && leaf[i].c & CPUID_1_ECX_VMX) ||
-              (leaf[i].leaf == 0x80000001 && leaf[i].c & CPUID_EXT1_ECX_SVM);
-    }
-    xc_cpu_policy_destroy(policy);
-    return ret;
+    return unstable_domain_info(xen->xc, domid, info);
 }
 
 /* In a driver domain such questions are not allowed: there dom0 asked, when it assigned the guest.
@@ -190,14 +139,12 @@ const char *xen_judge(int altp2m, int nesting, bool dom0)
 
 const char *xen_unsafe(struct xen *xen, uint32_t domid)
 {
-    uint64_t value = 0;
-    int altp2m = xc_hvm_param_get(xen->xc, domid, HVM_PARAM_ALTP2M, &value) ? -errno : value != 0;
-    return xen_judge(altp2m, has_nesting(xen, domid), is_dom0());
+    return xen_judge(unstable_altp2m(xen->xc, domid), unstable_nesting(xen->xc, domid), is_dom0());
 }
 
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid)
 {
-    return xc_domain_set_target(xen->xc, backend, domid) ? -errno : 0;
+    return unstable_set_target(xen->xc, backend, domid);
 }
 
 int hv_insist(const struct hv_array *array, size_t n)
@@ -262,13 +209,12 @@ static bool has_option(const char *cmdline, const char *name, const char *word)
  */
 const char *xen_iommu_phrase(struct xen *xen)
 {
-    xc_physinfo_t phys = {0};
-    xen_commandline_t cmdline = "";
-    if (xc_physinfo(xen->xc, &phys) || xc_version(xen->xc, XENVER_commandline, cmdline)) {
+    char cmdline[1024];
+    int iommu = unstable_iommu(xen->xc, cmdline, sizeof(cmdline));
+    if (iommu < 0) {
         return "whether the IOMMU confines it cannot be found out";
     }
-    cmdline[sizeof(cmdline) - 1] = '\0';
-    if (!(phys.capabilities & XEN_SYSCTL_PHYSCAP_directio)) {
+    if (!iommu) {
         return "no IOMMU: DMA is not confined";
     }
     if (has_option(cmdline, "dom0-iommu=", "strict") ||

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The calls of libxenctrl and libxenguest, a function each. */
+#include "hv/xen/unstable.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <xenguest.h>
+
+#include <xen/hvm/params.h>
+
+#define MAX_LEAVES         256u
+#define CPUID_1_ECX_VMX    (1u << 5)
+#define CPUID_EXT1_ECX_SVM (1u << 2)
+
+/* What libxenctrl left in errno. */
+static int failure(void)
+{
+    return errno ? -errno : -EIO;
+}
+
+xc_interface *unstable_open(void)
+{
+    return xc_interface_open(NULL, NULL, 0);
+}
+
+void unstable_close(xc_interface *xc)
+{
+    xc_interface_close(xc);
+}
+
+#ifdef XENGT_GETINFO_SINGLE
+
+int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_info *info)
+{
+    xc_domaininfo_t d;
+    if (xc_domain_getinfo_single(xc, domid, &d)) {
+        return failure();
+    }
+    *info = (struct xengt_target_info){
+        .domid = domid,
+        .hvm = d.flags & XEN_DOMINF_hvm_guest,
+        .hap = d.flags & XEN_DOMINF_hap,
+        .dying = d.flags & XEN_DOMINF_dying,
+        .pages = d.tot_pages,
+        .max_pages = d.max_pages,
+        .vcpus = d.max_vcpu_id + 1,
+    };
+    memcpy(info->handle, d.handle, sizeof(info->handle));
+    return 0;
+}
+
+#else
+
+int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_info *info)
+{
+    xc_dominfo_t d;
+    int n = xc_domain_getinfo(xc, domid, 1, &d);
+    if (n < 0) {
+        return failure();
+    }
+    if (n == 0 || d.domid != domid) { /* Xen answers with the next domain there is */
+        return -ESRCH;
+    }
+    *info = (struct xengt_target_info){
+        .domid = domid,
+        .hvm = d.hvm,
+        .hap = d.hap,
+        .dying = d.dying,
+        .pages = d.nr_pages,
+        .max_pages = d.max_memkb / (XENGT_PAGE_SIZE / 1024),
+        .vcpus = d.max_vcpu_id + 1,
+    };
+    memcpy(info->handle, d.handle, sizeof(info->handle));
+    return 0;
+}
+
+#endif
+
+int unstable_altp2m(xc_interface *xc, uint32_t domid)
+{
+    uint64_t value = 0;
+    return xc_hvm_param_get(xc, domid, HVM_PARAM_ALTP2M, &value) ? failure() : value != 0;
+}
+
+/* Xen takes them away unless it was created for nesting. */
+int unstable_nesting(xc_interface *xc, uint32_t domid)
+{
+    xen_cpuid_leaf_t leaf[MAX_LEAVES];
+    uint32_t leaves = MAX_LEAVES;
+    uint32_t msrs = 0;
+    xc_cpu_policy_t *policy = xc_cpu_policy_init();
+    if (!policy) {
+        return -ENOMEM;
+    }
+    int ret = 0;
+    if (xc_cpu_policy_get_domain(xc, domid, policy) ||
+        xc_cpu_policy_serialise(xc, policy, leaf, &leaves, NULL, &msrs)) {
+        ret = failure();
+    }
+    for (uint32_t i = 0; !ret && i < leaves; i++) {
+        ret = (leaf[i].leaf == 1 && leaf[i].c & CPUID_1_ECX_VMX) ||
+              (leaf[i].leaf == 0x80000001 && leaf[i].c & CPUID_EXT1_ECX_SVM);
+    }
+    xc_cpu_policy_destroy(policy);
+    return ret;
+}
+
+int unstable_set_target(xc_interface *xc, uint32_t domid, uint32_t target)
+{
+    return xc_domain_set_target(xc, domid, target) ? failure() : 0;
+}
+
+int unstable_get_pool(xc_interface *xc, uint32_t domid, uint64_t *bytes)
+{
+    return xc_get_paging_mempool_size(xc, domid, bytes) ? failure() : 0;
+}
+
+int unstable_set_pool(xc_interface *xc, uint32_t domid, uint64_t bytes)
+{
+    return xc_set_paging_mempool_size(xc, domid, bytes) ? failure() : 0;
+}
+
+int unstable_iommu(xc_interface *xc, char *cmdline, size_t size)
+{
+    xc_physinfo_t phys = {0};
+    xen_commandline_t all = "";
+    if (xc_physinfo(xc, &phys) || xc_version(xc, XENVER_commandline, all)) {
+        return failure();
+    }
+    snprintf(cmdline, size, "%.*s", (int)sizeof(all) - 1, all);
+    return (phys.capabilities & XEN_SYSCTL_PHYSCAP_directio) != 0;
+}
