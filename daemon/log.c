@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The log, as far as it is to be heard. */
 #include "log.h"
 
 #include <stdio.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The log: lines on stderr, for people on a terminal, with syslog's <level> for systemd otherwise.
+ */
 #ifndef XENGT_LOG_H
 #define XENGT_LOG_H
 
 #include <stdbool.h>
 
-/* Lines on stderr: for people on a terminal, with syslog's <level> for systemd otherwise. */
 struct log {
     int level; /* of syslog; lines above it are not written */
     bool terminal;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xengtd: puts the parts together, in the order they need each other, and takes them apart. */
+/* xengtd, put together: each part opened in the order they need each other, closed in reverse. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

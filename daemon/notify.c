@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Notices to systemd: the protocol of sd_notify(3), one datagram, is not worth a library. */
 #include "notify.h"
 
 #include <stddef.h>
@@ -8,13 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The protocol of sd_notify(3), which is one datagram: not worth a library. */
 void notify_systemd(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t len = path ? strlen(path) : 0;
-    int fd;
 
     if (!len || len >= sizeof(address.sun_path)) {
         return;
@@ -23,7 +22,7 @@ void notify_systemd(const char *state)
     if (path[0] == '@') {
         address.sun_path[0] = '\0'; /* an abstract socket */
     }
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return;
     }

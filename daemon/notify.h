@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Notices to systemd about the daemon's own state. */
 #ifndef XENGT_NOTIFY_H
 #define XENGT_NOTIFY_H
 

@@ -13,6 +13,8 @@
 
 #include <json-c/json.h>
 
+#include "text.h"
+
 #define DEFAULT_MMIO_BASE      UINT64_C(0xe0000000)
 #define MMIO_ALIGNMENT         (16u << 20) /* it is a BAR */
 #define DEFAULT_MAPPABLE_MIB   16u
@@ -271,8 +273,8 @@ static bool apply(struct options *options, const struct spec *spec, const char *
     if (spec->set(options, value)) {
         return true;
     }
-    snprintf(error, error_size, "%s: \"%s\" makes no sense; give %s", spec->name, value,
-             spec->value);
+    text_line(error, error_size, "%s: \"%s\" makes no sense; give %s", spec->name, value,
+              spec->value);
     return false;
 }
 
@@ -308,7 +310,7 @@ static bool apply_json(struct options *options, const char *key, struct json_obj
     const struct spec *spec = find_spec(key);
 
     if (!spec || spec->set == set_config) {
-        snprintf(error, error_size, "%s: unknown key \"%s\"", options->config, key);
+        text_line(error, error_size, "%s: unknown key \"%s\"", options->config, key);
         return false;
     }
     if (!json_object_is_type(value, json_type_array)) {
@@ -331,7 +333,7 @@ static bool read_file(struct options *options, char *error, size_t error_size)
         const char *why = root ? "not a JSON object" : json_util_get_last_err();
         size_t len = strcspn(why, "\n");
 
-        snprintf(error, error_size, "%s: %.*s", options->config, (int)len, why);
+        text_line(error, error_size, "%s: %.*s", options->config, (int)len, why);
         json_object_put(root);
         return false;
     }
@@ -370,8 +372,8 @@ static enum options_result pass(struct options *options, int argc, char **argv, 
     opterr = 0;
     while ((i = getopt_long(argc, argv, ":", getopt, NULL)) != -1) {
         if (i == ':' || i == '?') {
-            snprintf(error, error_size, "%s %s; see xengtd --help", argv[optind - 1],
-                     i == ':' ? "needs a value" : "is not an option");
+            text_line(error, error_size, "%s %s; see xengtd --help", argv[optind - 1],
+                      i == ':' ? "needs a value" : "is not an option");
             return OPTIONS_WRONG;
         }
         if (i == OPT_HELP) {
@@ -388,7 +390,7 @@ static enum options_result pass(struct options *options, int argc, char **argv, 
         }
     }
     if (optind < argc) {
-        snprintf(error, error_size, "%s: no such option; see xengtd --help", argv[optind]);
+        text_line(error, error_size, "%s: no such option; see xengtd --help", argv[optind]);
         return OPTIONS_WRONG;
     }
     return OPTIONS_RUN;
@@ -397,8 +399,6 @@ static enum options_result pass(struct options *options, int argc, char **argv, 
 enum options_result options_read(struct options *options, int argc, char **argv, char *error,
                                  size_t error_size)
 {
-    enum options_result result;
-
     *options = (struct options){
         .gpu = "soft",
         .mmio_base = DEFAULT_MMIO_BASE,
@@ -410,7 +410,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
         .unmappable_mib = DEFAULT_UNMAPPABLE_MIB,
         .log_level = LOG_INFO,
     };
-    result = pass(options, argc, argv, true, error, error_size);
+    enum options_result result = pass(options, argc, argv, true, error, error_size);
     if (result != OPTIONS_RUN) {
         return result;
     }
@@ -419,7 +419,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
     }
     result = pass(options, argc, argv, false, error, error_size);
     if (result == OPTIONS_RUN && options->sim_domains_n && options->backend != XENGT_BACKEND_SIM) {
-        snprintf(error, error_size, "sim-domain needs --backend sim");
+        text_line(error, error_size, "sim-domain needs --backend sim");
         return OPTIONS_WRONG;
     }
     return result;

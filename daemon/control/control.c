@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The clients of the control socket: lines in, lines out, and when one has to go. */
+/* The clients of the control socket: their lines, their answers, their limits. */
 #include "control/control.h"
 
 #include <errno.h>
@@ -19,6 +19,7 @@
 
 #include "control/listen.h"
 #include "control/protocol.h"
+#include "text.h"
 
 /* Answers a client has not read; with more than this its next command waits. */
 #define UNREAD_MAX (1u << 20)
@@ -248,15 +249,13 @@ int control_open(const struct control_config *config, struct control **out, char
                  size_t error_size)
 {
     struct control *control = calloc(1, sizeof(*control));
-    int fd;
 
     *out = NULL;
     if (!control) {
-        snprintf(error, error_size, "out of memory");
-        return -ENOMEM;
+        return text_error(error, error_size, -ENOMEM, "out of memory");
     }
     control->config = *config;
-    fd = control_listen(config->path, error, error_size);
+    int fd = control_listen(config->path, error, error_size);
     if (fd < 0) {
         free(control);
         return fd;
@@ -264,12 +263,11 @@ int control_open(const struct control_config *config, struct control **out, char
     control->listener =
         evconnlistener_new(config->base, on_accept, control, LEV_OPT_CLOSE_ON_FREE, 0, fd);
     if (!control->listener || lstat(config->path, &control->socket)) {
-        snprintf(error, error_size, "%s: cannot be listened on", config->path);
         if (!control->listener) {
             close(fd);
         }
         control_close(control);
-        return -ENOMEM;
+        return text_error(error, error_size, -ENOMEM, "%s: cannot be listened on", config->path);
     }
     *out = control;
     return 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control socket: a folder for it, a place free of a dead daemon's, the right mode. */
 #include "control/listen.h"
 
 #include <errno.h>
@@ -9,10 +10,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "text.h"
+
 static int fail(char *error, size_t error_size, int err, const char *path, const char *what)
 {
-    snprintf(error, error_size, "%s: %s", path, what ? what : strerror(-err));
-    return err;
+    return text_error(error, error_size, err, "%s: %s", path, what ? what : strerror(-err));
 }
 
 static int address_of(const char *path, struct sockaddr_un *address)
@@ -53,7 +55,6 @@ static int remove_stale(const struct sockaddr_un *address, char *error, size_t e
 {
     const char *path = address->sun_path;
     struct stat st;
-    int fd, ret;
 
     if (lstat(path, &st)) {
         return errno == ENOENT ? 0 : fail(error, error_size, -errno, path, NULL);
@@ -61,11 +62,11 @@ static int remove_stale(const struct sockaddr_un *address, char *error, size_t e
     if (!S_ISSOCK(st.st_mode)) {
         return fail(error, error_size, -EEXIST, path, "is in the way, and not a socket");
     }
-    fd = new_socket();
+    int fd = new_socket();
     if (fd < 0) {
         return fail(error, error_size, fd, path, NULL);
     }
-    ret = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+    int ret = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
     close(fd);
     if (ret == 0 || ret == -EAGAIN) {
         return fail(error, error_size, -EADDRINUSE, path, "xengtd is already running");
@@ -89,9 +90,7 @@ static int bind_private(int fd, const struct sockaddr_un *address)
 int control_listen(const char *path, char *error, size_t error_size)
 {
     struct sockaddr_un address;
-    int fd, ret;
-
-    ret = address_of(path, &address);
+    int ret = address_of(path, &address);
     if (!ret) {
         ret = make_folder(path);
     }
@@ -102,7 +101,7 @@ int control_listen(const char *path, char *error, size_t error_size)
     if (ret) {
         return ret;
     }
-    fd = new_socket();
+    int fd = new_socket();
     if (fd < 0) {
         return fail(error, error_size, fd, path, NULL);
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The listening end of the control socket. */
 #ifndef XENGT_CONTROL_LISTEN_H
 #define XENGT_CONTROL_LISTEN_H
 

@@ -47,7 +47,7 @@ static int open_soft(const struct gpu_options *options, struct gpu **out, char *
         .eager = options->sim != NULL,
         .clock = options->clock,
     };
-    struct dma_port *port;
+    struct dma_port *port = NULL;
     int ret = open_port(options, &port, error, error_size);
 
     return ret ? ret : gpu_soft_open(port, &soft, out);
