@@ -103,8 +103,8 @@ struct host_ops {
     /*
      * Gives the guest pages of RAM where it had none, from first on, zeroed and without a trap,
      * and a view of them that is one piece. remove_ram takes them away again; detach does, too.
-     * move_ram puts them elsewhere, and the view stays. One piece at a time. -EBUSY: something is
-     * there, or it has a piece; -ENOMEM, ...
+     * move_ram puts them elsewhere, and the view stays. One piece at a time. -EBUSY: the guest has
+     * RAM at one of these pages, and nothing was changed, or it has a piece; -ENOMEM, ...
      */
     int (*add_ram)(struct host_guest *guest, uint64_t first, uint32_t pages, void **view);
     int (*move_ram)(struct host_guest *guest, uint64_t first);
@@ -144,8 +144,8 @@ int host_sim_open(struct xengt_sim *sim, struct host **out);
 
 /*
  * A guest that is not ready keeps its processor waiting: a store returns and waits, and what is to
- * be done before the guest's next access is that turns are made. wait is called for each until it is
- * answered; without it, accesses do not wait.
+ * be done before the guest's next access is that turns are made. wait is called for each until it
+ * is answered; without it, accesses do not wait.
  */
 void host_sim_on_wait(struct host *host, void (*wait)(void *arg), void *arg);
 uint64_t host_sim_mmio_read(struct host *host, uint32_t domid, uint64_t addr, unsigned size);

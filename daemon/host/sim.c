@@ -155,6 +155,16 @@ static bool is_domain_ram(const struct host_guest *guest, uint64_t gpa)
     return xengt_sim_guest_page(guest->host->sim, guest->config.domid, gfn) != NULL;
 }
 
+static bool any_domain_ram(const struct host_guest *guest, uint64_t first, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages; i++) {
+        if (is_domain_ram(guest, (first + i) << XENGT_PAGE_SHIFT)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int sim_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
 {
     guest->mmio[range].size = 0;
@@ -222,7 +232,7 @@ static int sim_track(struct host_guest *guest, const struct xengt_gfn *gfn, size
 
 static int sim_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
-    if (guest->ram_view || is_domain_ram(guest, first << XENGT_PAGE_SHIFT)) {
+    if (guest->ram_view || any_domain_ram(guest, first, pages)) {
         return -EBUSY;
     }
     guest->ram_view = calloc(pages, XENGT_PAGE_SIZE);
@@ -237,6 +247,9 @@ static int sim_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages,
 
 static int sim_move_ram(struct host_guest *guest, uint64_t first)
 {
+    if (any_domain_ram(guest, first, (uint32_t)(guest->ram.size >> XENGT_PAGE_SHIFT))) {
+        return -EBUSY;
+    }
     guest->ram.base = first << XENGT_PAGE_SHIFT;
     return 0;
 }

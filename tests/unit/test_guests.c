@@ -454,6 +454,34 @@ TEST(tracked_stores)
     assert_int_equal(word_of(f, info.domid, 100, 0), 0x2222);
 }
 
+/* As processors store 16 bytes, or across entries and pages: no byte is lost, none is elsewhere. */
+TEST(a_tracked_store_may_be_anywhere)
+{
+    static const struct {
+        unsigned offset, size;
+    } stores[] = {{16, 8}, {24, 8}, {36, 8}, {51, 2}, {61, 4}, {0xff9, 4}, {0xffd, 2}, {0xfff, 1}};
+    struct stack *f = *state;
+    struct guest_info info;
+    uint8_t expected[4096] = {0};
+
+    new_guest(f, "web", &info);
+    guest_writes(f, info.domid, PVINFO_PDP0, 100 << 12);
+    guest_writes(f, info.domid, PVINFO_PDP0 + 4, 0);
+    guest_writes(f, info.domid, PVINFO_G2V_NOTIFY, G2V_L4_CREATE);
+    for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+        uint64_t value = UINT64_C(0x0102030405060708) * (i + 2) & ~UINT64_C(0x0101010101010101);
+        memcpy(expected + stores[i].offset, &value, stores[i].size);
+        host_sim_guest_store(f->host, info.domid, (100 << 12) + stores[i].offset, value,
+                             stores[i].size);
+    }
+    assert_memory_equal(xengt_sim_guest_page(f->sim, info.domid, (struct xengt_gfn){100}), expected,
+                        sizeof(expected));
+    settle(f, "web");
+    refresh(f, "web", &info);
+    assert_null(info.failsafe);
+    assert_int_equal(guests_verify(f->guests, "web", f->error, sizeof(f->error)), 0);
+}
+
 /* The GTT as RAM: no store into it is a request, and what it says is found at a flush. */
 LAZY_TEST(lazy_ggtt)
 {
@@ -490,6 +518,29 @@ LAZY_TEST(lazy_ggtt_moves)
                      16 << 12 | PTE_FLAGS);
     assert_true(host_sim_mmio_read(f->host, info.domid, MMIO_BASE + VGPU_GTT_OFFSET, 8) ==
                 UINT64_MAX);
+}
+
+/* The pages of a place that is not free: all of them are looked at, and nothing is moved. */
+LAZY_TEST(a_lazy_ggtt_is_not_moved_over_ram)
+{
+    const uint32_t there = 16 << 20, first = (there + VGPU_GTT_OFFSET) >> 12;
+    struct stack *f = *state;
+    struct guest_info info;
+    uint32_t domid;
+
+    assert_int_equal(stack_domain(f, "web", 8192, 0, &domid), 0); /* 32 MiB */
+    attach(f, "web", &info);
+    guest_stores(f, &info, 16 << 12 | PTE_FLAGS, 1u << 12, 1);
+    assert_int_equal(xengt_sim_balloon_out(f->sim, domid, (struct xengt_gfn){there >> 12}), 0);
+    assert_int_equal(xengt_sim_balloon_out(f->sim, domid, (struct xengt_gfn){first}), 0);
+    config_write(f, domid, 0x10, there);
+    assert_true(host_sim_mmio_read(f->host, domid, there + VGPU_GTT_OFFSET, 8) == UINT64_MAX);
+    assert_non_null(xengt_sim_guest_page(f->sim, domid, (struct xengt_gfn){first + 1}));
+    assert_int_equal(guest_reads(f, domid, there, 0x78000), UINT32_MAX); /* it is nowhere */
+    config_write(f, domid, 0x10, (uint32_t)MMIO_BASE);
+    assert_int_equal(host_sim_mmio_read(f->host, domid,
+                                        MMIO_BASE + VGPU_GTT_OFFSET + 8 * info.mappable.first, 8),
+                     16 << 12 | PTE_FLAGS);
 }
 
 /* --- the end of a domain ----------------------------------------------------------------- */

@@ -14,17 +14,17 @@
 
 #define KIB_PER_PAGE (XENGT_PAGE_SIZE / 1024)
 
-static xen_pfn_t *frames_of(const struct guest_ram *ram)
+static xen_pfn_t *frames_from(const struct guest_ram *ram, uint64_t first)
 {
     xen_pfn_t *frames = calloc(ram->pages, sizeof(*frames));
 
     for (uint32_t i = 0; frames && i < ram->pages; i++) {
-        frames[i] = ram->first + i;
+        frames[i] = first + i;
     }
     return frames;
 }
 
-/* Populating a frame that has a page would drop that page. */
+/* Populating a frame that has a page, or moving another there, would drop that page. */
 static int check_free(const struct guest_ram *ram, const xen_pfn_t *frames)
 {
     int *err = calloc(ram->pages, sizeof(*err));
@@ -74,7 +74,7 @@ static int populate(struct guest_ram *ram, xen_pfn_t *frames)
 
 int guest_ram_add(struct guest_ram *ram)
 {
-    xen_pfn_t *frames = frames_of(ram);
+    xen_pfn_t *frames = frames_from(ram, ram->first);
     int ret = frames ? check_free(ram, frames) : -ENOMEM;
 
     if (!ret) {
@@ -100,6 +100,13 @@ out:
 
 int guest_ram_move(struct guest_ram *ram, uint64_t first)
 {
+    xen_pfn_t *frames = frames_from(ram, first);
+    int ret = frames ? check_free(ram, frames) : -ENOMEM;
+
+    free(frames);
+    if (ret) {
+        return ret;
+    }
     if (xendevicemodel_relocate_memory(ram->dmod, (domid_t)ram->domid, ram->pages, ram->first,
                                        first)) {
         return -errno;
@@ -108,16 +115,38 @@ int guest_ram_move(struct guest_ram *ram, uint64_t first)
     return 0;
 }
 
+/*
+ * Xen ends at the first frame that has no page, and a guest can take any away: whoever is behind it
+ * goes all the same.
+ */
+static void depopulate(const struct guest_ram *ram, xen_pfn_t *frames)
+{
+    uint32_t done = 0;
+
+    while (done < ram->pages) {
+        int n = xc_domain_decrease_reservation(ram->xc, ram->domid, ram->pages - done, 0,
+                                               frames + done);
+
+        if (n < 0) {
+            return; /* the domain is gone */
+        }
+        done += (uint32_t)n + 1;
+    }
+}
+
+/* What the guest may have at most is as before whatever became of the pages. */
 void guest_ram_remove(struct guest_ram *ram)
 {
-    xen_pfn_t *frames = ram->pages ? frames_of(ram) : NULL;
+    xen_pfn_t *frames = ram->pages ? frames_from(ram, ram->first) : NULL;
 
     if (ram->view) {
         xenforeignmemory_unmap(ram->fmem, ram->view, ram->pages);
         ram->view = NULL;
     }
-    if (frames &&
-        !xc_domain_decrease_reservation_exact(ram->xc, ram->domid, ram->pages, 0, frames)) {
+    if (frames) {
+        depopulate(ram, frames);
+    }
+    if (ram->pages) {
         change_limit(ram, false);
     }
     free(frames);
