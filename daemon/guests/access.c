@@ -139,6 +139,12 @@ static void machine_log(void *arg, int level, const char *line)
     guests_log(guest->guests, level, "domain '%s' (%u): %s", guest->name, guest->domid, line);
 }
 
+static uint64_t machine_now_ns(void *arg)
+{
+    (void)arg;
+    return wake_now_ns();
+}
+
 const struct vgpu_machine guest_machine = {
     .claim = machine_claim,
     .add_ram = machine_add_ram,
@@ -146,4 +152,5 @@ const struct vgpu_machine guest_machine = {
     .inject_msi = machine_inject_msi,
     .track = machine_track,
     .log = machine_log,
+    .now_ns = machine_now_ns,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vgpu/bars.h"
 
+#include <errno.h>
+
 #include <xengt/types.h>
 
 #include "vgpu/models.h"
@@ -58,23 +60,39 @@ static uint64_t trapped_size(const struct vgpu *vgpu, enum vgpu_bar bar, uint64_
     return bar == VGPU_BAR_MMIO && vgpu->ggtt_ram ? VGPU_GTT_OFFSET : size;
 }
 
+/*
+ * All of it at once, or not at all. Moving it is much for the machine to do, and firmware and
+ * drivers do it once, if at all.
+ */
+static int move_ggtt_ram(struct vgpu *vgpu, uint64_t base)
+{
+    static const struct budget_rate rate = {.at_once = 16, .one_more_ns = UINT64_C(1000000000)};
+    if (!vgpu->ggtt_ram || base == vgpu->mmio_base) {
+        return 0;
+    }
+    if (!budget_take(&vgpu->moves, &rate, vgpu_now_ns(vgpu))) {
+        return -EAGAIN;
+    }
+    return vgpu->cfg.machine->move_ram(vgpu->cfg.machine_arg, ggtt_frame(base));
+}
+
+/* A BAR that cannot be where it was put is nowhere; the RAM stays where it is then. */
 static int claim_bar(struct vgpu *vgpu, enum vgpu_bar bar)
 {
     const struct vgpu_machine *machine = vgpu->cfg.machine;
     void *arg = vgpu->cfg.machine_arg;
     uint64_t base, size;
-    int ret = 0;
-
     if (!vgpu_pci_bar(&vgpu->pci, bar, &base, &size)) {
         return machine->claim(arg, bar, 0, 0);
     }
-    if (bar == VGPU_BAR_MMIO && vgpu->ggtt_ram && base != vgpu->mmio_base) {
-        ret = machine->move_ram(arg, ggtt_frame(base));
+    int ret = machine->claim(arg, bar, base, trapped_size(vgpu, bar, size));
+    if (ret || bar != VGPU_BAR_MMIO) {
+        return ret;
     }
-    if (!ret) {
-        ret = machine->claim(arg, bar, base, trapped_size(vgpu, bar, size));
-    }
-    if (!ret && bar == VGPU_BAR_MMIO) {
+    ret = move_ggtt_ram(vgpu, base);
+    if (ret) {
+        machine->claim(arg, bar, 0, 0);
+    } else {
         vgpu->mmio_base = base;
     }
     return ret;
@@ -82,9 +100,10 @@ static int claim_bar(struct vgpu *vgpu, enum vgpu_bar bar)
 
 int bars_claim(struct vgpu *vgpu)
 {
-    int ret = 0;
-    for (enum vgpu_bar bar = 0; bar < VGPU_BARS && !ret; bar++) {
-        ret = claim_bar(vgpu, bar);
+    int first = 0;
+    for (enum vgpu_bar bar = 0; bar < VGPU_BARS; bar++) {
+        int ret = claim_bar(vgpu, bar);
+        first = first ? first : ret;
     }
-    return ret;
+    return first;
 }

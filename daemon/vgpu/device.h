@@ -8,6 +8,7 @@
 #include "gen/context.h"
 #include "gen/engines.h"
 #include "gen/registers.h"
+#include "vgpu/budget.h"
 
 /* --- engines ----------------------------------------------------------------------------- */
 
@@ -75,8 +76,9 @@ struct vgpu_engine {
 #define VGPU_REG_PAGE  0x1000u
 #define VGPU_REG_PAGES (VGPU_REGS_SIZE / VGPU_REG_PAGE)
 
-#define GT_IRQ_BANKS   4u
-#define REGISTER_KINDS 3u
+#define GT_IRQ_BANKS    4u
+#define REGISTER_KINDS  3u
+#define VGPU_LOG_LEVELS 8u /* of syslog */
 
 struct vgpu {
     struct vgpu_config cfg;
@@ -88,6 +90,7 @@ struct vgpu {
     struct gtt_verify *verify;       /* that is under way; or NULL */
     uint32_t *reg;                   /* VGPU_REGS_SIZE bytes: what registers hold */
     uint32_t blocks[VGPU_REG_PAGES]; /* of the model: which have registers in a page, as bits */
+    bool stored[VGPU_REG_PAGES];     /* to registers of the page that no row describes */
     struct vgpu_engine engine[GPU_ENGINES];
     uint32_t irq_again[GT_IRQ_BANKS]; /* events that came while their IIR bit was set */
     bool irq_raised;
@@ -95,11 +98,23 @@ struct vgpu {
     struct vgpu_stats stats;
     bool paused;
     bool failed;
-    bool stopped;   /* so are the engines */
-    unsigned lines; /* logged so far: a guest may not fill the log */
+    bool stopped; /* so are the engines */
+    struct {
+        struct budget budget;
+        uint64_t left_out; /* lines since the last one */
+    } log[VGPU_LOG_LEVELS];
+    struct budget moves;  /* of the RAM in the place of the GGTT */
+    struct budget resets; /* of the function */
     bool unknown_logged[REGISTER_KINDS];
     char reason[160]; /* of the failsafe */
 };
+
+/* The machine's; it stands still when that has none. */
+static inline uint64_t vgpu_now_ns(const struct vgpu *vgpu)
+{
+    const struct vgpu_machine *machine = vgpu->cfg.machine;
+    return machine->now_ns ? machine->now_ns(vgpu->cfg.machine_arg) : 0;
+}
 
 static inline uint32_t *vgpu_reg(struct vgpu *vgpu, uint32_t offset)
 {

@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vgpu/failsafe.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
 
 #include <xengt/types.h>
 
-/* A guest can provoke lines at will, and there is no use in many. */
-#define LINES_MAX 200u
-
-static void log_line(struct vgpu *vgpu, int level, const char *line)
-{
-    if (vgpu->cfg.machine->log) {
-        vgpu->cfg.machine->log(vgpu->cfg.machine_arg, level, line);
-    }
-}
+/*
+ * A guest can provoke lines at will. There are few of each level, so that many of one say nothing
+ * against one of another.
+ */
+static const struct budget_rate line_rate = {.at_once = 20, .one_more_ns = UINT64_C(3000000000)};
 
 void vgpu_log(struct vgpu *vgpu, int level, const char *format, ...)
 {
-    char line[256];
-    va_list ap;
-    if (vgpu->lines >= LINES_MAX) {
+    const struct vgpu_config *c = &vgpu->cfg;
+    uint64_t *left_out = &vgpu->log[level].left_out;
+    if (!budget_take(&vgpu->log[level].budget, &line_rate, vgpu_now_ns(vgpu))) {
+        ++*left_out;
         return;
     }
+    char line[256];
+    va_list ap;
     va_start(ap, format);
-    vsnprintf(line, sizeof(line), format, ap);
+    int length = vsnprintf(line, sizeof(line), format, ap);
     va_end(ap);
-    log_line(vgpu, level, line);
-    if (++vgpu->lines == LINES_MAX) {
-        snprintf(line, sizeof(line), "vGPU %u: this was its last line here", vgpu->cfg.id);
-        log_line(vgpu, LOG_NOTICE, line);
+    if (*left_out && length >= 0 && (size_t)length < sizeof(line)) {
+        snprintf(line + length, sizeof(line) - (size_t)length, " (%" PRIu64 " lines left out)",
+                 *left_out);
+    }
+    *left_out = 0;
+    if (c->machine->log) {
+        c->machine->log(c->machine_arg, level, line);
     }
 }
 

@@ -11,6 +11,7 @@
 /* Nothing is submitted any more, and why is kept for people. */
 __attribute__((format(printf, 2, 3))) void vgpu_fail(struct vgpu *vgpu, const char *format, ...);
 
+/* A line for people; when there were many of its level lately, it is left out and counted. */
 __attribute__((format(printf, 3, 4))) void vgpu_log(struct vgpu *vgpu, int level,
                                                     const char *format, ...);
 

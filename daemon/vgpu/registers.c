@@ -2,6 +2,7 @@
 /* Reads and stores of registers, as the rows of the model's blocks say. */
 #include "vgpu/registers.h"
 
+#include <string.h>
 #include <syslog.h>
 
 #include "gen/register_rules.h"
@@ -165,6 +166,7 @@ void reg_write(struct vgpu *vgpu, uint32_t offset, uint32_t value)
     if (!vgpu->failed) {
         count_unknown(vgpu, offset);
     }
+    vgpu->stored[offset / VGPU_REG_PAGE] = true;
     *vgpu_reg(vgpu, offset) = value;
 }
 
@@ -204,8 +206,20 @@ void reg_reset_engine(struct vgpu *vgpu, const struct vgpu_engine *engine)
     reset_blocks(vgpu, true, engine->info->base);
 }
 
+/* What costs is what the guest has stored. */
+static void forget_stored(struct vgpu *vgpu)
+{
+    for (uint32_t page = 0; page < VGPU_REG_PAGES; page++) {
+        if (vgpu->stored[page]) {
+            vgpu->stored[page] = false;
+            memset(vgpu_reg(vgpu, page * VGPU_REG_PAGE), 0, VGPU_REG_PAGE);
+        }
+    }
+}
+
 void reg_reset_all(struct vgpu *vgpu)
 {
+    forget_stored(vgpu);
     reset_blocks(vgpu, false, 0);
     for (int e = 0; e < GPU_ENGINES; e++) {
         reg_reset_engine(vgpu, &vgpu->engine[e]);

@@ -69,7 +69,7 @@ void reg_write(struct vgpu *vgpu, uint32_t offset, uint32_t value);
 /* Bits of a store that was narrower than the register: what is not written stays. */
 void reg_write_part(struct vgpu *vgpu, uint32_t offset, uint32_t value, uint32_t mask);
 
-/* Every register that is known to what it holds after power-on; those of an engine. */
+/* Every register to what it holds after power-on, 0 if it is not known; those of an engine. */
 void reg_reset_all(struct vgpu *vgpu);
 void reg_reset_engine(struct vgpu *vgpu, const struct vgpu_engine *engine);
 

@@ -17,7 +17,7 @@
 #include "vgpu/submit/engine.h"
 #include "vgpu/submit/workload.h"
 
-/* Everything a guest can change, but for the GGTT. Registers that are not known hold 0 already. */
+/* Everything a guest can change, but for the GGTT. */
 static void power_on(struct vgpu *vgpu)
 {
     for (int e = 0; e < GPU_ENGINES; e++) {
@@ -94,7 +94,6 @@ void vgpu_destroy(struct vgpu *vgpu)
 void vgpu_reset(struct vgpu *vgpu)
 {
     gtt_reset(vgpu->gtt);
-    memset(vgpu->reg, 0, VGPU_REGS_SIZE);
     power_on(vgpu);
 }
 
@@ -106,6 +105,17 @@ uint32_t vgpu_config_read(const struct vgpu *vgpu, unsigned devfn, unsigned reg,
                                    : vgpu_pci_bridge_read(reg, size);
 }
 
+/* A GPU takes its time for a reset: one that is asked for it all the time does nothing else. */
+static void reset_function(struct vgpu *vgpu)
+{
+    static const struct budget_rate rate = {VGPU_RESETS_AT_ONCE, UINT64_C(1000000000)};
+    vgpu_reset(vgpu);
+    if (!budget_take(&vgpu->resets, &rate, vgpu_now_ns(vgpu))) {
+        vgpu_fail(vgpu, "it is reset more often than once a second");
+        engines_stop_failed(vgpu);
+    }
+}
+
 void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t value,
                        unsigned size)
 {
@@ -114,12 +124,11 @@ void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t
     }
     unsigned result = vgpu_pci_write(&vgpu->pci, reg, value, size);
     if (result & VGPU_PCI_RESET) {
-        vgpu_reset(vgpu);
+        reset_function(vgpu);
     }
     int ret = result & VGPU_PCI_MOVED ? bars_claim(vgpu) : 0;
     if (ret) {
-        vgpu_log(vgpu, LOG_WARNING, "its vGPU does not answer where it was put: %s",
-                 strerror(-ret));
+        vgpu_log(vgpu, LOG_NOTICE, "its vGPU does not answer where it was put: %s", strerror(-ret));
     }
 }
 

@@ -22,6 +22,10 @@ struct vgpu;
 #define VGPU_MMIO_SIZE  (16u << 20)
 #define VGPU_GTT_OFFSET (8u << 20)
 
+/* Function level resets that a guest may make at once, then one a second: the next is a failsafe.
+ */
+#define VGPU_RESETS_AT_ONCE 16u
+
 /*
  * What a vGPU asks of the machine it is in; arg is vgpu_config.machine_arg. Addresses are guest
  * physical, frames their numbers. A negative errno value is a refusal.
@@ -47,6 +51,9 @@ struct vgpu_machine {
     int (*track)(void *arg, const struct xengt_gfn *gfn, size_t n, bool on);
 
     void (*log)(void *arg, int level, const char *line); /* NULL: nobody listens */
+
+    /* By it a guest gets back what it has used up of lines, resets and moves. NULL: it does not. */
+    uint64_t (*now_ns)(void *arg);
 };
 
 struct vgpu_config {
@@ -107,7 +114,8 @@ bool vgpu_work(struct vgpu *vgpu, uint32_t units);
 void vgpu_end(struct vgpu *vgpu);
 
 /*
- * One access of 1, 2, 4 or 8 bytes at an offset in GTTMMADR. Reads that make no sense give
+ * One access of 1, 2, 4 or 8 bytes at an offset in GTTMMADR, also across registers: what Xen makes
+ * of wider ones, and of those across pages, is at any offset. Reads that make no sense give
  * all-ones; writes that make none are dropped and counted.
  */
 uint64_t vgpu_mmio_read(struct vgpu *vgpu, uint64_t offset, unsigned size);
@@ -148,7 +156,7 @@ void vgpu_settle(struct vgpu *vgpu);
 
 /*
  * As after power-on: what a function level reset does to what is behind the function. Its work is
- * dropped, its GGTT empty, failsafe over. Statistics go on.
+ * dropped, its GGTT empty, failsafe over. Statistics go on, and so do the guest's budgets.
  */
 void vgpu_reset(struct vgpu *vgpu);
 

@@ -407,12 +407,20 @@ static void open_stack(struct fuzz *f)
     f->low = (uint32_t)mmio_read(f, 0, PVINFO_BASE + PVINFO_MAPPABLE_BASE, 4) / XENGT_PAGE_SIZE;
 }
 
+/* From then on it is another vGPU than the model. */
+static bool was_reset_too_often(const struct fuzz *f)
+{
+    struct guest_info info;
+    return guests_list(f->stack.guests, 0, &info) && info.failsafe &&
+           strstr(info.failsafe, "reset more often");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
     struct fuzz f = {0};
     open_stack(&f);
-    for (unsigned n = 0; n < OPS_MAX && in.left; n++) {
+    for (unsigned n = 0; n < OPS_MAX && in.left && !was_reset_too_often(&f); n++) {
         uint64_t before = model_bar(&f, VGPU_BAR_MMIO);
         operate(&f, &in);
         check_place(&f, before);

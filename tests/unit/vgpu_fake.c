@@ -2,8 +2,10 @@
 #include "vgpu_fake.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 /* --- the GTT ----------------------------------------------------------------------------- */
 
@@ -38,18 +40,28 @@ void gtt_destroy(struct gtt *gtt)
     free(gtt);
 }
 
+/* The first entries, and the others are not the guest's. */
 int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
 {
-    (void)offset;
-    (void)value;
     gtt->gtt_writes++;
-    return size == 4 || size == 8 ? 0 : -EINVAL;
+    if ((size != 4 && size != 8) || offset % size) {
+        return -EINVAL;
+    }
+    if (offset + size <= sizeof(gtt->entry)) {
+        memcpy((uint8_t *)gtt->entry + offset, &value, size);
+    }
+    return 0;
 }
 
 uint64_t gtt_read(const struct gtt *gtt, uint64_t offset, unsigned size)
 {
-    (void)gtt;
-    return size == 8 ? offset : 0x77;
+    uint64_t value = 0;
+
+    assert_true(offset % 8 + size <= 8);
+    if (offset + size <= sizeof(gtt->entry)) {
+        memcpy(&value, (const uint8_t *)gtt->entry + offset, size);
+    }
+    return value;
 }
 
 void gtt_commit(struct gtt *gtt)
@@ -285,9 +297,9 @@ static void count_line(void *arg, int level, const char *line)
 {
     struct fake *f = arg;
 
-    (void)level;
-    (void)line;
     f->lines++;
+    f->warnings += level == LOG_WARNING;
+    snprintf(f->line, sizeof(f->line), "%s", line);
 }
 
 static int claim(void *arg, enum vgpu_bar bar, uint64_t base, uint64_t size)
@@ -300,6 +312,32 @@ static int claim(void *arg, enum vgpu_bar bar, uint64_t base, uint64_t size)
     return f->claim_error;
 }
 
+static int add_ram(void *arg, uint64_t first, uint32_t pages, void **view)
+{
+    struct fake *f = arg;
+
+    (void)pages;
+    f->ram_at = first;
+    *view = &f->ram;
+    return 0;
+}
+
+static int move_ram(void *arg, uint64_t first)
+{
+    struct fake *f = arg;
+
+    f->moves++;
+    f->ram_at = f->move_error ? f->ram_at : first;
+    return f->move_error;
+}
+
+static uint64_t now_ns(void *arg)
+{
+    const struct fake *f = arg;
+
+    return f->now_ns;
+}
+
 int fake_setup(void **state)
 {
     struct fake *f = calloc(1, sizeof(*f));
@@ -309,6 +347,9 @@ int fake_setup(void **state)
         .claim = claim,
         .inject_msi = count_interrupt,
         .log = count_line,
+        .add_ram = add_ram,
+        .move_ram = move_ram,
+        .now_ns = now_ns,
     };
     f->config = (struct vgpu_config){
         .id = 3,

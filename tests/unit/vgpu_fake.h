@@ -44,6 +44,7 @@ struct gtt {
     unsigned submissions[GPU_ENGINES];
     unsigned engine_resets[GPU_ENGINES];
     unsigned resets, commits, gtt_writes;
+    uint64_t entry[8];
     int submit_error;
     int prepare_error;
     uint32_t left;  /* of what was allowed, in units */
@@ -66,8 +67,14 @@ struct fake {
     } claimed[VGPU_BARS];
     unsigned claims;
     int claim_error;
+    uint64_t ram; /* the view; nobody looks into it */
+    uint64_t ram_at;
+    unsigned moves;
+    int move_error;
+    uint64_t now_ns;
     unsigned interrupts;
-    unsigned lines;
+    unsigned lines, warnings;
+    char line[256]; /* the last one */
 };
 
 int fake_setup(void **state);
