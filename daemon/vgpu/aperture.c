@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* BAR2: the CPU's way to what the global GTT maps. */
 #include "vgpu/device.h"
+#include "vgpu/vgpu.h"
 
 /* At any offset; what is no memory ends it. */
 static bool well_formed(unsigned size)

@@ -3,12 +3,11 @@
 #ifndef XENGT_VGPU_DEVICE_H
 #define XENGT_VGPU_DEVICE_H
 
-#include "vgpu/vgpu.h"
-
 #include "gen/context.h"
 #include "gen/engines.h"
 #include "gen/registers.h"
 #include "vgpu/budget.h"
+#include "vgpu/config.h"
 
 /* --- engines ----------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "vgpu/device.h"
+#include "vgpu/vgpu.h"
 
 void vgpu_get_stats(const struct vgpu *vgpu, struct vgpu_stats *stats)
 {

@@ -7,6 +7,7 @@
 #include "vgpu/device.h"
 #include "vgpu/registers.h"
 #include "vgpu/submit/engine.h"
+#include "vgpu/vgpu.h"
 
 static bool well_formed(uint64_t offset, unsigned size)
 {

@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "vgpu/vgpu.h"
-
 #define PCI_ID             0x00u
 #define PCI_COMMAND        0x04u
 #define PCI_COMMAND_MEMORY 0x02u

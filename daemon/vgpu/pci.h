@@ -16,6 +16,10 @@
 
 #define VGPU_PCI_SPACE 256u
 
+/* GTTMMADR: registers in the lower half, the GGTT in the upper. */
+#define VGPU_MMIO_SIZE  (16u << 20)
+#define VGPU_GTT_OFFSET (8u << 20)
+
 enum vgpu_bar {
     VGPU_BAR_MMIO,     /* BAR 0: GTTMMADR, VGPU_MMIO_SIZE bytes */
     VGPU_BAR_APERTURE, /* BAR 2: GMADR */

@@ -12,6 +12,7 @@
 #include "input.h"
 #include "support/stack.h"
 #include "vgpu/device.h"
+#include "vgpu/vgpu.h"
 
 #define PAGE        4096u
 #define PAGES       56u /* of the guest: frames 0 to 55 */

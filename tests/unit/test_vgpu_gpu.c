@@ -12,6 +12,7 @@
 #include "support/stack.h"
 #include "support/test.h"
 #include "vgpu/device.h"
+#include "vgpu/vgpu.h"
 
 #define PAGE        4096u
 #define PAGES       128u

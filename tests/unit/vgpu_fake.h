@@ -11,6 +11,7 @@
 #include "vgpu/device.h"
 #include "vgpu/models.h"
 #include "vgpu/registers.h"
+#include "vgpu/vgpu.h"
 
 #define LOW_FIRST  16u /* the windows, in pages */
 #define LOW_COUNT  64u

@@ -3,7 +3,7 @@
 #ifndef XENGT_VGPU_BLOCKS_BLOCKS_H
 #define XENGT_VGPU_BLOCKS_BLOCKS_H
 
-#include "vgpu/registers.h"
+#include "vgpu/blocks/rows.h"
 
 /* Of each engine */
 extern const struct reg_block block_streamer;

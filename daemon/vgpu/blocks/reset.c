@@ -3,6 +3,7 @@
 #include "gen/registers.h"
 #include "vgpu/blocks/blocks.h"
 #include "vgpu/device.h"
+#include "vgpu/registers.h"
 #include "vgpu/submit/engine.h"
 
 /* A bit for each engine and one for all of them. */
