@@ -400,7 +400,12 @@ TEST(verification_goes_on_while_the_guest_changes_its_tables)
     assert_int_equal(gtt_verify_begin(f->gtt, &verify), 0);
     for (unsigned i = 0; !gtt_verify_some(verify, 16); i++) {
         if (i < 200) {
-            table(f, PT)[i % 8] = i & 8 ? ENTRY(PAGE_OF_PT + i % 8) : 0;
+            uint64_t entry = i & 8 ? ENTRY(PAGE_OF_PT + i % 8) : 0;
+            if (f->tracked[PT]) {
+                gtt_table_write(f->gtt, (uint64_t)PT << 12 | i % 8 * 8, entry, 8);
+            } else {
+                table(f, PT)[i % 8] = entry;
+            }
             submit(f);
         }
         assert_true(i < 10000);
