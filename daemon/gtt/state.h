@@ -47,6 +47,8 @@ enum gtt_cost {
     COST_HYPERCALL = 96, /* to map or unmap */
     COST_TABLE = 128,    /* a table gets a shadow */
     COST_DROP = 32,      /* or loses it */
+    COST_LOSSES = 2048,  /* and all that it may lead to loses a reference */
+    COST_BATCH = 32,     /* the TLB is invalidated */
 };
 
 /* Changes in a batch of a guest that may not do everything at once: a hypercall to map them. */

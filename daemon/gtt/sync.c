@@ -379,10 +379,10 @@ static bool sweep_changed(struct gtt *gtt)
 {
     struct spt *spt;
     while ((spt = TAILQ_FIRST(&gtt->changed))) {
-        gtt_charge(gtt, COST_LOOK);
         if (!change_table(gtt, spt)) {
             return false;
         }
+        gtt_charge(gtt, COST_LOOK);
         if (spt->queued) {
             TAILQ_REMOVE(&gtt->changed, spt, changed);
             spt->queued = false;

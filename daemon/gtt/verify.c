@@ -47,8 +47,9 @@ struct gtt_verify {
     unsigned found;
     char error[200];
 
-    uint64_t runs; /* of the batch, at the beginning */
+    uint64_t changes; /* at the beginning: see changes_of() */
     unsigned restarts;
+    bool moving; /* the guest never rests: no counts */
     struct count *count;
     uint32_t count_size; /* a power of two */
     uint32_t keys;
@@ -296,6 +297,12 @@ static bool check_users(struct gtt_verify *v)
 
 /* --- all --------------------------------------------------------------------------------- */
 
+/* Another number when entries, tables, or which of them are tracked have changed. */
+static uint64_t changes_of(const struct gtt *gtt)
+{
+    return gtt->batch.runs + gtt->stats.track_calls + gtt->stats.spt_allocs;
+}
+
 /* Forgets what was counted, not what was found. False: no memory */
 static bool start(struct gtt_verify *v)
 {
@@ -310,7 +317,7 @@ static bool start(struct gtt_verify *v)
     v->count = calloc(size, sizeof(*v->count));
     v->count_size = v->count ? size : 0;
     v->keys = v->frames = v->present = v->scratch = v->tables = 0;
-    v->runs = v->gtt->batch.runs;
+    v->changes = changes_of(v->gtt);
     v->stage = VERIFY_GGTT;
     v->at = 0;
     return v->count;
@@ -341,17 +348,19 @@ bool gtt_verify_some(struct gtt_verify *v, uint32_t units)
         [VERIFY_USERS] = check_users,
     };
     v->left = units == GTT_WORK_ALL ? INT64_MAX : units;
-    if (v->runs != v->gtt->batch.runs && v->stage < VERIFY_OVER) {
-        bool never = ++v->restarts > RESTARTS_MAX;
-        if (never && v->stage >= VERIFY_POINTERS) {
-            v->stage = VERIFY_OVER;
-        } else if (!never && !start(v)) {
+    if (v->changes != changes_of(v->gtt) && v->stage < VERIFY_OVER) {
+        v->moving = ++v->restarts > RESTARTS_MAX;
+        if (!v->moving && !start(v)) {
             return false;
         }
     }
-    while (v->stage < VERIFY_OVER && stages[v->stage](v)) {
+    enum verify_stage over = v->moving ? VERIFY_POINTERS : VERIFY_OVER;
+    while (v->stage < over && stages[v->stage](v)) {
         v->stage++;
         v->at = 0;
+    }
+    if (v->stage >= over) {
+        v->stage = VERIFY_OVER;
     }
     return v->stage == VERIFY_OVER;
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The shadow GTT: which pages are tracked, and until when. */
+/*
+ * The shadow GTT: which pages are tracked, and until when; what is done in portions; that nobody
+ * chooses where its hash is slow.
+ */
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,10 +15,10 @@
 
 #include "support/test.h"
 
-#include "gtt/gtt.h"
+#include "gtt/state.h"
 #include "table_gpu.h"
 
-#define GUEST_PAGES 64u
+#define GUEST_PAGES 8192u
 #define ENTRIES     64u
 
 /* The guest's page tables: one of each level, and pages that the last one points to. */
@@ -259,4 +263,189 @@ TEST(more_tables_than_copies)
         assert_clean(f);
         table(f, PT + round % 8)[1] = ENTRY(PAGE_OF_PT + round % 16);
     }
+}
+
+/* --- portions ---------------------------------------------------------------------------- */
+
+static int try_submit(struct fixture *f)
+{
+    static const uint32_t noop = 0;
+    const struct gpu_buffer buffer = {.dw = &noop, .count = 1, .run = true};
+    const struct gtt_workload workload = {
+        .engine = GPU_RCS,
+        .root = {.levels = 4, .pdp = {(uint64_t)PML4 << 12}},
+        .buffer = &buffer,
+        .buffers = 1,
+    };
+    return gtt_submit(f->gtt, &workload);
+}
+
+/* The least that is something: what is begun with it is more. */
+static unsigned turns_until_finished(struct fixture *f)
+{
+    unsigned turns = 0;
+    while (!gtt_finish(f->gtt)) {
+        gtt_allow(f->gtt, 1);
+        assert_clean(f);
+        turns++;
+    }
+    return turns;
+}
+
+TEST(submission_comes_when_its_tables_are_ready)
+{
+    struct fixture *f = *state;
+    unsigned turns = 0;
+    make_tables(f);
+    gtt_allow(f->gtt, 1);
+    for (int ret = -EAGAIN; ret == -EAGAIN; turns++) {
+        ret = try_submit(f);
+        assert_true(!ret || ret == -EAGAIN);
+        assert_int_equal(f->gpu.stats.submissions, ret == 0);
+        assert_clean(f);
+        gtt_allow(f->gtt, 1);
+    }
+    assert_true(turns > 4);
+    uint64_t pte = tables_lookup_ppgtt(&f->gpu.tables, &f->gpu.clients->root[GPU_RCS], 0);
+    assert_int_not_equal(pte & ~(uint64_t)GPU_PTE_WRITABLE, f->gpu.scratch_pte);
+}
+
+TEST(store_is_not_through_before_what_it_freed_is_tracked_no_more)
+{
+    struct fixture *f = *state;
+    make_tables(f);
+    submit_often(f);
+    gtt_allow(f->gtt, 0); /* no more than what it has */
+    gtt_table_write(f->gtt, (uint64_t)PML4 << 12, 0, 8);
+    assert_int_equal(table(f, PML4)[0], 0);
+    assert_false(gtt_finish(f->gtt));
+    assert_true(f->tracked[PT]);
+    assert_true(turns_until_finished(f) > 2);
+    assert_tracked(f, true, false, false, false);
+}
+
+TEST(what_is_below_an_odd_table_is_let_go_before_it)
+{
+    struct fixture *f = *state;
+    make_tables(f);
+    submit_often(f);
+    gtt_allow(f->gtt, 0);
+    gtt_table_write(f->gtt, (uint64_t)PML4 << 12 | 40, 7, 2);
+    while (!gtt_finish(f->gtt)) {
+        assert_true(f->tracked[PML4] || !f->tracked[PDPT]);
+        assert_true(f->tracked[PDPT] || !f->tracked[PD]);
+        assert_true(f->tracked[PD] || !f->tracked[PT]);
+        gtt_allow(f->gtt, 1);
+    }
+    assert_tracked(f, false, false, false, false);
+}
+
+/* A commit that is under way has compared this table already. */
+TEST(commit_has_what_was_stored_before_it_was_asked_for)
+{
+    struct fixture *f = *state;
+    make_tables(f);
+    submit(f);
+    gtt_allow(f->gtt, 0);
+    gtt_settle(f->gtt);
+    for (unsigned i = 0; i < 5; i++) {
+        gtt_allow(f->gtt, 1);
+        gtt_work(f->gtt);
+    }
+    table(f, PT)[7] = ENTRY(PAGE_OF_PT + 7);
+    gtt_commit(f->gtt);
+    turns_until_finished(f);
+    uint64_t pte = tables_lookup_ppgtt(&f->gpu.tables, &f->gpu.clients->root[GPU_RCS], 7);
+    assert_int_not_equal(pte & ~(uint64_t)GPU_PTE_WRITABLE, f->gpu.scratch_pte);
+}
+
+TEST(reset_is_through_when_nothing_is_mapped)
+{
+    struct fixture *f = *state;
+    struct gtt_stats stats;
+    make_tables(f);
+    submit_often(f);
+    for (uint32_t i = 0; i < 16; i++) {
+        gtt_write(f->gtt, i * 8, ENTRY(PAGE_OF_PT + i), 8);
+    }
+    gtt_commit(f->gtt);
+    gtt_allow(f->gtt, 0);
+    gtt_reset(f->gtt);
+    assert_false(gtt_ready(f->gtt));
+    assert_true(turns_until_finished(f) > 4);
+    gtt_get_stats(f->gtt, &stats);
+    assert_int_equal(stats.present, 0);
+    assert_int_equal(stats.spt_tables, 0);
+    assert_tracked(f, false, false, false, false);
+    assert_int_equal(gtt_read(f->gtt, 0, 8), 0);
+}
+
+TEST(end_tells_nobody_of_tracked_pages)
+{
+    struct fixture *f = *state;
+    make_tables(f);
+    submit_often(f);
+    gtt_end(f->gtt);
+    assert_false(gtt_work(f->gtt));
+    assert_tracked(f, true, true, true, true); /* the host has switched it off itself */
+}
+
+TEST(verification_goes_on_while_the_guest_changes_its_tables)
+{
+    struct fixture *f = *state;
+    struct gtt_verify *verify;
+    char finding[256];
+    make_tables(f);
+    submit(f);
+    assert_int_equal(gtt_verify_begin(f->gtt, &verify), 0);
+    for (unsigned i = 0; !gtt_verify_some(verify, 16); i++) {
+        if (i < 200) {
+            uint64_t entry = i & 8 ? ENTRY(PAGE_OF_PT + i % 8) : 0;
+            if (f->tracked[PT]) {
+                gtt_table_write(f->gtt, (uint64_t)PT << 12 | i % 8 * 8, entry, 8);
+            } else {
+                table(f, PT)[i % 8] = entry;
+            }
+            submit(f);
+        }
+        assert_true(i < 10000);
+    }
+    if (gtt_verify_end(verify, finding, sizeof(finding))) {
+        fail_msg("%s", finding);
+    }
+}
+
+/* --- the hash ---------------------------------------------------------------------------- */
+
+#define MANY 64u
+
+/* Frames that meet in one place of a hash that multiplies by a number anybody can read. */
+static uint64_t next_meeting(uint64_t gfn)
+{
+    do {
+        gfn++;
+    } while ((gfn * UINT64_C(0x9e3779b97f4a7c15) >> 32) % MANY);
+    return gfn;
+}
+
+TEST(guest_cannot_choose_which_frames_meet)
+{
+    struct fixture *f = *state;
+    uint64_t gfn = PAGE_OF_PT;
+    unsigned longest = 0;
+    make_tables(f);
+    for (unsigned i = 1; i < MANY; i++) {
+        gfn = next_meeting(gfn);
+        assert_true(gfn < GUEST_PAGES);
+        table(f, PD)[i] = ENTRY(gfn);
+    }
+    submit(f);
+    for (uint32_t b = 0; b < f->gtt->hash_size; b++) {
+        unsigned length = 0;
+        for (const struct spt *spt = f->gtt->by_gfn[b]; spt; spt = spt->next_gfn) {
+            length++;
+        }
+        longest = length > longest ? length : longest;
+    }
+    assert_in_range(longest, 1, 24);
 }
