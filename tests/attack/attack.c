@@ -96,8 +96,8 @@ void attack_turns(const struct pair *p, struct wait *wait, unsigned max)
 
 void attack_check_wait(const struct wait *wait)
 {
-    print_message("# bob waited for %" PRIu64 " us and %" PRIu64 " hypercalls\n",
-                  wait->worst_ns / 1000, wait->most_hypercalls);
+    print_message("# bob waited for %" PRIu64 " us (%s) and %" PRIu64 " hypercalls\n",
+                  wait->worst_ns / 1000, wait->worst ? wait->worst : "-", wait->most_hypercalls);
     if (wait->worst_ns > WAIT_MAX_NS) {
         fail_msg("bob waits %" PRIu64 " us for %s of alice's, %" PRIu64 " are the most",
                  wait->worst_ns / 1000, wait->worst, WAIT_MAX_NS / 1000);

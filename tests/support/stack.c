@@ -45,7 +45,7 @@ static int open_gpu(struct stack *stack)
 {
     const struct gpu_soft_options soft = {
         .gtt_entries = or_default(stack->options.gtt_entries, GTT_ENTRIES),
-        .eager = true,
+        .eager = !stack->options.unwatched,
         .clock = stack->options.gpu_clock,
     };
     struct dma_port *port;

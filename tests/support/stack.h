@@ -27,8 +27,8 @@ struct stack_options {
     uint32_t track_after;
     bool lazy_ggtt;
     uint64_t (*gpu_clock)(void); /* NULL: the GPU has its own time, the same in every run */
-    bool unwatched; /* the simulator does not ask the GPU at unmaps: for measuring time */
-    bool mute;      /* nobody hears what guests say, or why there is no stack */
+    bool unwatched;              /* no check that takes time: for measuring it */
+    bool mute;                   /* nobody hears what guests say, or why there is no stack */
     guests_log_fn *log;
     void *log_arg;
 };
@@ -44,7 +44,8 @@ struct stack {
     char error[384]; /* why something failed, for people */
 };
 
-/* The GPU's TLB is eager and the simulator asks it at each unmap: mistakes of order show. */
+/* The GPU's TLB is eager and the simulator asks it at each unmap, if it is watched: mistakes of
+ * order show. */
 int stack_open(struct stack *stack, const struct stack_options *options);
 
 /* The lower half, for tests that make GTT and vGPU themselves: simulator, library, GPU. */
