@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The four engines of a Broadwell GT2 that guests have. */
 #include "gen/engines.h"
 
 const struct engine_info engine_info[GPU_ENGINES] = {

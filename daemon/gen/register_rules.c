@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rules of registers, as data, and the questions that are asked of them. */
 #include "gen/register_rules.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Private to the software GPU: a blit under way. Set up by a command, done in steps. */
+/* A blit under way: set up by a command, done in steps. */
 #ifndef XENGT_GPU_SOFT_BLT_H
 #define XENGT_GPU_SOFT_BLT_H
 

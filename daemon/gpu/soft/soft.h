@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Private to the software GPU: its objects, and how its engines reach memory. */
+/* The objects of the software GPU, and how its engines reach memory. */
 #ifndef XENGT_GPU_SOFT_SOFT_H
 #define XENGT_GPU_SOFT_SOFT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
+/* Copies of workloads: one allocation, the dwords behind the buffers. */
 #include "gpu/soft/work_copy.h"
 
 #include <errno.h>
