@@ -126,7 +126,7 @@ static void retire(struct xengt *xg)
     handle_log(xg, LOG_ERR,
                "%u frames of the window from 0x%llx on are RAM of this domain, or a device, or "
                "cannot be told from that: they are not used",
-               xg->hv->refused_n, (unsigned long long)(xg->hv->window_base + xg->hv->refused));
+               xg->hv->refused_n, (unsigned long long)mapper_bfn(xg, xg->hv->refused).v);
     slots_retire(&xg->slots, xg->hv->refused, xg->hv->refused_n);
     xg->hv->refused_n = 0;
 }

@@ -193,7 +193,9 @@ int xengt_target_remove(struct xengt *xg, uint32_t domid)
         i++;
     }
     xg->targets_count--;
-    memmove(&xg->targets[i], &xg->targets[i + 1], (xg->targets_count - i) * sizeof(xg->targets[0]));
+    for (; i < xg->targets_count; i++) {
+        xg->targets[i] = xg->targets[i + 1];
+    }
     free(t);
     handle_log(xg, LOG_INFO, "domain %u is no target any more", domid);
     return 0;

@@ -81,13 +81,16 @@ int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_i
 int unstable_altp2m(xc_interface *xc, uint32_t domid)
 {
     uint64_t value = 0;
-    return xc_hvm_param_get(xc, domid, HVM_PARAM_ALTP2M, &value) ? failure() : value != 0;
+    if (xc_hvm_param_get(xc, domid, HVM_PARAM_ALTP2M, &value)) {
+        return errno == EINVAL ? 0 : failure(); /* a Xen that has no such parameter */
+    }
+    return value != 0;
 }
 
 /* Xen takes them away unless it was created for nesting. */
 int unstable_nesting(xc_interface *xc, uint32_t domid)
 {
-    xen_cpuid_leaf_t leaf[MAX_LEAVES];
+    xen_cpuid_leaf_t leaf[MAX_LEAVES] = {0};
     uint32_t leaves = MAX_LEAVES;
     uint32_t msrs = 0;
     xc_cpu_policy_t *policy = xc_cpu_policy_init();
