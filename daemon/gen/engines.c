@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The engines of a Broadwell GT2: register bases, bits of resets and interrupts. */
 #include "gen/engines.h"
 
 const struct engine_info engine_info[GPU_ENGINES] = {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The registers that commands may touch, a row each. */
 #include "gen/register_rules.h"
 
 #include <stddef.h>

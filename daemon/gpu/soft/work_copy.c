@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
+/* A workload's copy, which the engine keeps until it is done. */
 #include "gpu/soft/work_copy.h"
 
 #include <errno.h>
