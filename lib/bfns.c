@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The hash from BFNs to slots, for back ends where Xen chooses the BFN. */
 #include "bfns.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the library share. */
+/* The handle, and all that the files of the library share of it. */
 #ifndef XENGT_LIB_HANDLE_H
 #define XENGT_LIB_HANDLE_H
 

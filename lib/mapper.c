@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The mapper: slots reserved, mapped and unmapped, one batch of hypercalls at a time. */
 #include "mapper.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a predecessor left mapped: found in its journal and released, or taken over on request.
+ * The mappings of a predecessor: found in its journal and released, or taken over on request.
  */
 #include <errno.h>
 #include <string.h>

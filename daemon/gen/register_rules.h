@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is to be known of a register besides its offset: how a store changes it, and what commands
+ * The rules of registers, besides their offsets: how a store changes it, and what commands
  * may do with it. Intel's Broadwell PRM, vol. 2c (registers), vol. 6 ("User Mode Privileged
  * Commands": which registers batches in a PPGTT may load).
  *

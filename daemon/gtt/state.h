@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the shadow GTT share. Calls go down this list or stay:
+ * The state that the files of the shadow GTT share. Calls go down this list or stay:
  *
  *   gtt.c      the object, the guest's accesses to the global GTT, when changes become real
  *   stores.c   stores that are trapped because they go into tracked tables

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What changed: entries of the guest's are read, once, and become changes to be committed.
- * Stores that were trapped have marked their entries; what was not trapped is compared.
+ * Synchronization: entries of the guest's that changed are read, once, and become changes to be
+ * committed. Stores that were trapped have marked their entries; what was not trapped is compared.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which of the guest's tables are tracked, and the copies that the others are compared with. */
+/* Tracking: tables whose stores are trapped, and the copies that the others are compared with. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which vGPUs there is room for: the place of a new one, or why there is none. */
+/* Places of vGPUs: a new one's windows and number, or why there is no room. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an administrator asks about the attached guests. */
+/* Questions of an administrator about the attached guests. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The types of vGPU: GVT-g's four, and one of the administrator's own sizes. */
 #include "guests/types.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Windows of the global GTT, placed first fit. */
 #include "guests/windows.h"
 
 #include <errno.h>

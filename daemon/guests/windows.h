@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the GPU is shared out. Its global GTT has two parts: below the aperture's end, where
- * processors reach what is mapped, and above it. A vGPU has a window in each, and some of the fence
- * registers. Nothing is kept back for a driver of the host, as GVT-g has to: there is none.
+ * Windows: the vGPUs' shares of the GPU. Its global GTT has two parts: below the aperture's end,
+ * where processors reach what is mapped, and above it. A vGPU has a window in each, and some of the
+ * fence registers. Nothing is kept back for a driver of the host, as GVT-g has to: there is none.
  */
 #ifndef XENGT_GUESTS_WINDOWS_H
 #define XENGT_GUESTS_WINDOWS_H

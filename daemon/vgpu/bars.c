@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The base addresses of the vGPU's PCI function, and what the host is told of them. */
 #include "vgpu/bars.h"
 
 #include <errno.h>

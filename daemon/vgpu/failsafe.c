@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The failsafe: a flag and a reason; and the lines a vGPU may write to the log. */
 #include "vgpu/failsafe.h"
 
 #include <inttypes.h>

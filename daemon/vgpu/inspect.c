@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is inside a vGPU, for people: counters, mappings, the proof that its GTT keeps the rules. */
+/* The inside of a vGPU, for people: counters, mappings, the proof that its GTT keeps the rules. */
 #include <errno.h>
 
 #include "vgpu/device.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The models of vGPU, a row each: PCI ids, sizes, fences, blocks. */
 #include "vgpu/models.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the library asks of a hypervisor. A back end translates to hypercalls and keeps no
- * bookkeeping of its own beyond what its interface forces on it: which slots are in use, for
+ * The seam to the hypervisor: a table of operations. A back end translates to hypercalls and keeps
+ * no bookkeeping of its own beyond what its interface forces on it: which slots are in use, for
  * whom and how often is the business of the code above.
  *
  * A slot is an index below hv->slots that stands for one mapping. Where mappings live in a window

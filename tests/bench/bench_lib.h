@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the parts of bench-lib share: one way to map and unmap pages is a method. */
+/* The parts of bench-lib: one way to map and unmap pages is a method. */
 #ifndef BENCH_LIB_H
 #define BENCH_LIB_H
 

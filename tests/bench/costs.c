@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a hypercall costs, and what removing a page costs besides. */
+/* The cost of a hypercall, and of removing a page besides. */
 #include <errno.h>
 #include <stdio.h>
 

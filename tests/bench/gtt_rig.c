@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shadow GTTs to measure, above a GPU of nothing but tables and a back end that says yes. */
 #include "gtt_rig.h"
 
 #include <err.h>

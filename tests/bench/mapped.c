@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a page that is mapped already costs: time to use it once more, and memory to know it. */
+/* The cost of a page that is mapped already: time to use it once more, and memory to know it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

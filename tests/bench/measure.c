@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Clocks, percentiles and a space to measure with. */
 #include "measure.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The victim: a handle on the simulator, killed at a hypercall or at a store to the journal. */
 #include "victim.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest that fuzzers of commands begin with: all that a driver sets up. */
 #include "exec_guest.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What libFuzzer gives, taken apart; what is missing at the end reads as zero. */
+/* libFuzzer's input, taken apart; what is missing at the end reads as zero. */
 #ifndef TESTS_FUZZ_INPUT_H
 #define TESTS_FUZZ_INPUT_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cases of the test guest, by name. */
 #ifndef TESTS_GUEST_CASES_H
 #define TESTS_GUEST_CASES_H
 

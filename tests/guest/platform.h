@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a guest test case may use. Cases are written against this header only, so that the same case
- * runs in a bare PVH guest on real Xen and hosted against the simulator.
+ * The platform of a test case: all that it may use. Cases are written against this header only, so
+ * that the same case runs in a bare PVH guest on real Xen and hosted against the simulator.
  */
 #ifndef TESTS_GUEST_PLATFORM_H
 #define TESTS_GUEST_PLATFORM_H

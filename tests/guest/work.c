@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
+/* A context with a PPGTT of its own, batches in it, and patterns in its pages. */
 #include "work.h"
 
 #define WORDS (PAGE_SIZE / sizeof(uint32_t))

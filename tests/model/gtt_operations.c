@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What guests do to their GTTs, one operation after the other, as the world's chance will have it.
+/* Operations of guests on their GTTs, one after the other, as the world's chance will have it.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The world of the GTT's model: guests, their memory and tables, and the oracle that walks them. */
 #include "gtt_world.h"
 
 #include <errno.h>
@@ -88,8 +89,8 @@ static void allow(struct world_guest *g)
 }
 
 /*
- * One portion: what is done in it must be bounded by what was allowed, and by what is begun with the
- * last unit of it, a batch.
+ * One portion: what is done in it must be bounded by what was allowed, and by what is begun with
+ * the last unit of it, a batch.
  */
 static bool finish_some(struct world_guest *g)
 {

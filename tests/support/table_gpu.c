@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A GPU of page tables and a TLB, whose engines run until the test says that they are done. */
 #include "table_gpu.h"
 
 #include <errno.h>

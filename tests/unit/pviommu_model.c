@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The model of XenServer's PV-IOMMU hypercall. */
 #include "pviommu_model.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How the GPU is shared out: what fits beside what, and where. */
+/* Windows, the vGPUs' shares of the GPU: what fits beside what, and where. */
 #include <errno.h>
 #include <string.h>
 

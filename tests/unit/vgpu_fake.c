@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The GTT and the GPU that the vGPU's tests play, and what was asked of them. */
 #include "vgpu_fake.h"
 
 #include <errno.h>

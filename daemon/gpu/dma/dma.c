@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What all DMA ports have in common: the bounds of an access, and a copy for those without. */
+/* All DMA ports' common part: the bounds of an access, and a copy for those without. */
 
 #include "gpu/dma/dma.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
+/* The software GPU's page tables, and its TLB. */
 #include "gpu/soft/pages.h"
 
 #include <errno.h>

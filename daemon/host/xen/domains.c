@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The domains of this machine, by libxenctrl and xenstore's watches. */
 #include "host/xen/domains.h"
 
 #include <errno.h>

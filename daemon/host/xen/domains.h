@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which domains there are, what they are called, and when one goes. */
+/* The domains of this machine: their names, and word of when one goes. */
 #ifndef XENGT_HOST_XEN_DOMAINS_H
 #define XENGT_HOST_XEN_DOMAINS_H
 

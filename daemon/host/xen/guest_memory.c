@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest's memory, read and written for requests whose data is there. */
 #include "host/xen/guest_memory.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The pages held as tracked, at most a range for each vCPU. */
 #include "host/xen/held_pages.h"
 
 void held_pages_store(struct held_pages *held, unsigned vcpu, uint64_t first, uint64_t last)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The check of the machine, device by device, with a remedy for what is missing. */
 #include "host/xen/host_check.h"
 
 #include <errno.h>

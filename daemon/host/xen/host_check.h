@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The check of the machine: what ioreq servers need of it. */
 #ifndef XENGT_HOST_XEN_HOST_CHECK_H
 #define XENGT_HOST_XEN_HOST_CHECK_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Ioreqs, taken from the shared page, carried out, and answered. */
 #include "host/xen/ioreq_decode.h"
 
 #include <string.h>

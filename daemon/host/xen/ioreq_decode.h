@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an ioreq means, without Xen's libraries: the slot protocol of the shared page, and a
+ * The meaning of ioreqs, without Xen's libraries: the slot protocol of the shared page, and a
  * request carried out against a guest's handlers. Nothing a request holds is trusted; whatever
  * it holds, it has an answer.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The record of ioreq servers, a file for each, which outlives a killed daemon. */
 #include "host/xen/ioreq_record.h"
 
 #include <dirent.h>

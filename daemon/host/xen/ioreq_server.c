@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The ioreq server of one guest: opened step by step, its requests taken and answered. */
 #include "host/xen/ioreq_state.h"
 
 #include <errno.h>

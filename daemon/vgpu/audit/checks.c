@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where commands lead: addresses, registers, batches. */
+/* The checks of where commands lead: addresses, registers, batches. */
 #include "vgpu/audit/checks.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is checked of a command besides its form: where it leads. */
+/* The checks of a command besides its form: where it leads. */
 #ifndef XENGT_VGPU_AUDIT_CHECKS_H
 #define XENGT_VGPU_AUDIT_CHECKS_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Grants mapped for a device and unmapped, by hypercalls whose arguments lie in the journal. */
 #include "hv/xen/grant_ops.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The window: a range of this domain's frame numbers where nothing is, found or checked. */
 #include "hv/xen/window.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The bare guest's command line and its lines on the console. */
 #ifndef TESTS_GUEST_PVH_TEXT_H
 #define TESTS_GUEST_PVH_TEXT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the hosted guest's platform needs to know of the guest that runs. */
+/* The hosted guest's platform: the guest that runs on it. */
 #ifndef TESTS_GUEST_SIM_PLATFORM_H
 #define TESTS_GUEST_SIM_PLATFORM_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the parts of lib-test share. */
+/* The parts of lib-test, and what they share. */
 #ifndef LIB_TEST_H
 #define LIB_TEST_H
 

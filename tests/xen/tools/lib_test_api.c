@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of the library's interface, on real Xen. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

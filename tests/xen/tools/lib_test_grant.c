@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What concerns the guest's grant table: grants it offers, and those that are written for it. */
+/* Tests with the guest's grant table: grants it offers, and those that are written for it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

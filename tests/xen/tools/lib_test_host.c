@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What concerns dom0 and other domains: frames, page tables, rights, and a predecessor's mappings.
+/* Tests with dom0 and other domains: frames, page tables, rights, and a predecessor's mappings.
  */
 #include <errno.h>
 #include <stdio.h>
