@@ -29,7 +29,7 @@ size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
 static bool makes_sense(uint64_t offset, unsigned size, uint64_t end)
 {
-    return size != 3 && offset < end && offset % size == 0;
+    return size != 3 && offset < end && size <= end - offset;
 }
 
 static void check_read(uint64_t value, bool sensible, unsigned size)
