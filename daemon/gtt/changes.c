@@ -98,7 +98,8 @@ void gtt_run_batch(struct gtt *gtt)
     }
     uint64_t before = b->calls;
     batch_run(b);
-    gtt_charge(gtt, COST_BATCH + (uint32_t)(b->calls - before) * COST_HYPERCALL);
+    gtt_charge(gtt, COST_BATCH + b->losses * COST_LOSS);
+    gtt_charge(gtt, (uint32_t)(b->calls - before) * COST_HYPERCALL);
     gtt->batch_number++;
     note_changes(gtt);
     take_losses(gtt);
@@ -151,7 +152,10 @@ static void drop_some(struct gtt *gtt)
         TAILQ_REMOVE(&gtt->dead, spt, changed);
         b->drop[b->drops++] = (struct gtt_drop){
             .table = spt->table, .level = spt_level(spt->kind), .page = spt->page};
-        gtt_charge(gtt, spt_level(spt->kind) == 1 ? COST_DROP : COST_LOSSES);
+        gtt_charge(gtt, COST_DROP);
+        if (spt_level(spt->kind) > 1) {
+            break; /* what it leads to is charged when it is known */
+        }
     }
     gtt_run_batch(gtt);
 }

@@ -47,7 +47,7 @@ enum gtt_cost {
     COST_HYPERCALL = 96, /* to map or unmap */
     COST_TABLE = 128,    /* a table gets a shadow */
     COST_DROP = 32,      /* or loses it */
-    COST_LOSSES = 2048,  /* and all that it may lead to loses a reference */
+    COST_LOSS = 4,       /* a table loses a reference */
     COST_BATCH = 32,     /* the TLB is invalidated */
 };
 
