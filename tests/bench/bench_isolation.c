@@ -216,7 +216,7 @@ static void measure_wait(double seconds)
 /* --- shares ------------------------------------------------------------------------------ */
 
 #define SHARERS 3u
-#define ROUNDS  10u
+#define ROUNDS  15u
 
 struct sharer {
     const char *name, *type;
@@ -224,8 +224,7 @@ struct sharer {
     uint32_t commands[1020];
     uint32_t count;
     struct guest_info info;
-    double alone, together; /* commands, in so many nanoseconds of the processor's time */
-    double alone_ns, together_ns;
+    double share[ROUNDS]; /* what it gets done beside the others, of what it does alone */
 };
 
 static void run_loop(struct pair *p, const struct sharer *s)
@@ -271,30 +270,44 @@ static void pause_all_but(struct stack *stack, const struct sharer *sharers, con
     }
 }
 
-static void measure_rates(struct stack *stack, struct sharer *sharers)
+/* One after the other: a machine that others use, too, is now fast and now slow. */
+static void measure_round(struct stack *stack, struct sharer *sharers, unsigned round)
 {
-    double before[SHARERS], ns;
+    double alone[SHARERS], before[SHARERS], ns;
 
     for (unsigned i = 0; i < SHARERS; i++) {
         pause_all_but(stack, sharers, sharers[i].name);
         before[i] = commands_of(stack, &sharers[i]);
-        sharers[i].alone_ns += run_for(stack, 20000000);
-        sharers[i].alone += commands_of(stack, &sharers[i]) - before[i];
+        ns = run_for(stack, 20000000);
+        alone[i] = (commands_of(stack, &sharers[i]) - before[i]) / ns;
     }
     pause_all_but(stack, sharers, NULL);
     for (unsigned i = 0; i < SHARERS; i++) {
         before[i] = commands_of(stack, &sharers[i]);
     }
-    ns = run_for(stack, 100000000);
+    ns = run_for(stack, 60000000);
     for (unsigned i = 0; i < SHARERS; i++) {
-        sharers[i].together_ns += ns;
-        sharers[i].together += commands_of(stack, &sharers[i]) - before[i];
+        sharers[i].share[round] = (commands_of(stack, &sharers[i]) - before[i]) / ns / alone[i];
     }
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof(*values), compare);
+    return values[n / 2];
 }
 
 static void measure_shares(void)
 {
-    static const struct stack_options options = {.gtt_entries = 1u << 20, .gpu_clock = wake_now_ns};
+    static const struct stack_options options = {.gtt_entries = 1u << 20,
+                                                 .gpu_clock = attack_clock};
     static struct sharer sharers[SHARERS] = {
         {.name = "noops", .type = "GVTg_V4_8", .weight = 2, .count = 1000},
         {.name = "stores",
@@ -322,11 +335,11 @@ static void measure_shares(void)
         run_for(&stack, 1000000); /* until its work is the GPU's */
     }
     for (unsigned round = 0; round < ROUNDS; round++) {
-        measure_rates(&stack, sharers);
+        measure_round(&stack, sharers, round);
     }
     for (unsigned i = 0; i < SHARERS; i++) {
         struct sharer *s = &sharers[i];
-        double share = s->together / s->together_ns / (s->alone / s->alone_ns);
+        double share = median(s->share, ROUNDS);
         double wanted = (double)s->weight / weights;
         double error = share > wanted ? share / wanted - 1 : 1 - share / wanted;
 

@@ -157,8 +157,6 @@ MUTATIONS += [
     Mutation("what was too much of a turn is forgotten", SCHEDULE,
              "turn_of(client) + (client->credit < 0 ? client->credit : 0)", "turn_of(client)",
              "tests/unit/test_gpu_clients"),
-    Mutation("a burst may become nothing", SCHEDULE, "took > BURST_NS && client->burst > 1",
-             "took > BURST_NS", "tests/unit/test_gpu_clients"),
     Mutation("no guest is promised a share of the window", "daemon/guests/guest.c",
              "    space.reserve = guest->share.reserve;\n", "",
              "tests/attack/attack_window"),
