@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Xen's domains as guests. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "host/xen/host_check.h"
 #include "host/xen/ioreq_record.h"
 #include "host/xen/ioreq_server.h"
+#include "text.h"
 
 struct host_guest {
     LIST_ENTRY(host_guest) link;
@@ -41,21 +41,6 @@ struct host_xen {
 static struct host_xen *to_xen(struct host *host)
 {
     return (struct host_xen *)host;
-}
-
-__attribute__((format(printf, 3, 4))) static void say(struct host_xen *host, int level,
-                                                      const char *format, ...)
-{
-    char line[256];
-    va_list args;
-
-    if (!host->config.log) {
-        return;
-    }
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    host->config.log(host->config.log_arg, level, line);
 }
 
 static struct ioreq_server_config ioreq_config(struct host_xen *host)
@@ -241,11 +226,13 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
         ret = ioreq_server_release(&server, record);
     }
     if (ret) {
-        say(host, LOG_ERR, "domain %u: the ioreq server %u of a killed xengtd stays: %s",
-            record->domid, record->id, strerror(-ret));
+        text_log(host->config.log, host->config.log_arg, LOG_ERR,
+                 "domain %u: the ioreq server %u of a killed xengtd stays: %s", record->domid,
+                 record->id, strerror(-ret));
     } else {
-        say(host, LOG_NOTICE, "domain %u: the ioreq server %u of a killed xengtd is released",
-            record->domid, record->id);
+        text_log(host->config.log, host->config.log_arg, LOG_NOTICE,
+                 "domain %u: the ioreq server %u of a killed xengtd is released", record->domid,
+                 record->id);
     }
 }
 
@@ -322,7 +309,8 @@ int host_xen_open(const struct host_xen_config *config, struct host **out, char 
     }
     ret = ioreq_record_each(config->state_dir, release_leftover, host);
     if (ret) {
-        say(host, LOG_WARNING, "%s cannot be read: %s", config->state_dir, strerror(-ret));
+        text_log(host->config.log, host->config.log_arg, LOG_WARNING, "%s cannot be read: %s",
+                 config->state_dir, strerror(-ret));
     }
     *out = &host->base;
     return 0;
