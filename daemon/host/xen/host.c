@@ -77,7 +77,6 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
     struct host_xen *host = to_xen(base);
     struct ioreq_server_config server = ioreq_config(host);
     struct host_guest *guest = calloc(1, sizeof(*guest));
-    int ret;
 
     if (!guest) {
         return -ENOMEM;
@@ -85,7 +84,7 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
     guest->host = host;
     guest->config = *config;
     guest->ram = no_ram(host, config->domid);
-    ret = domains_info(host->domains, config->domid, &guest->domain);
+    int ret = domains_info(host->domains, config->domid, &guest->domain);
     if (!ret && guest->domain.dying) {
         snprintf(error, error_size, "is being destroyed");
         ret = -ESRCH;
@@ -146,12 +145,10 @@ static bool xen_resume(struct host_guest *guest)
 /* Noted before it is there: whoever finds the note takes away what is there of it. */
 static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
-    int ret;
-
     if (guest->ram.pages) {
         return -EBUSY;
     }
-    ret = ioreq_server_note_ram(guest->ioreq, first, pages);
+    int ret = ioreq_server_note_ram(guest->ioreq, first, pages);
     if (ret) {
         return ret;
     }
@@ -212,13 +209,12 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
     struct host_xen *host = arg;
     struct ioreq_server_config server = ioreq_config(host);
     struct guest_ram ram = no_ram(host, record->domid);
-    int ret;
 
     if (!domains_alive(host->domains, record->domid, &record->uuid)) {
         ioreq_record_remove(host->config.state_dir, record->domid);
         return;
     }
-    ret = domains_info(host->domains, record->domid, &server.domain);
+    int ret = domains_info(host->domains, record->domid, &server.domain);
     if (!ret) {
         ram.first = record->ram_first;
         ram.pages = record->ram_pages;
@@ -286,15 +282,12 @@ static int open_libraries(struct host_xen *host, char *error, size_t error_size)
 int host_xen_open(const struct host_xen_config *config, struct host **out, char *error,
                   size_t error_size)
 {
-    struct host_xen *host;
-    int ret;
-
     *out = NULL;
-    ret = host_check(error, error_size);
+    int ret = host_check(error, error_size);
     if (ret) {
         return ret;
     }
-    host = calloc(1, sizeof(*host));
+    struct host_xen *host = calloc(1, sizeof(*host));
     if (!host) {
         snprintf(error, error_size, "out of memory");
         return -ENOMEM;
