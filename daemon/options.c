@@ -204,14 +204,12 @@ static bool set_config(struct options *options, const char *value)
 static bool set_sim_domain(struct options *options, const char *value)
 {
     const char *colon = strrchr(value, ':');
-    struct options_sim_domain *domain;
-    size_t len;
 
     if (!colon || options->sim_domains_n == OPTIONS_SIM_DOMAINS_MAX) {
         return false;
     }
-    domain = &options->sim_domains[options->sim_domains_n];
-    len = (size_t)(colon - value);
+    struct options_sim_domain *domain = &options->sim_domains[options->sim_domains_n];
+    size_t len = (size_t)(colon - value);
     if (!len || len >= sizeof(domain->name) || !number32(colon + 1, 1, 1u << 24, &domain->pages)) {
         return false;
     }

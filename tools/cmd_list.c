@@ -23,13 +23,12 @@ static int name_width(struct json_object *guests)
 static int show(struct json_object *result, const char *domain)
 {
     struct json_object *guests = member(result, "guests");
-    int width;
 
     (void)domain;
     if (!json_object_is_type(guests, json_type_array)) {
         return EXIT_FAILED;
     }
-    width = name_width(guests);
+    int width = name_width(guests);
     printf("%-*s  DOMID  VGPU  %-10s  %-8s  %12s\n", width, "NAME", "TYPE", "STATE",
            "MAPPED PAGES");
     for (size_t i = 0; i < json_object_array_length(guests); i++) {

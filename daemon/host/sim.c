@@ -92,7 +92,6 @@ static bool alive(const struct host_sim *host, uint32_t domid)
 static int sim_find(struct host *base, const char *domain, uint32_t *domid, char *name, size_t size)
 {
     struct host_sim *host = to_sim(base);
-    const char *known;
 
     if (!domain_arg_is_domid(domain, domid) && xengt_sim_domain_find(host->sim, domain, domid)) {
         return -ENOENT;
@@ -100,7 +99,7 @@ static int sim_find(struct host *base, const char *domain, uint32_t *domid, char
     if (!xengt_sim_domain_exists(host->sim, *domid)) {
         return -ENOENT;
     }
-    known = xengt_sim_domain_name(host->sim, *domid);
+    const char *known = xengt_sim_domain_name(host->sim, *domid);
     snprintf(name, size, "%s", known ? known : "");
     return 0;
 }
@@ -109,7 +108,6 @@ static int sim_attach(struct host *base, const struct host_guest_config *config,
                       struct host_guest **out, char *error, size_t error_size)
 {
     struct host_sim *host = to_sim(base);
-    struct host_guest *guest;
     unsigned i;
 
     if (!alive(host, config->domid)) {
@@ -122,7 +120,7 @@ static int sim_attach(struct host *base, const struct host_guest_config *config,
     if (i == GUESTS_MAX) {
         return -ENOSPC;
     }
-    guest = calloc(1, sizeof(*guest));
+    struct host_guest *guest = calloc(1, sizeof(*guest));
     if (!guest) {
         return -ENOMEM;
     }
@@ -197,15 +195,13 @@ static size_t find_tracked(const struct host_guest *guest, uint64_t gfn)
 
 static int track_one(struct host_guest *guest, struct xengt_gfn gfn)
 {
-    struct xengt_gfn *more;
-
     if (!is_domain_ram(guest, gfn.v << XENGT_PAGE_SHIFT)) {
         return -EINVAL;
     }
     if (find_tracked(guest, gfn.v) < guest->tracked_n) {
         return 0;
     }
-    more = realloc(guest->tracked, (guest->tracked_n + 1) * sizeof(*more));
+    struct xengt_gfn *more = realloc(guest->tracked, (guest->tracked_n + 1) * sizeof(*more));
     if (!more) {
         return -ENOMEM;
     }
@@ -435,7 +431,6 @@ uint64_t host_sim_mmio_read(struct host *base, uint32_t domid, uint64_t addr, un
 {
     struct host_guest *guest = guest_of(to_sim(base), domid);
     uint64_t value = 0;
-    unsigned range;
 
     if (!guest) {
         return ~UINT64_C(0);
@@ -444,7 +439,7 @@ uint64_t host_sim_mmio_read(struct host *base, uint32_t domid, uint64_t addr, un
         memcpy(&value, guest->ram_view + (addr - guest->ram.base), size);
         return value;
     }
-    range = claimed_range(guest, addr, size);
+    unsigned range = claimed_range(guest, addr, size);
     if (range == HOST_RANGES || !let_run(guest)) {
         return ~UINT64_C(0);
     }
@@ -456,7 +451,6 @@ void host_sim_mmio_write(struct host *base, uint32_t domid, uint64_t addr, uint6
                          unsigned size)
 {
     struct host_guest *guest = guest_of(to_sim(base), domid);
-    unsigned range;
 
     if (!guest) {
         return;
@@ -465,7 +459,7 @@ void host_sim_mmio_write(struct host *base, uint32_t domid, uint64_t addr, uint6
         memcpy(guest->ram_view + (addr - guest->ram.base), &value, size);
         return;
     }
-    range = claimed_range(guest, addr, size);
+    unsigned range = claimed_range(guest, addr, size);
     if (range < HOST_RANGES) {
         request(guest, &(struct request){.kind = REQUEST_MMIO,
                                          .where = range,

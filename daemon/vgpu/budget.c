@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Budgets: taken from, and given back as time goes by. */
 #include "vgpu/budget.h"
 
 static void give_back(struct budget *budget, const struct budget_rate *rate, uint64_t now_ns)

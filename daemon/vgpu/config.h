@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a vGPU is made from, the machine it is put into, and what it counts. */
+/* The parts a vGPU is made from, the machine it is put into, and its counters. */
 #ifndef XENGT_VGPU_CONFIG_H
 #define XENGT_VGPU_CONFIG_H
 

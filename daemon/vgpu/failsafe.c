@@ -4,10 +4,11 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <syslog.h>
 
 #include <xengt/types.h>
+
+#include "text.h"
 
 /*
  * A guest can provoke lines at will. There are few of each level, so that many of one say nothing
@@ -26,16 +27,15 @@ void vgpu_log(struct vgpu *vgpu, int level, const char *format, ...)
     char line[256];
     va_list ap;
     va_start(ap, format);
-    int length = vsnprintf(line, sizeof(line), format, ap);
+    text_vline(line, sizeof(line), format, ap);
     va_end(ap);
-    if (*left_out && length >= 0 && (size_t)length < sizeof(line)) {
-        snprintf(line + length, sizeof(line) - (size_t)length, " (%" PRIu64 " lines left out)",
+    if (*left_out) {
+        text_log(c->machine->log, c->machine_arg, level, "%s (%" PRIu64 " lines left out)", line,
                  *left_out);
+    } else {
+        text_log(c->machine->log, c->machine_arg, level, "%s", line);
     }
     *left_out = 0;
-    if (c->machine->log) {
-        c->machine->log(c->machine_arg, level, line);
-    }
 }
 
 void vgpu_fail(struct vgpu *vgpu, const char *format, ...)
@@ -45,7 +45,7 @@ void vgpu_fail(struct vgpu *vgpu, const char *format, ...)
     }
     va_list ap;
     va_start(ap, format);
-    vsnprintf(vgpu->reason, sizeof(vgpu->reason), format, ap);
+    text_vline(vgpu->reason, sizeof(vgpu->reason), format, ap);
     va_end(ap);
     vgpu->failed = true;
     vgpu_log(vgpu, LOG_WARNING, "vGPU %u is in failsafe: %s", vgpu->cfg.id, vgpu->reason);

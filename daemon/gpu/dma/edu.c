@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "gpu/dma/dma.h"
+#include "text.h"
 
 #define PCI_DEVICES  "/sys/bus/pci/devices"
 #define EDU_PCI_ID   UINT32_C(0x11e81234) /* device, vendor: config space offset 0 */
@@ -75,11 +76,9 @@ __attribute__((format(printf, 3, 4))) static int fail(const struct edu_error *er
 {
     va_list args;
 
-    if (error->text && error->size > 0) {
-        va_start(args, format);
-        vsnprintf(error->text, error->size, format, args);
-        va_end(args);
-    }
+    va_start(args, format);
+    text_vline(error->text, error->text ? error->size : 0, format, args);
+    va_end(args);
     return -code;
 }
 

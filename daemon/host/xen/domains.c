@@ -105,7 +105,6 @@ int domains_find(struct domains *domains, const char *domain, uint32_t *domid, c
                  size_t size)
 {
     struct domain_info info;
-    char *known;
     int ret;
 
     if (!domain_arg_is_domid(domain, domid)) {
@@ -118,7 +117,7 @@ int domains_find(struct domains *domains, const char *domain, uint32_t *domid, c
     if (ret) {
         return ret == -ESRCH ? -ENOENT : ret;
     }
-    known = read_name(domains, *domid);
+    char *known = read_name(domains, *domid);
     snprintf(name, size, "%s", known ? known : "");
     free(known);
     return 0;

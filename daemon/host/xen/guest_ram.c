@@ -29,12 +29,11 @@ static int check_free(const struct guest_ram *ram, const xen_pfn_t *frames)
 {
     int *err = calloc(ram->pages, sizeof(*err));
     bool taken = false;
-    void *view;
 
     if (!err) {
         return -ENOMEM;
     }
-    view = xenforeignmemory_map(ram->fmem, ram->domid, PROT_READ, ram->pages, frames, err);
+    void *view = xenforeignmemory_map(ram->fmem, ram->domid, PROT_READ, ram->pages, frames, err);
     for (uint32_t i = 0; view && i < ram->pages; i++) {
         taken |= !err[i];
     }
@@ -49,12 +48,11 @@ static int check_free(const struct guest_ram *ram, const xen_pfn_t *frames)
 static int change_limit(const struct guest_ram *ram, bool add)
 {
     xc_domaininfo_t info;
-    uint64_t pages;
 
     if (xc_domain_getinfolist(ram->xc, ram->domid, 1, &info) != 1 || info.domain != ram->domid) {
         return -ESRCH;
     }
-    pages = add ? info.max_pages + ram->pages : info.max_pages - ram->pages;
+    uint64_t pages = add ? info.max_pages + ram->pages : info.max_pages - ram->pages;
     return xc_domain_setmaxmem(ram->xc, ram->domid, pages * KIB_PER_PAGE) ? -errno : 0;
 }
 

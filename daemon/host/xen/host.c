@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Xen's domains as guests. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "host/xen/host_check.h"
 #include "host/xen/ioreq_record.h"
 #include "host/xen/ioreq_server.h"
+#include "text.h"
 
 struct host_guest {
     LIST_ENTRY(host_guest) link;
@@ -41,21 +41,6 @@ struct host_xen {
 static struct host_xen *to_xen(struct host *host)
 {
     return (struct host_xen *)host;
-}
-
-__attribute__((format(printf, 3, 4))) static void say(struct host_xen *host, int level,
-                                                      const char *format, ...)
-{
-    char line[256];
-    va_list args;
-
-    if (!host->config.log) {
-        return;
-    }
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    host->config.log(host->config.log_arg, level, line);
 }
 
 static struct ioreq_server_config ioreq_config(struct host_xen *host)
@@ -92,7 +77,6 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
     struct host_xen *host = to_xen(base);
     struct ioreq_server_config server = ioreq_config(host);
     struct host_guest *guest = calloc(1, sizeof(*guest));
-    int ret;
 
     if (!guest) {
         return -ENOMEM;
@@ -100,7 +84,7 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
     guest->host = host;
     guest->config = *config;
     guest->ram = no_ram(host, config->domid);
-    ret = domains_info(host->domains, config->domid, &guest->domain);
+    int ret = domains_info(host->domains, config->domid, &guest->domain);
     if (!ret && guest->domain.dying) {
         snprintf(error, error_size, "is being destroyed");
         ret = -ESRCH;
@@ -161,12 +145,10 @@ static bool xen_resume(struct host_guest *guest)
 /* Noted before it is there: whoever finds the note takes away what is there of it. */
 static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
-    int ret;
-
     if (guest->ram.pages) {
         return -EBUSY;
     }
-    ret = ioreq_server_note_ram(guest->ioreq, first, pages);
+    int ret = ioreq_server_note_ram(guest->ioreq, first, pages);
     if (ret) {
         return ret;
     }
@@ -227,13 +209,12 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
     struct host_xen *host = arg;
     struct ioreq_server_config server = ioreq_config(host);
     struct guest_ram ram = no_ram(host, record->domid);
-    int ret;
 
     if (!domains_alive(host->domains, record->domid, &record->uuid)) {
         ioreq_record_remove(host->config.state_dir, record->domid);
         return;
     }
-    ret = domains_info(host->domains, record->domid, &server.domain);
+    int ret = domains_info(host->domains, record->domid, &server.domain);
     if (!ret) {
         ram.first = record->ram_first;
         ram.pages = record->ram_pages;
@@ -241,11 +222,13 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
         ret = ioreq_server_release(&server, record);
     }
     if (ret) {
-        say(host, LOG_ERR, "domain %u: the ioreq server %u of a killed xengtd stays: %s",
-            record->domid, record->id, strerror(-ret));
+        text_log(host->config.log, host->config.log_arg, LOG_ERR,
+                 "domain %u: the ioreq server %u of a killed xengtd stays: %s", record->domid,
+                 record->id, strerror(-ret));
     } else {
-        say(host, LOG_NOTICE, "domain %u: the ioreq server %u of a killed xengtd is released",
-            record->domid, record->id);
+        text_log(host->config.log, host->config.log_arg, LOG_NOTICE,
+                 "domain %u: the ioreq server %u of a killed xengtd is released", record->domid,
+                 record->id);
     }
 }
 
@@ -299,15 +282,12 @@ static int open_libraries(struct host_xen *host, char *error, size_t error_size)
 int host_xen_open(const struct host_xen_config *config, struct host **out, char *error,
                   size_t error_size)
 {
-    struct host_xen *host;
-    int ret;
-
     *out = NULL;
-    ret = host_check(error, error_size);
+    int ret = host_check(error, error_size);
     if (ret) {
         return ret;
     }
-    host = calloc(1, sizeof(*host));
+    struct host_xen *host = calloc(1, sizeof(*host));
     if (!host) {
         snprintf(error, error_size, "out of memory");
         return -ENOMEM;
@@ -322,7 +302,8 @@ int host_xen_open(const struct host_xen_config *config, struct host **out, char 
     }
     ret = ioreq_record_each(config->state_dir, release_leftover, host);
     if (ret) {
-        say(host, LOG_WARNING, "%s cannot be read: %s", config->state_dir, strerror(-ret));
+        text_log(host->config.log, host->config.log_arg, LOG_WARNING, "%s cannot be read: %s",
+                 config->state_dir, strerror(-ret));
     }
     *out = &host->base;
     return 0;

@@ -38,7 +38,6 @@ static int write_all(const char *path, const char *text)
 int ioreq_record_save(const char *dir, const struct ioreq_record *record)
 {
     char path[PATH_MAX], draft[PATH_MAX], uuid[33], line[128];
-    int ret;
 
     for (size_t i = 0; i < sizeof(record->uuid.bytes); i++) {
         snprintf(uuid + 2 * i, 3, "%02x", record->uuid.bytes[i]);
@@ -47,7 +46,7 @@ int ioreq_record_save(const char *dir, const struct ioreq_record *record)
              record->ram_first, record->ram_pages);
     path_of(dir, record->domid, path);
     snprintf(draft, sizeof(draft), "%s/" DRAFT, dir);
-    ret = write_all(draft, line);
+    int ret = write_all(draft, line);
     if (!ret && rename(draft, path)) {
         ret = -errno;
     }
@@ -65,17 +64,15 @@ void ioreq_record_remove(const char *dir, uint32_t domid)
 static bool load(const char *dir, struct ioreq_record *record)
 {
     char path[PATH_MAX], uuid[33];
-    FILE *file;
-    bool ok;
 
     path_of(dir, record->domid, path);
-    file = fopen(path, "re");
+    FILE *file = fopen(path, "re");
     if (!file) {
         return false;
     }
-    ok = fscanf(file, "%u %32[0-9a-f] %" SCNu64 " %" SCNu32, &record->id, uuid, &record->ram_first,
-                &record->ram_pages) == 4 &&
-         strlen(uuid) == 32;
+    bool ok = fscanf(file, "%u %32[0-9a-f] %" SCNu64 " %" SCNu32, &record->id, uuid,
+                     &record->ram_first, &record->ram_pages) == 4 &&
+              strlen(uuid) == 32;
     fclose(file);
     for (size_t i = 0; ok && i < sizeof(record->uuid.bytes); i++) {
         ok = sscanf(uuid + 2 * i, "%2hhx", &record->uuid.bytes[i]) == 1;

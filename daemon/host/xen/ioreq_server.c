@@ -264,7 +264,6 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
         {listen_events, "its event channels cannot be listened to"},
         {claim_pci, "its PCI functions cannot be claimed"},
     };
-    struct ioreq_server *server;
 
     *out = NULL;
     if (config->domain.vcpus == 0 || config->domain.vcpus > IOREQ_VCPUS_MAX) {
@@ -272,7 +271,7 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
                  config->domain.vcpus, IOREQ_VCPUS_MAX);
         return -EOPNOTSUPP;
     }
-    server = new_server(config);
+    struct ioreq_server *server = new_server(config);
     if (!server) {
         return -ENOMEM;
     }
@@ -388,14 +387,11 @@ bool ioreq_abandon_requests(struct ioreq_server *server)
  */
 void ioreq_server_close(struct ioreq_server *server)
 {
-    const struct ioreq_server_config *config;
-    domid_t domid;
-
     if (!server) {
         return;
     }
-    config = &server->config;
-    domid = (domid_t)config->domain.domid;
+    const struct ioreq_server_config *config = &server->config;
+    domid_t domid = (domid_t)config->domain.domid;
 
     if (server->tracking) {
         ioreq_track_end(server);
@@ -429,20 +425,17 @@ void ioreq_server_close(struct ioreq_server *server)
 int ioreq_server_release(const struct ioreq_server_config *config,
                          const struct ioreq_record *record)
 {
-    struct ioreq_server *server;
-    int ret;
-
     if (config->domain.vcpus > IOREQ_VCPUS_MAX) {
         return -EOPNOTSUPP;
     }
-    server = new_server(config);
+    struct ioreq_server *server = new_server(config);
     if (!server) {
         return -ENOMEM;
     }
     server->id = (ioservid_t)record->id;
     server->stage = STAGE_CREATED;
     server->tracking = true; /* for all we know */
-    ret = map_page(server);
+    int ret = map_page(server);
     if (!ret) {
         ret = enable(server);
     }

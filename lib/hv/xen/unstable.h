@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is asked of libxenctrl and libxenguest, which have another soname, and other functions, in
- * each release of Xen. All the rest goes by hypercalls whose interface is stable.
+ * Unstable interfaces: all that is asked of libxenctrl and libxenguest, which have another soname,
+ * and other functions, in each release of Xen. The rest goes by hypercalls whose interface is stable.
  *
  *   unstable_domain_info   XEN_DOMCTL_getdomaininfo   the call has another name from 4.18 on
  *   unstable_altp2m        HVMOP_get_param
