@@ -80,6 +80,7 @@ bool pair_is_well(const struct guest_info *guest)
 void pair_fresh_alice(struct pair *p)
 {
     guests_detach(p->f->guests, "alice", p->f->error, sizeof(p->f->error));
+    pair_run(p); /* until she is gone: she may have had much */
     attach(p->f, "alice", &p->alice);
     for (uint32_t gfn = 0; gfn < PAGES; gfn++) {
         pair_fill(p, p->alice.domid, gfn, MARK);
