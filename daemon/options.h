@@ -50,7 +50,7 @@ enum options_result {
     OPTIONS_WRONG, /* error has one line */
 };
 
-/* What the command line says wins over what the file says. */
+/* The command line wins over the file. */
 enum options_result options_read(struct options *options, int argc, char **argv, char *error,
                                  size_t error_size);
 

@@ -68,16 +68,21 @@ int text_error(char *error, size_t size, int err, const char *format, ...)
     return err;
 }
 
-void text_log(text_log_fn *log, void *arg, int level, const char *format, ...)
+void text_vlog(text_log_fn *log, void *arg, int level, const char *format, va_list args)
 {
     char line[LOG_LINE_MAX];
+
+    if (log) {
+        text_vline(line, sizeof(line), format, args);
+        log(arg, level, line);
+    }
+}
+
+void text_log(text_log_fn *log, void *arg, int level, const char *format, ...)
+{
     va_list args;
 
-    if (!log) {
-        return;
-    }
     va_start(args, format);
-    text_vline(line, sizeof(line), format, args);
+    text_vlog(log, arg, level, format, args);
     va_end(args);
-    log(arg, level, line);
 }

@@ -28,5 +28,7 @@ __attribute__((format(printf, 4, 5))) int text_error(char *error, size_t size, i
 /* A line for a log; log may be NULL. */
 __attribute__((format(printf, 4, 5))) void text_log(text_log_fn *log, void *arg, int level,
                                                     const char *format, ...);
+__attribute__((format(printf, 4, 0))) void text_vlog(text_log_fn *log, void *arg, int level,
+                                                     const char *format, va_list args);
 
 #endif

@@ -20,7 +20,7 @@ static const struct verb *const verbs[] = {
 
 enum common { OPT_JSON, OPT_SOCKET, OPT_HELP, OPT_VERSION, OPT_COMMON };
 
-/* What every verb takes, or none is needed for. */
+/* The options of every verb, and of no verb. */
 static const struct verb_option common[] = {
     [OPT_JSON] = {"json", NULL, "print the result as JSON"},
     [OPT_SOCKET] = {"socket", "PATH", "control socket of xengtd (" XENGT_STATE_DIR "/control)"},

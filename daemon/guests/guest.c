@@ -11,6 +11,8 @@
 #include <xengt/target.h>
 #include <xengt/xengt.h>
 
+#include "text.h"
+
 static int create_vgpu(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
@@ -63,15 +65,15 @@ static int open_space(struct guest *guest, char *error, size_t error_size)
     int ret = xengt_space_open(xg, guest->domid, &space, &guest->space);
 
     if (ret == -ENOSPC) {
-        return guests_error(error, error_size, ret,
-                            "domain '%s' (%u): the %u mappings that it is promised are not to be "
-                            "had: others use them; detach a guest, or start xengtd with a larger "
-                            "--window-pages or a smaller --quota",
-                            guest->name, guest->domid, space.reserve);
+        return text_error(error, error_size, ret,
+                          "domain '%s' (%u): the %u mappings that it is promised are not to be "
+                          "had: others use them; detach a guest, or start xengtd with a larger "
+                          "--window-pages or a smaller --quota",
+                          guest->name, guest->domid, space.reserve);
     }
     if (ret) {
-        guests_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
-                     xengt_last_error(xg));
+        text_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
+                   xengt_last_error(xg));
     }
     return ret;
 }
@@ -95,20 +97,20 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
     }
     ret = config->host->ops->attach(config->host, &host, &guest->host, reason, sizeof(reason));
     if (ret) {
-        return guests_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name,
-                            guest->domid, reason[0] ? reason : strerror(-ret));
+        return text_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
+                          reason[0] ? reason : strerror(-ret));
     }
     ret = create_vgpu(guest);
     if (ret) {
-        return guests_error(error, error_size, ret, "domain '%s' (%u): no vGPU could be made: %s",
-                            guest->name, guest->domid, strerror(-ret));
+        return text_error(error, error_size, ret, "domain '%s' (%u): no vGPU could be made: %s",
+                          guest->name, guest->domid, strerror(-ret));
     }
     ret = vgpu_plug_in(guest->vgpu);
     if (ret) {
-        return guests_error(error, error_size, ret,
-                            "domain '%s' (%u): its vGPU cannot be put at 0x%" PRIx64 ": %s",
-                            guest->name, guest->domid, config->mmio_base,
-                            ret == -EBUSY ? "its RAM is there" : strerror(-ret));
+        return text_error(error, error_size, ret,
+                          "domain '%s' (%u): its vGPU cannot be put at 0x%" PRIx64 ": %s",
+                          guest->name, guest->domid, config->mmio_base,
+                          ret == -EBUSY ? "its RAM is there" : strerror(-ret));
     }
     return 0;
 }

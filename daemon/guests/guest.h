@@ -97,10 +97,6 @@ void guest_remove(struct guest *guest);
 __attribute__((format(printf, 3, 4))) void guests_log(struct guests *guests, int level,
                                                       const char *format, ...);
 
-/* Writes one line for people: what would break the line is replaced. Returns err. */
-__attribute__((format(printf, 4, 5))) int guests_error(char *error, size_t size, int err,
-                                                       const char *format, ...);
-
 /*
  * The guest's requests are answered, and it may have recorded something that nothing makes due.
  * Takes a turn, now: guests that died are gone when this returns.

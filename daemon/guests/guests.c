@@ -12,6 +12,7 @@
 
 #include "guests/guest.h"
 #include "guests/turns.h"
+#include "text.h"
 
 int guests_create(const struct guests_config *config, struct guests **out)
 {
@@ -69,22 +70,22 @@ static int check_attach(struct guests *guests, const char *domain, struct guest 
     int ret = host->ops->find(host, domain, &guest->domid, guest->name, sizeof(guest->name));
 
     if (ret == -ENOENT) {
-        return guests_error(error, error_size, ret, "domain '%s': no such domain", domain);
+        return text_error(error, error_size, ret, "domain '%s': no such domain", domain);
     }
     if (ret) {
-        return guests_error(error, error_size, ret, "domain '%s': %s", domain, strerror(-ret));
+        return text_error(error, error_size, ret, "domain '%s': %s", domain, strerror(-ret));
     }
     for (unsigned i = 0; i < guests->attached_n; i++) {
         if (guests->attached[i]->domid != guest->domid) {
             continue;
         }
         if (guests->attached[i]->leaving) {
-            return guests_error(error, error_size, -EBUSY,
-                                "domain '%s' (%u): its last vGPU is being taken apart; try again",
-                                guest->name, guest->domid);
+            return text_error(error, error_size, -EBUSY,
+                              "domain '%s' (%u): its last vGPU is being taken apart; try again",
+                              guest->name, guest->domid);
         }
-        return guests_error(error, error_size, -EEXIST, "domain '%s' (%u): has a vGPU already",
-                            guest->name, guest->domid);
+        return text_error(error, error_size, -EEXIST, "domain '%s' (%u): has a vGPU already",
+                          guest->name, guest->domid);
     }
     return 0;
 }
@@ -97,7 +98,7 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
     int ret;
 
     if (!guest) {
-        return guests_error(error, error_size, -ENOMEM, "domain '%s': out of memory", domain);
+        return text_error(error, error_size, -ENOMEM, "domain '%s': out of memory", domain);
     }
     guest->guests = guests;
     ret = check_attach(guests, domain, guest, error, error_size);
@@ -109,8 +110,8 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
     }
     ret = xengt_target_add(xg, guest->domid);
     if (ret) {
-        guests_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
-                     xengt_last_error(xg));
+        text_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
+                   xengt_last_error(xg));
         goto out_free;
     }
 

@@ -8,6 +8,7 @@
 #include <xengt/xengt.h>
 
 #include "guests/guest.h"
+#include "text.h"
 
 #define MIB(entries) ((entries) / GTT_ENTRIES_PER_MIB)
 
@@ -92,9 +93,9 @@ static int refuse(const struct guest *guest, const struct vgpu_type *type, char 
 
     say_what_is_short(guest->guests, type, missing, sizeof(missing));
     say_what_fits(guest->guests, remedy, sizeof(remedy));
-    return guests_error(error, error_size, -ENOSPC,
-                        "domain '%s' (%u): no room for %s, which wants%s; %s", guest->name,
-                        guest->domid, type->name, missing + 1, remedy);
+    return text_error(error, error_size, -ENOSPC,
+                      "domain '%s' (%u): no room for %s, which wants%s; %s", guest->name,
+                      guest->domid, type->name, missing + 1, remedy);
 }
 
 /* --- the place of a guest ---------------------------------------------------------------- */
@@ -134,14 +135,14 @@ int guests_place(struct guest *guest, const char *name, char *error, size_t erro
         char names[96];
 
         types_names(&guests->types, names, sizeof(names));
-        return guests_error(error, error_size, -EINVAL,
-                            "domain '%s' (%u): there is no type '%.32s', only %s", guest->name,
-                            guest->domid, name, names);
+        return text_error(error, error_size, -EINVAL,
+                          "domain '%s' (%u): there is no type '%.32s', only %s", guest->name,
+                          guest->domid, name, names);
     }
     if (n == GUESTS_VGPUS_MAX) {
-        return guests_error(error, error_size, -ENOSPC,
-                            "domain '%s' (%u): all %u vGPUs are in use; detach a guest first",
-                            guest->name, guest->domid, GUESTS_VGPUS_MAX);
+        return text_error(error, error_size, -ENOSPC,
+                          "domain '%s' (%u): all %u vGPUs are in use; detach a guest first",
+                          guest->name, guest->domid, GUESTS_VGPUS_MAX);
     }
     if (windows_place(&guests->gpu, taken, n, type, &guest->windows)) {
         return refuse(guest, type, error, error_size);

@@ -5,6 +5,7 @@
 
 #include "guests/guest.h"
 #include "host/domain_arg.h"
+#include "text.h"
 
 static struct guest *guest_by_domid(struct guests *guests, uint32_t domid)
 {
@@ -45,7 +46,7 @@ struct guest *guests_need(struct guests *guests, const char *domain, char *error
     struct guest *guest = guests_find(guests, domain);
 
     if (!guest) {
-        guests_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
+        text_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
     }
     return guest;
 }
@@ -134,7 +135,7 @@ int guests_verify_some(struct guests *guests, const char *domain, char *error, s
     }
     int ret = vgpu_verify_some(guest->vgpu, VERIFY_UNITS, error, error_size);
     if (ret == -ENOMEM) {
-        return guests_error(error, error_size, ret, "domain '%s': no memory", domain);
+        return text_error(error, error_size, ret, "domain '%s': no memory", domain);
     }
     return ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lines for people: the log and the reason of a refusal. */
+/* The guests' lines in the log. */
 #include <stdarg.h>
 
 #include "guests/guest.h"
@@ -7,24 +7,9 @@
 
 void guests_log(struct guests *guests, int level, const char *format, ...)
 {
-    char line[512];
-    va_list args;
-
-    if (!guests->config.log) {
-        return;
-    }
-    va_start(args, format);
-    text_vline(line, sizeof(line), format, args);
-    va_end(args);
-    guests->config.log(guests->config.log_arg, level, line);
-}
-
-int guests_error(char *error, size_t size, int err, const char *format, ...)
-{
     va_list args;
 
     va_start(args, format);
-    text_vline(error, size, format, args);
+    text_vlog(guests->config.log, guests->config.log_arg, level, format, args);
     va_end(args);
-    return err;
 }
