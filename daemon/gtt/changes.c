@@ -24,6 +24,7 @@ static void note_global(struct gtt *gtt, const struct gtt_change *c, uint32_t n)
         gtt->stats.scratch += grown;
         *flags = (*flags & GTT_HALF) | (c->error ? GTT_FAILED : 0) |
                  (c->error == EDQUOT ? GTT_OVER : 0) |
+                 (c->error == ENOSPC || c->error == ENOMEM ? GTT_FULL : 0) |
                  (c->kind == GTT_TO_PAGE && !c->error ? GTT_MAPPED : 0);
         note_retry(gtt, c);
     }

@@ -177,7 +177,8 @@ void gtt_table_write(struct gtt *gtt, uint64_t gpa, uint64_t value, unsigned siz
 /*
  * Guest memory by its address in the global GTT, as the GPU would reach it: commits first. Across
  * pages, all or nothing. -EFAULT: outside the windows, or no page of the guest is there; -EDQUOT:
- * the guest has a page there, but as many are mapped as it may have.
+ * the guest has a page there, but as many are mapped as it may have; -EAGAIN: there is no room left
+ * that nobody else has.
  */
 int gtt_memory_read(struct gtt *gtt, uint64_t address, void *buf, size_t size);
 int gtt_memory_write(struct gtt *gtt, uint64_t address, const void *buf, size_t size);

@@ -14,7 +14,8 @@ static int view_page(struct gtt *gtt, uint64_t address, uint8_t **page)
         return -EFAULT;
     }
     if (batch_view(&gtt->batch, entry, &view)) {
-        return gtt->flags[entry] & GTT_OVER ? -EDQUOT : -EFAULT;
+        uint8_t flags = gtt->flags[entry];
+        return flags & GTT_OVER ? -EDQUOT : flags & GTT_FULL ? -EAGAIN : -EFAULT;
     }
     *page = view;
     return 0;

@@ -67,6 +67,7 @@ enum gtt_flag {
     GTT_FAILED = 8,  /* the guest made it present, and it is scratch */
     GTT_MAPPED = 16, /* it points to a page */
     GTT_OVER = 32,   /* it failed because as many are mapped as the guest may have */
+    GTT_FULL = 64,   /* it failed for want of room that others have: it may be had later */
 };
 #define GTT_HALF (GTT_LOW | GTT_HIGH)
 

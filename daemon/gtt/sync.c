@@ -98,7 +98,8 @@ void gtt_sync_addresses(struct gtt *gtt, uint64_t address, size_t size)
         }
         if (gtt->cfg.lazy) {
             compare_lazy_entry(gtt, entry);
-        } else if (gtt->flags[entry] & GTT_PENDING) {
+        }
+        if (gtt->flags[entry] & (GTT_PENDING | GTT_FULL)) {
             change_ggtt(gtt, entry);
         }
     }

@@ -19,6 +19,9 @@
 /* How soon to look again at an engine that waits for what a guest's processor will store. */
 #define POLL_MS 1u
 
+/* How soon to look again at one that waits for room in the window. */
+#define STARVED_MS 20u
+
 /* --- guests ------------------------------------------------------------------------------ */
 
 static void notice_deaths(struct guests *guests)
@@ -176,6 +179,9 @@ static uint64_t next_date(const struct guests *guests)
         const struct guest *guest = guests->attached[i];
 
         date = earlier(date, earlier(guest->settle_at_ms, guest->expire_at_ms));
+        if (!guest->leaving && vgpu_is_starved(guest->vgpu)) {
+            date = earlier(date, wake_now_ms() + STARVED_MS);
+        }
     }
     return date;
 }

@@ -36,6 +36,7 @@ struct vgpu_context {
     uint64_t per_context; /* a batch to run when it is loaded */
     bool has_per_context;
     bool fresh;         /* loaded, and nothing of it has run since */
+    bool absent;        /* there is no room to map its image: it is to be loaded yet */
     uint32_t timestamp; /* in its image */
     uint64_t loaded_at; /* ticks */
 };
@@ -60,6 +61,7 @@ struct vgpu_engine {
     const struct engine_info *info;
     enum engine_state state;
     bool waiting;        /* idle, and its next workload waits: for page tables, or to be checked */
+    bool starved;        /* it waits for room that others have: looked at now and then */
     struct audit *audit; /* of that workload; NULL: not begun */
     uint32_t tail;       /* of the ring: where the workload ends that is checked, or the GPU's */
     uint32_t done;       /* the GPU's counters, as far as they were acted upon */

@@ -169,13 +169,23 @@ bool vgpu_work(struct vgpu *vgpu, uint32_t units)
     gtt_allow(vgpu->gtt, units);
     for (int e = 0; e < GPU_ENGINES; e++) {
         if (vgpu->engine[e].waiting) {
-            vgpu->engine[e].waiting = false; /* held, it is run when it is let go */
+            /* held, it is run when it is let go */
+            vgpu->engine[e].waiting = vgpu->engine[e].starved = false;
             engine_run(vgpu, &vgpu->engine[e]);
         }
-        more |= vgpu->engine[e].waiting;
+        more |= vgpu->engine[e].waiting && !vgpu->engine[e].starved;
     }
     engines_stop_failed(vgpu);
     return gtt_work(vgpu->gtt) || more;
+}
+
+bool vgpu_is_starved(const struct vgpu *vgpu)
+{
+    bool starved = false;
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        starved |= vgpu->engine[e].starved;
+    }
+    return starved;
 }
 
 void vgpu_end(struct vgpu *vgpu)

@@ -37,6 +37,9 @@ bool vgpu_ready(struct vgpu *vgpu);
 /* A turn of the guest's: goes on with everything that waits. True: it is not all done. */
 bool vgpu_work(struct vgpu *vgpu, uint32_t units);
 
+/* Work of it waits for room that others have: vgpu_work() looks whether there is some now. */
+bool vgpu_is_starved(const struct vgpu *vgpu);
+
 /*
  * The guest is no more: its engines stop, no access comes any more, its memory that the host gave
  * it (lazy_ggtt, tracked pages) is not touched. When vgpu_work() has nothing left to do,

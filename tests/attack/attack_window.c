@@ -3,6 +3,8 @@
  * The window: alice takes every page of it that she can get. There is always room for bob, and what
  * he only keeps is not thrown away for her.
  */
+#include <stdlib.h>
+
 #include "attack.h"
 
 #define WINDOW      2048u
@@ -104,22 +106,36 @@ TEST_WITH(more_pages_than_the_window_leave_room_for_bob, setup_small, teardown)
     exhaust(state, take_all);
 }
 
-/* Two that take all they can get. */
-TEST_WITH(two_guests_that_take_all_leave_room_for_bob, setup_small, teardown)
+/* Another one like alice. */
+static struct pair begin_carol(const struct pair *p)
 {
-    struct pair p = begin(state);
-    struct pair q = p;
+    struct pair q = *p;
     uint32_t domid;
 
-    assert_int_equal(stack_domain(p.f, "carol", ALICE_PAGES, 0, &domid), 0);
-    attach(p.f, "carol", &q.alice);
+    assert_int_equal(stack_domain(p->f, "carol", ALICE_PAGES, 0, &domid), 0);
+    attach(p->f, "carol", &q.alice);
     pair_fill(&q, domid, GFN(DATA), MARK);
     pair_map(&q, &q.alice);
     attack_make_tables(&q, &tables);
-    take_all(&p);
+    return q;
+}
+
+/* Two that take all they can get: more than is there. */
+static void take_all_twice(struct pair *p)
+{
+    struct pair q = begin_carol(p);
+
+    take_all(p);
     take_all(&q);
-    refresh(p.f, "carol", &q.alice);
+    refresh(p->f, "carol", &q.alice);
     assert_true(q.alice.gtt.map_failures > 0);
+}
+
+TEST_WITH(two_guests_that_take_all_leave_room_for_bob, setup_small, teardown)
+{
+    struct pair p = begin(state);
+
+    take_all_twice(&p);
     check_bob_gets_new_pages(&p);
     pair_end(&p);
 }
@@ -183,4 +199,71 @@ TEST_WITH(a_ring_beyond_ones_share_says_so, setup_small, teardown)
     assert_non_null(strstr(p.alice.failsafe, "quota"));
     check_bob_gets_new_pages(&p);
     pair_end(&p);
+}
+
+/*
+ * Beyond his promise bob shares with others, and what they have is not there for him. His work
+ * waits then; it is no fault of his vGPU's.
+ */
+#define BOB_FIRST MAPPED /* entries of his that are beyond it, and their frames */
+#define BOB_COUNT 150u
+#define BOB_GFN   300u
+
+static void wait_for_room(void **state, void (*submit)(struct pair *p, uint32_t entry))
+{
+    struct pair p = begin(state);
+    uint64_t before;
+
+    for (uint32_t i = 0; i < PAGES - BOB_GFN; i++) {
+        pair_fill(&p, p.bob.domid, BOB_GFN + i, 0);
+    }
+    pair_fill(&p, p.bob.domid, GFN(RING), 0);
+    take_all_twice(&p);
+    for (uint32_t i = 0; i < BOB_COUNT; i++) {
+        pair_set_entry(&p, &p.bob, p.bob.mappable.first + BOB_FIRST + i,
+                       (uint64_t)(BOB_GFN + i) << 12 | PTE_FLAGS);
+    }
+    pair_write(&p, &p.bob, GFX_FLSH, 1);
+    pair_refresh(&p);
+    assert_true(p.bob.gtt.scratch > 0); /* else this is no test */
+    before = p.bob.vgpu.submissions;
+    submit(&p, BOB_FIRST + 1); /* those stored last are tried first */
+    pair_run(&p);
+    pair_refresh(&p);
+    assert_null(p.bob.failsafe);
+    assert_int_equal(p.bob.vgpu.submissions, before);
+
+    assert_int_equal(guests_detach(p.f->guests, "carol", p.f->error, sizeof(p.f->error)), 0);
+    pair_run(&p);
+    refresh(p.f, "bob", &p.bob);
+    assert_null(p.bob.failsafe);
+    assert_int_equal(p.bob.vgpu.submissions, before + 1);
+    free(p.bob_before);
+}
+
+static void submit_ring(struct pair *p, uint32_t entry)
+{
+    pair_write(p, &p->bob, RING_MODE, 1u << 31); /* no execlists */
+    pair_write(p, &p->bob, RING_START, pair_low(&p->bob, entry));
+    pair_write(p, &p->bob, RING_CTL, 1);
+    pair_write(p, &p->bob, RING_TAIL, 64);
+}
+
+TEST_WITH(a_ring_waits_for_room_that_others_have, setup_small, teardown)
+{
+    wait_for_room(state, submit_ring);
+}
+
+/* The second page of a context's image is there, or is not. */
+static void submit_context(struct pair *p, uint32_t entry)
+{
+    uint32_t *image = pair_ram(p, p->bob.domid, BOB_GFN + entry - BOB_FIRST);
+
+    pair_put_image(image, pair_low(&p->bob, RING), 16, 0);
+    pair_elsp(p, &p->bob, pair_low(&p->bob, entry - 1));
+}
+
+TEST_WITH(a_context_waits_for_room_that_others_have, setup_small, teardown)
+{
+    wait_for_room(state, submit_context);
 }

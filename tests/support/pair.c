@@ -173,7 +173,7 @@ void pair_end(struct pair *p)
     free(p->bob_before);
 }
 
-static void put_image(uint32_t *image, uint32_t ring, uint32_t tail, uint64_t pml4)
+void pair_put_image(uint32_t *image, uint32_t ring, uint32_t tail, uint64_t pml4)
 {
     const uint32_t regs[][3] = {
         {0x02, 0x244, 0},
@@ -194,10 +194,8 @@ static void put_image(uint32_t *image, uint32_t ring, uint32_t tail, uint64_t pm
     }
 }
 
-void pair_submit_context(const struct pair *p, const struct guest_info *guest, uint32_t image,
-                         uint32_t ring, uint32_t tail, uint64_t pml4)
+void pair_elsp(const struct pair *p, const struct guest_info *guest, uint32_t image)
 {
-    put_image(pair_ram(p, guest->domid, GFN(IMAGE + 1)), ring, tail, pml4);
     guest_reads(p->f, guest->domid, MMIO_BASE, PVINFO);
     pair_write(p, guest, RING_MODE, 1u << 31 | 1u << 15);
     pair_write(p, guest, MI_MODE, 1u << 24);
@@ -205,4 +203,11 @@ void pair_submit_context(const struct pair *p, const struct guest_info *guest, u
     pair_write(p, guest, ELSP, 0);
     pair_write(p, guest, ELSP, 1);
     pair_write(p, guest, ELSP, image | 1u << 8 | 3u << 3 | 1);
+}
+
+void pair_submit_context(const struct pair *p, const struct guest_info *guest, uint32_t image,
+                         uint32_t ring, uint32_t tail, uint64_t pml4)
+{
+    pair_put_image(pair_ram(p, guest->domid, GFN(IMAGE + 1)), ring, tail, pml4);
+    pair_elsp(p, guest, image);
 }

@@ -95,6 +95,12 @@ void pair_check_bob_works(struct pair *p, uint32_t value);
 
 void pair_end(struct pair *p);
 
+/* The second page of a context's image: its registers. */
+void pair_put_image(uint32_t *image, uint32_t ring, uint32_t tail, uint64_t pml4);
+
+/* A list of one context, to BCS. */
+void pair_elsp(const struct pair *p, const struct guest_info *guest, uint32_t image);
+
 /*
  * What is in the ring is given to an engine in a context with a PPGTT, or without one: 0. image:
  * the context's address, which for all but hostile ones is that of IMAGE.

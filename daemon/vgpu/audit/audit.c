@@ -86,6 +86,10 @@ static bool append(struct audit *a, struct audit_buffer *b, uint64_t address, ui
         return false;
     }
     int ret = gtt_memory_read(a->vgpu->gtt, address, b->dw + b->count, dwords * sizeof(*b->dw));
+    if (ret == -EAGAIN) {
+        a->starved = true;
+        return false;
+    }
     if (ret) {
         return refuse_at(a, address,
                          ret == -EDQUOT ? "are in a page beyond the guest's quota of mappings; it "

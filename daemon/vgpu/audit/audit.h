@@ -48,17 +48,18 @@ struct audit {
     uint64_t checked;                          /* dwords so far */
     struct gpu_buffer piece[AUDIT_PIECES_MAX]; /* what the GPU gets, once it was checked */
     unsigned pieces;
+    bool starved; /* there is no room to map what is to be copied: no failure, but to begin again */
 };
 
 void audit_begin(struct audit *a, struct vgpu *vgpu, const struct vgpu_engine *engine, bool ppgtt);
 void audit_end(struct audit *a);
 
-/* Copies what is to be run. False, and failsafe: there is no memory, or too much of it. */
+/* Copies what is to be run. False, and failsafe unless it is starved: no memory, or too much. */
 bool audit_add(struct audit *a, enum audit_kind kind, uint64_t address, uint32_t bytes);
 bool audit_add_ring(struct audit *a, const struct ring *ring);
 
 enum audit_result {
-    AUDIT_REFUSED, /* and failsafe */
+    AUDIT_REFUSED, /* and failsafe, unless it is starved */
     AUDIT_MORE,    /* to be called again */
     AUDIT_PASSED,  /* the pieces are made */
 };

@@ -5,6 +5,7 @@
  */
 #include "vgpu/submit/context.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include <xengt/types.h>
@@ -137,15 +138,17 @@ static bool load_batches(struct vgpu *vgpu, const struct vgpu_engine *engine, co
     return true;
 }
 
-static bool read_image(struct vgpu *vgpu, const struct vgpu_engine *engine,
-                       const struct vgpu_context *context, uint32_t image[IMAGE_DWORDS])
+/* -EAGAIN: there is no room to map it now. -EFAULT, and failsafe: there is none. */
+static int read_image(struct vgpu *vgpu, const struct vgpu_engine *engine,
+                      const struct vgpu_context *context, uint32_t image[IMAGE_DWORDS])
 {
-    if (gtt_memory_read(vgpu->gtt, register_page(context), image, IMAGE_DWORDS * sizeof(*image))) {
+    int ret =
+        gtt_memory_read(vgpu->gtt, register_page(context), image, IMAGE_DWORDS * sizeof(*image));
+    if (ret && ret != -EAGAIN) {
         vgpu_fail(vgpu, "%s: no memory at the context image 0x%" PRIx64, engine->info->name,
                   context->image);
-        return false;
     }
-    return true;
+    return ret;
 }
 
 /* In the order describe_ring() wants them. */
@@ -187,7 +190,13 @@ bool context_load(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descri
         .fresh = true,
         .loaded_at = gtt_ticks(vgpu->gtt),
     };
-    if (!read_image(vgpu, engine, &context, image)) {
+    int ret = read_image(vgpu, engine, &context, image);
+    if (ret == -EAGAIN) {
+        context.absent = true;
+        engine->context = context;
+        engine->waiting = engine->starved = true;
+    }
+    if (ret) {
         return false;
     }
     if (!has_registers(engine, image)) {
@@ -212,7 +221,10 @@ bool context_reload_tail(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
     uint32_t image[IMAGE_DWORDS];
     struct ring ring;
-    if (!read_image(vgpu, engine, &engine->context, image) ||
+    if (engine->context.absent) {
+        return true; /* it will be loaded with its tail */
+    }
+    if (read_image(vgpu, engine, &engine->context, image) ||
         !load_ring(vgpu, engine, image, &ring)) {
         return false;
     }

@@ -114,6 +114,9 @@ bool execlist_next(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
     while (!vgpu->failed && slot_is_valid(&engine->execlist.running)) {
         const struct ring *ring = &engine->context.ring;
+        if (engine->context.absent && !context_load(vgpu, engine, current(&engine->execlist))) {
+            return false;
+        }
         if (ring->head != ring->tail) {
             return true;
         }

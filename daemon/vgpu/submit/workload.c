@@ -79,7 +79,7 @@ static int begin(struct vgpu *vgpu, struct vgpu_engine *engine)
     audit_begin(audit, vgpu, engine, engine->context.root.levels != 0);
     engine->audit = audit;
     engine->tail = engine->context.ring.tail;
-    return copy_commands(audit, &engine->context) ? 0 : -EINVAL;
+    return copy_commands(audit, &engine->context) ? 0 : audit->starved ? -ENOBUFS : -EINVAL;
 }
 
 void workload_forget(struct vgpu_engine *engine)
@@ -89,7 +89,7 @@ void workload_forget(struct vgpu_engine *engine)
         free(engine->audit);
     }
     engine->audit = NULL;
-    engine->waiting = false;
+    engine->waiting = engine->starved = false;
 }
 
 /* A guest may have another context run in the meantime: by a tail that it takes back. */
@@ -118,7 +118,8 @@ static enum audit_result check(struct vgpu *vgpu, struct audit *audit)
     return result;
 }
 
-/* -EAGAIN: it waits. -EINVAL: the vGPU has failed, and says why. */
+/* -EAGAIN: it waits. -ENOBUFS: it waits, for room that others have. -EINVAL: the vGPU has failed,
+ * and says why. */
 static int try_to_start(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
     int ret = gtt_prepare(vgpu->gtt, engine->id, &engine->context.root);
@@ -135,7 +136,7 @@ static int try_to_start(struct vgpu *vgpu, struct vgpu_engine *engine)
     case AUDIT_MORE:
         return -EAGAIN;
     case AUDIT_REFUSED:
-        return -EINVAL;
+        return engine->audit->starved ? -ENOBUFS : -EINVAL;
     default:
         return submit(vgpu, engine, engine->audit);
     }
@@ -149,7 +150,9 @@ void workload_start(struct vgpu *vgpu, struct vgpu_engine *engine)
         return;
     }
     workload_forget(engine);
-    if (!ret) {
+    if (ret == -ENOBUFS) {
+        engine->waiting = engine->starved = true; /* and is copied anew */
+    } else if (!ret) {
         engine->state = ENGINE_BUSY;
         engine->context.fresh = false;
         vgpu->stats.submissions++;
