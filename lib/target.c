@@ -162,12 +162,17 @@ int xengt_backend_assign(struct xengt *xg, uint32_t backend, uint32_t domid)
     if (!is_domid(backend) || !is_domid(domid)) {
         return handle_fail(xg, -ESRCH, "no domain has this number");
     }
+    struct xengt_target_info info;
+    int ret = xg->hv->ops->domain_info(xg->hv, domid, &info);
+    if (ret) {
+        return handle_fail(xg, ret, "domain %u: %s", domid, strerror(-ret));
+    }
     /* The driver domain itself may not be allowed to ask. */
     const char *why = xg->hv->ops->unsafe ? xg->hv->ops->unsafe(xg->hv, domid) : NULL;
     if (why) {
         return handle_fail(xg, -EOPNOTSUPP, "domain %u: %s", domid, why);
     }
-    int ret = xg->hv->ops->assign(xg->hv, backend, domid);
+    ret = xg->hv->ops->assign(xg->hv, backend, domid);
     return ret ? handle_fail(xg, ret, "domain %u cannot be given rights over domain %u: %s",
                              backend, domid, strerror(-ret))
                : 0;

@@ -157,7 +157,8 @@ void test_rights(struct test *t, uint32_t nested, uint32_t driver)
     EXPECT(xengt_backend_assign(t->xg, driver, NO_DOMAIN), -ESRCH);
     EXPECT(xengt_backend_assign(t->xg, driver, driver), -EINVAL);
     EXPECT(xengt_backend_assign(t->xg, driver, t->domid), 0);
-    EXPECT(xengt_backend_assign(t->xg, driver, nested), -EINVAL);
+    EXPECT(xengt_backend_assign(t->xg, driver, t->domid), -EINVAL); /* it has one already */
+    EXPECT(xengt_backend_assign(t->xg, driver, nested), -EOPNOTSUPP);
     EXPECT(xengt_target_add(t->xg, driver), 0);
 }
 
