@@ -33,15 +33,20 @@ struct verb {
     int (*status)(struct json_object *result);
 };
 
-extern const struct verb verb_attach;
-extern const struct verb verb_detach;
-extern const struct verb verb_list;
-extern const struct verb verb_mappings;
-extern const struct verb verb_pause;
-extern const struct verb verb_resume;
-extern const struct verb verb_stats;
-extern const struct verb verb_types;
-extern const struct verb verb_verify;
+/* All of them, in the order of the help: each is the verb_NAME of its file. */
+#define VERBS(ROW) \
+    ROW(attach)    \
+    ROW(detach)    \
+    ROW(list)      \
+    ROW(stats)     \
+    ROW(pause)     \
+    ROW(resume)    \
+    ROW(verify)    \
+    ROW(types)     \
+    ROW(mappings)
+
+#define VERB_DECLARATION(name) extern const struct verb verb_##name;
+VERBS(VERB_DECLARATION)
 
 /* Members of a result; what is not there reads as 0, "-" or NULL. */
 struct json_object *member(struct json_object *object, const char *key);

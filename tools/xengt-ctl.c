@@ -12,11 +12,9 @@
 #include "client.h"
 #include "verb.h"
 
-static const struct verb *const verbs[] = {
-    &verb_attach, &verb_detach, &verb_list,  &verb_stats,    &verb_pause,
-    &verb_resume, &verb_verify, &verb_types, &verb_mappings,
-};
-#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+#define VERB_POINTER(name) &verb_##name,
+static const struct verb *const verbs[] = {VERBS(VERB_POINTER)};
+#define VERBS_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 enum common { OPT_JSON, OPT_SOCKET, OPT_HELP, OPT_VERSION, OPT_COMMON };
 
@@ -57,7 +55,7 @@ static int usage(const char *subject, const char *problem)
 
 static const struct verb *find_verb(const char *name)
 {
-    for (size_t i = 0; i < VERBS; i++) {
+    for (size_t i = 0; i < VERBS_COUNT; i++) {
         if (!strcmp(verbs[i]->name, name)) {
             return verbs[i];
         }
@@ -81,7 +79,7 @@ static const char *operand(const struct verb *verb)
 static void help(FILE *out)
 {
     fprintf(out, "Usage: xengt-ctl VERB [DOMAIN] [--json] [--socket PATH]\n\n");
-    for (size_t i = 0; i < VERBS; i++) {
+    for (size_t i = 0; i < VERBS_COUNT; i++) {
         char left[32];
 
         snprintf(left, sizeof(left), "%s%s", verbs[i]->name, operand(verbs[i]));
@@ -174,7 +172,7 @@ static unsigned all_options(const struct verb_option *all[OPTIONS_MAX])
     for (; n < OPT_COMMON; n++) {
         all[n] = &common[n];
     }
-    for (size_t i = 0; i < VERBS; i++) {
+    for (size_t i = 0; i < VERBS_COUNT; i++) {
         for (const struct verb_option *own = verbs[i]->options; own && own->name && n < OPTIONS_MAX;
              own++) {
             all[n++] = own;

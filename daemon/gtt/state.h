@@ -2,11 +2,11 @@
 /*
  * The state that the files of the shadow GTT share. Calls go down this list or stay:
  *
- *   gtt.c      the object, the guest's accesses to the global GTT, when changes become real
  *   stores.c   stores that are trapped because they go into tracked tables
  *   memory.c   guest memory by address in the global GTT
- *   spaces.c   address spaces: roots, what the engines use, reclaim
- *   sync.c     what changed: stores that were trapped, tables that are compared
+ *   gtt.c      the object, the guest's accesses to the global GTT, when changes become real
+ *   spaces.c   address spaces: roots, what the engines use, reclaim (calls gtt.c, too)
+ *   sync.c     what changed: stores that were trapped, tables that are compared (calls gtt.c, too)
  *   changes.c  changes on their way into the batch, and what became of them
  *   spt.c      the shadows of the guest's page tables (spt.c and track.c call each other)
  *   track.c    which of those tables are tracked

@@ -17,6 +17,7 @@ static int create_vgpu(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
     const struct vgpu_config vgpu = {
+        .model = guest->type->model,
         .id = guest->slot + 1,
         .fences = guest->windows.fences,
         .gtt =

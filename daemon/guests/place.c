@@ -30,7 +30,7 @@ static unsigned available(const struct guests *guests, const struct vgpu_type *t
 
 bool guests_type(struct guests *guests, unsigned i, struct guests_type_info *info)
 {
-    if (i >= VGPU_TYPES) {
+    if (i >= guests->types.n) {
         return false;
     }
     info->type = &guests->types.type[i];
@@ -74,7 +74,7 @@ static void say_what_is_short(const struct guests *guests, const struct vgpu_typ
 
 static void say_what_fits(const struct guests *guests, char *text, size_t size)
 {
-    for (unsigned i = 0; i < VGPU_TYPES; i++) {
+    for (unsigned i = 0; i < guests->types.n; i++) {
         const struct vgpu_type *type = &guests->types.type[i];
 
         if (available(guests, type)) {

@@ -14,24 +14,32 @@
  * Custom is as small as its user likes. 16 of them have the fences and the weight that the one
  * GVTg_V4_1, or eight GVTg_V4_8, would have.
  */
-static const struct vgpu_types all_types = {{
+static const struct vgpu_type all_types[] = {
     {"GVTg_V4_1", MIB(512), MIB(2048), 4, 16},
     {"GVTg_V4_2", MIB(256), MIB(1024), 4, 8},
     {"GVTg_V4_4", MIB(128), MIB(512), 4, 4},
     {"GVTg_V4_8", MIB(64), MIB(384), 4, 2},
     {VGPU_TYPE_CUSTOM, 0, 0, 2, 1},
-}};
+};
 
 void types_init(struct vgpu_types *types, uint32_t mappable, uint32_t unmappable)
 {
-    *types = all_types;
-    types->type[VGPU_TYPES - 1].mappable = mappable;
-    types->type[VGPU_TYPES - 1].unmappable = unmappable;
+    _Static_assert(sizeof(all_types) <= sizeof(types->type), "more types than there is room for");
+    types->n = sizeof(all_types) / sizeof(all_types[0]);
+    for (unsigned i = 0; i < types->n; i++) {
+        struct vgpu_type *type = &types->type[i];
+
+        *type = all_types[i];
+        if (!strcmp(type->name, VGPU_TYPE_CUSTOM)) {
+            type->mappable = mappable;
+            type->unmappable = unmappable;
+        }
+    }
 }
 
 const struct vgpu_type *types_find(const struct vgpu_types *types, const char *name)
 {
-    for (unsigned i = 0; i < VGPU_TYPES; i++) {
+    for (unsigned i = 0; i < types->n; i++) {
         if (!strcmp(types->type[i].name, name)) {
             return &types->type[i];
         }
@@ -43,7 +51,7 @@ void types_names(const struct vgpu_types *types, char *text, size_t size)
 {
     size_t len = 0;
 
-    for (unsigned i = 0; i < VGPU_TYPES && len < size; i++) {
+    for (unsigned i = 0; i < types->n && len < size; i++) {
         len += (size_t)snprintf(text + len, size - len, "%s%s", i ? ", " : "", types->type[i].name);
     }
 }

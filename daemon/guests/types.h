@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The types of vGPU there are: how much of the GPU one of each gets. */
+/* The types of vGPU there are: which GPU one of each is, and how much of the real one it gets. */
 #ifndef XENGT_GUESTS_TYPES_H
 #define XENGT_GUESTS_TYPES_H
 
@@ -11,18 +11,21 @@ struct vgpu_type {
     uint32_t mappable;   /* entries of the global GTT; GVT-g's low graphics memory */
     uint32_t unmappable; /* its high graphics memory */
     uint32_t fences;
-    uint32_t weight; /* of its turns at the GPU: what it may use while others want it, too */
+    uint32_t weight;   /* of its turns at the GPU: what it may use while others want it, too */
+    const char *model; /* by its name in vgpu/models.c; NULL: the first one */
 };
 
-#define VGPU_TYPES       5u
+#define VGPU_TYPES_MAX   16u
 #define VGPU_TYPE_CUSTOM "custom"
 
 #define GTT_ENTRIES_PER_MIB 256u
 
-/* The last one is custom, of these sizes. */
 struct vgpu_types {
-    struct vgpu_type type[VGPU_TYPES];
+    struct vgpu_type type[VGPU_TYPES_MAX];
+    unsigned n;
 };
+
+/* Custom is of these sizes. */
 void types_init(struct vgpu_types *types, uint32_t mappable, uint32_t unmappable);
 
 /* NULL: there is none of that name. */

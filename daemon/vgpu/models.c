@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The models of vGPU, a row each: PCI ids, sizes, fences, blocks. */
+/* The models of vGPU, a row each: PCI ids, sizes, fences, engines, blocks. */
 #include "vgpu/models.h"
 
 #include <string.h>
 
+#include "gen/engines.h"
 #include "gen/registers.h"
 #include "vgpu/blocks/blocks.h"
 
@@ -25,16 +26,21 @@ static const struct vgpu_model models[] = {
         .class_revision = 0x03800009, /* other display controller, revision 9 */
         .gtt_entries = 1u << 20,
         .fences = FENCES_MAX,
+        .engine = engine_info,
         .block = gen8_blocks,
     },
 };
 
+const struct vgpu_model *vgpu_model_at(size_t n)
+{
+    return n < sizeof(models) / sizeof(models[0]) ? &models[n] : NULL;
+}
+
 const struct vgpu_model *vgpu_model(const char *name)
 {
-    for (size_t i = 0; name && i < sizeof(models) / sizeof(models[0]); i++) {
-        if (!strcmp(models[i].name, name)) {
-            return &models[i];
-        }
+    const struct vgpu_model *model = NULL;
+    for (size_t n = 0; (model = vgpu_model_at(n)) && name && strcmp(model->name, name) != 0;) {
+        n++;
     }
-    return name ? NULL : &models[0];
+    return model;
 }

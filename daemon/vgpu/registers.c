@@ -51,7 +51,7 @@ void reg_init(struct vgpu *vgpu)
             continue;
         }
         for (int e = 0; e < GPU_ENGINES; e++) {
-            note_block(vgpu, n, engine_info[e].base);
+            note_block(vgpu, n, vgpu->model->engine[e].base);
         }
     }
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Attaching vGPUs of types: what a guest gets, and what its administrator is told who gets none. */
+#include "guests/guest.h"
 #include "support/guests_fixture.h"
+#include "vgpu/models.h"
 
 #define PVINFO_MAPPABLE (0x78000u + 0x40) /* base and size of both windows */
 #define PVINFO_FENCES   (0x78000u + 0x50)
@@ -73,6 +75,22 @@ TEST(guest_sees_its_type)
     host_sim_pci_write(f->host, second.domid, VGPU_DEVFN, APERTURE_BAR, UINT32_MAX, 4);
     assert_int_equal(host_sim_pci_read(f->host, second.domid, VGPU_DEVFN, APERTURE_BAR, 4) & ~15u,
                      (uint32_t) - (512 * MIB));
+}
+
+TEST(a_type_says_which_model_its_vgpu_is)
+{
+    struct stack *f = *state;
+    struct guest_info info;
+    struct vgpu_type *type = &f->guests->types.type[0];
+
+    new_domain(f, "web");
+    type->model = "voodoo";
+    assert_int_equal(guests_attach(f->guests, "web", type->name, NULL, f->error, sizeof(f->error)),
+                     -EINVAL);
+    type->model = vgpu_model(NULL)->name;
+    attach_type(f, "web", type->name, &info);
+    assert_int_equal(host_sim_pci_read(f->host, info.domid, VGPU_DEVFN, 0, 4),
+                     vgpu_model(NULL)->pci_id);
 }
 
 TEST(default_type)

@@ -36,24 +36,34 @@ static unsigned blocks_with(const struct vgpu_model *model, bool of_engine, uint
 
 PLAIN_TEST(the_rows_of_each_block_are_in_order)
 {
+    const struct vgpu_model *model;
     (void)state;
-    unsigned n = 0;
-    for (; vgpu_model(NULL)->block[n]; n++) {
-        check_block(vgpu_model(NULL)->block[n]);
+    for (size_t i = 0; (model = vgpu_model_at(i)); i++) {
+        unsigned n = 0;
+        for (; model->block[n]; n++) {
+            check_block(model->block[n]);
+        }
+        assert_in_range(n, 1, 32);
     }
-    assert_in_range(n, 1, 32);
+}
+
+static void check_places(const struct vgpu_model *model)
+{
+    for (uint32_t offset = 0; offset < VGPU_REGS_SIZE; offset += 4) {
+        unsigned n = blocks_with(model, false, offset);
+        for (int e = 0; e < GPU_ENGINES; e++) {
+            n += blocks_with(model, true, offset - model->engine[e].base);
+        }
+        assert_true(n <= 1);
+    }
 }
 
 PLAIN_TEST(a_register_is_in_one_block_and_of_one_engine_or_none)
 {
-    const struct vgpu_model *model = vgpu_model(NULL);
+    const struct vgpu_model *model;
     (void)state;
-    for (uint32_t offset = 0; offset < VGPU_REGS_SIZE; offset += 4) {
-        unsigned n = blocks_with(model, false, offset);
-        for (int e = 0; e < GPU_ENGINES; e++) {
-            n += blocks_with(model, true, offset - engine_info[e].base);
-        }
-        assert_true(n <= 1);
+    for (size_t i = 0; (model = vgpu_model_at(i)); i++) {
+        check_places(model);
     }
 }
 
@@ -538,6 +548,27 @@ TEST(a_vgpu_has_a_model_and_no_more_fences_than_it)
     config.model = vgpu_model(NULL)->name;
     assert_int_equal(vgpu_create(&config, &vgpu), 0);
     vgpu_destroy(vgpu);
+}
+
+/* Each is a device of its own, alive and with its ids. */
+TEST(a_vgpu_shows_the_ids_of_its_model)
+{
+    struct fake *f = *state;
+    struct vgpu_config config = f->config;
+    const struct vgpu_model *model;
+    for (size_t i = 0; (model = vgpu_model_at(i)); i++) {
+        struct vgpu *vgpu;
+        config.model = model->name;
+        config.fences = model->fences;
+        assert_ptr_equal(vgpu_model(model->name), model);
+        assert_int_equal(vgpu_create(&config, &vgpu), 0);
+        assert_int_equal(vgpu_config_read(vgpu, VGPU_PCI_DEVFN, 0, 4), model->pci_id);
+        assert_int_equal(vgpu_config_read(vgpu, VGPU_PCI_DEVFN, 8, 4), model->class_revision);
+        assert_int_equal(vgpu_mmio_read(vgpu, PVINFO_BASE + PVINFO_FENCES, 4), model->fences);
+        assert_null(vgpu_failsafe(vgpu));
+        vgpu_destroy(vgpu);
+    }
+    assert_ptr_equal(vgpu_model(NULL), vgpu_model_at(0));
 }
 
 /* --- the aperture ------------------------------------------------------------------------ */

@@ -102,8 +102,8 @@ PLAIN_TEST(test_types)
 
     (void)state;
     begin(&s);
-    assert_int_equal(sizeof(expected) / sizeof(expected[0]), VGPU_TYPES);
-    for (unsigned i = 0; i < VGPU_TYPES; i++) {
+    assert_int_equal(sizeof(expected) / sizeof(expected[0]), s.types.n);
+    for (unsigned i = 0; i < s.types.n; i++) {
         const struct vgpu_type *type = type_of(&s, expected[i].name);
 
         assert_int_equal(type->mappable, expected[i].mappable * MIB);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "gpu/soft/executors.h"
 #include "gpu/soft/soft.h"
 
 #define SWCTRL_SRC_Y (1u << 0)

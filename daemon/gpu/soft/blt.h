@@ -33,12 +33,6 @@ struct blt {
     uint32_t colour;
 };
 
-/* The commands: they set a blit up. CS_STAY: there is something to do. */
-int blt_color(struct cs_engine *engine, const uint32_t *dw);
-int blt_src_copy(struct cs_engine *engine, const uint32_t *dw);
-int blt_xy_color(struct cs_engine *engine, const uint32_t *dw);
-int blt_xy_src_copy(struct cs_engine *engine, const uint32_t *dw);
-
 /* One transfer of the blit under way: CS_DONE when it was the last. */
 int blt_step(struct cs_engine *engine);
 

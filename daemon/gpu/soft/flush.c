@@ -5,7 +5,7 @@
  * interrupt.
  */
 
-#include "gpu/soft/mi.h"
+#include "gpu/soft/executors.h"
 #include "gpu/soft/soft.h"
 
 struct write {

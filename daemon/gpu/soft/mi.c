@@ -4,7 +4,7 @@
  * semaphores.
  */
 
-#include "gpu/soft/mi.h"
+#include "gpu/soft/executors.h"
 
 #include <errno.h>
 

@@ -5,7 +5,7 @@
  * kept out.
  */
 
-#include "gpu/soft/mi.h"
+#include "gpu/soft/executors.h"
 #include "gpu/soft/soft.h"
 
 /* Which GPRs operands are in. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* MI_MATH: programs of a small 64-bit ALU that works on the general purpose registers. */
 
-#include "gpu/soft/mi.h"
+#include "gpu/soft/executors.h"
 #include "gpu/soft/soft.h"
 
 /* Flags are all ones or all zeros, as they are stored. */

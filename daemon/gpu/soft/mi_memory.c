@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* MI commands that move values between memory, registers and the command itself. */
 
-#include "gpu/soft/mi.h"
+#include "gpu/soft/executors.h"
 #include "gpu/soft/soft.h"
 
 static enum mem_space space_of(const uint32_t *dw)

@@ -29,7 +29,7 @@ static uint32_t pending(struct vgpu *vgpu)
 {
     uint32_t bits = 0;
     for (int e = 0; e < GPU_ENGINES; e++) {
-        const struct engine_info *info = &engine_info[e];
+        const struct engine_info *info = vgpu->engine[e].info;
         uint32_t active =
             *bank_reg(vgpu, info->irq_bank, IIR) & *bank_reg(vgpu, info->irq_bank, IER);
         if (active >> info->irq_shift & 0xffff) {

@@ -10,6 +10,7 @@
 #include "gen/registers.h"
 #include "vgpu/blocks/irq.h"
 #include "vgpu/failsafe.h"
+#include "vgpu/models.h"
 #include "vgpu/submit/context.h"
 #include "vgpu/submit/execlist.h"
 #include "vgpu/submit/workload.h"
@@ -17,7 +18,7 @@
 void engine_init(struct vgpu *vgpu, enum gpu_engine id)
 {
     workload_forget(&vgpu->engine[id]);
-    vgpu->engine[id] = (struct vgpu_engine){.id = id, .info = &engine_info[id]};
+    vgpu->engine[id] = (struct vgpu_engine){.id = id, .info = &vgpu->model->engine[id]};
 }
 
 void engine_stop(struct vgpu *vgpu, struct vgpu_engine *engine)
