@@ -257,6 +257,20 @@ TEST(a_long_check_goes_on_when_there_is_time_again)
     assert_int_equal(peek(f, IMAGE_A + PAGE + 5 * 4), 160); /* the head: not beyond what was run */
 }
 
+/* Else a guest with many page tables would have them compared again for each part of a check. */
+TEST(a_workload_is_prepared_once_however_long_its_check_takes)
+{
+    struct fake *f = *state;
+    f->gtt->left = 2;
+    set_tail(f, IMAGE_A, 160);
+    submit_list(f, GPU_BCS, A, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        vgpu_work(f->vgpu, 100);
+    }
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    assert_int_equal(f->gtt->prepares, 1);
+}
+
 TEST(a_check_that_waits_is_forgotten_with_its_engine)
 {
     struct fake *f = *state;
