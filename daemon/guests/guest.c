@@ -128,8 +128,11 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
 
 void guest_has_asked(struct guest *guest)
 {
+    struct turns *turns = &guest->guests->turns;
+
     guest->settle_at_ms = wake_now_ms() + SETTLE_MS;
-    wake_now(&guest->guests->turns.wake);
+    turns->more |= !vgpu_ready(guest->vgpu); /* since this round's work was done, perhaps */
+    wake_now(&turns->wake);
 }
 
 /* --- the end ----------------------------------------------------------------------------- */

@@ -45,12 +45,17 @@ static uint64_t ggtt_frame(uint64_t mmio_base)
     return (mmio_base + VGPU_GTT_OFFSET) >> XENGT_PAGE_SHIFT;
 }
 
+static uint32_t ggtt_pages(const struct vgpu *vgpu)
+{
+    uint64_t bytes = vgpu->cfg.gtt.gpu->gtt_entries * sizeof(uint64_t);
+    return (uint32_t)(bytes >> XENGT_PAGE_SHIFT);
+}
+
 int bars_add_ggtt_ram(struct vgpu *vgpu)
 {
     const struct vgpu_config *c = &vgpu->cfg;
-    uint64_t bytes = c->gtt.gpu->gtt_entries * sizeof(uint64_t);
-    return c->machine->add_ram(c->machine_arg, ggtt_frame(vgpu->mmio_base),
-                               (uint32_t)(bytes >> XENGT_PAGE_SHIFT), &vgpu->ggtt_ram);
+    return c->machine->add_ram(c->machine_arg, ggtt_frame(vgpu->mmio_base), ggtt_pages(vgpu),
+                               &vgpu->ggtt_ram);
 }
 
 /* --- claims ------------------------------------------------------------------------------ */
@@ -60,6 +65,9 @@ static uint64_t trapped_size(const struct vgpu *vgpu, enum vgpu_bar bar, uint64_
 {
     return bar == VGPU_BAR_MMIO && vgpu->ggtt_ram ? VGPU_GTT_OFFSET : size;
 }
+
+/* Of gtt_spend(), for each page. */
+#define MOVE_UNITS 16u
 
 /*
  * All of it at once, or not at all. Moving it is much for the machine to do, and firmware and
@@ -74,6 +82,7 @@ static int move_ggtt_ram(struct vgpu *vgpu, uint64_t base)
     if (!budget_take(&vgpu->moves, &rate, vgpu_now_ns(vgpu))) {
         return -EAGAIN;
     }
+    gtt_spend(vgpu->gtt, ggtt_pages(vgpu) * MOVE_UNITS);
     return vgpu->cfg.machine->move_ram(vgpu->cfg.machine_arg, ggtt_frame(base));
 }
 

@@ -105,11 +105,16 @@ uint32_t vgpu_config_read(const struct vgpu *vgpu, unsigned devfn, unsigned reg,
                                    : vgpu_pci_bridge_read(reg, size);
 }
 
+/* Of gtt_spend(): to clear all registers; and to ask the host for both BARs. */
+#define RESET_UNITS 1024u
+#define CLAIM_UNITS 512u
+
 /* A GPU takes its time for a reset: one that is asked for it all the time does nothing else. */
 static void reset_function(struct vgpu *vgpu)
 {
     static const struct budget_rate rate = {VGPU_RESETS_AT_ONCE, UINT64_C(1000000000)};
     vgpu_reset(vgpu);
+    gtt_spend(vgpu->gtt, RESET_UNITS);
     if (!budget_take(&vgpu->resets, &rate, vgpu_now_ns(vgpu))) {
         vgpu_fail(vgpu, "it is reset more often than once a second");
         engines_stop_failed(vgpu);
@@ -126,7 +131,11 @@ void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t
     if (result & VGPU_PCI_RESET) {
         reset_function(vgpu);
     }
-    int ret = result & VGPU_PCI_MOVED ? bars_claim(vgpu) : 0;
+    if (!(result & VGPU_PCI_MOVED)) {
+        return;
+    }
+    gtt_spend(vgpu->gtt, CLAIM_UNITS);
+    int ret = bars_claim(vgpu);
     if (ret) {
         vgpu_log(vgpu, LOG_NOTICE, "its vGPU does not answer where it was put: %s", strerror(-ret));
     }

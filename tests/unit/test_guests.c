@@ -625,6 +625,47 @@ LOOP_TEST(loop_does_the_turns)
     assert_false(guests_list(f->guests, 0, &info));
 }
 
+struct two_guests {
+    struct stack *f;
+    struct guest_info first, second;
+};
+
+/* In one round: what is to be done for all was done before the second one asked for more. */
+static void ask_for_much(evutil_socket_t fd, short what, void *arg)
+{
+    const struct two_guests *g = arg;
+    struct host *host = g->f->host;
+
+    (void)fd;
+    (void)what;
+    host_sim_end_of_turn(host, g->first.domid);
+    for (unsigned i = 0; i < 16; i++) { /* the BARs go and come */
+        host_sim_pci_write(host, g->second.domid, VGPU_DEVFN, 0x04, i % 2 ? 6 : 0, 2);
+    }
+    host_sim_pci_write(host, g->second.domid, VGPU_DEVFN, 0xa8, 1, 1); /* a reset */
+    host_sim_end_of_turn(host, g->second.domid);
+}
+
+/* It goes on in the next round, not when the guest has been quiet for some time. */
+LOOP_TEST(what_waits_since_the_middle_of_a_round_is_gone_on_with_at_once)
+{
+    struct stack *f = *state;
+    struct two_guests g = {.f = f};
+    const struct timeval now = {0};
+
+    new_guest(f, "web", &g.first);
+    new_guest(f, "db", &g.second);
+    guest_stores(f, &g.second, 16 << 12 | PTE_FLAGS, 1u << 12, 8);
+    run_loop(f, 300);
+    refresh(f, "db", &g.second);
+    assert_int_equal(g.second.gtt.present, 8);
+    host_sim_on_wait(f->host, NULL, NULL); /* its accesses are all from one round */
+    event_base_once(f->base, -1, EV_TIMEOUT, ask_for_much, &g, &now);
+    run_loop(f, 20);
+    refresh(f, "db", &g.second);
+    assert_int_equal(g.second.gtt.present, 0);
+}
+
 /* With nothing to do there is nothing to wake up for: the loop ends when no event is left. */
 LOOP_TEST(loop_falls_asleep)
 {

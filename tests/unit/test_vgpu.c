@@ -687,6 +687,26 @@ TEST(moves_without_end_are_refused)
     assert_in_range(f->lines, 1, 40);
 }
 
+/* Hypercalls, and two megabytes of registers: else many vCPUs at it would hold up all guests. */
+TEST(what_a_reset_or_a_move_costs_is_charged_to_its_guest)
+{
+    struct fake *f = *state;
+    f->gtt->spent = 0;
+    put_at(f, 0xd0000000);
+    assert_true(f->gtt->spent >= 512);
+    f->gtt->spent = 0;
+    function_level_reset(f);
+    assert_true(f->gtt->spent >= 1024);
+    make_lazy(f);
+    f->gtt->spent = 0;
+    put_at(f, 0xd0000000);
+    assert_int_equal(f->moves, 1);
+    assert_true(f->gtt->spent >= f->gpu.gtt_entries / 512 * 16);
+    f->gtt->spent = 0;
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x3c, 11, 1); /* the interrupt's line */
+    assert_int_equal(f->gtt->spent, 0);
+}
+
 /* --- budgets ----------------------------------------------------------------------------- */
 
 PLAIN_TEST(a_budget_comes_back_with_time)

@@ -232,6 +232,8 @@ TEST(ring_error)
     assert_int_equal(f->gtt->submissions[GPU_BCS], 2);
 }
 
+#define USER_INTERRUPT (0x02u << 23)
+
 /* --- work that takes longer than there is time ------------------------------------------- */
 
 /* What is checked is what was in the ring when its check began. */
@@ -255,6 +257,20 @@ TEST(a_long_check_goes_on_when_there_is_time_again)
     assert_int_equal(f->gtt->spent, 40 / 5);
     complete(f, GPU_BCS);
     assert_int_equal(peek(f, IMAGE_A + PAGE + 5 * 4), 160); /* the head: not beyond what was run */
+}
+
+/* Else a guest with many page tables would have them compared again for each part of a check. */
+TEST(a_workload_is_prepared_once_however_long_its_check_takes)
+{
+    struct fake *f = *state;
+    f->gtt->left = 2;
+    set_tail(f, IMAGE_A, 160);
+    submit_list(f, GPU_BCS, A, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        vgpu_work(f->vgpu, 100);
+    }
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    assert_int_equal(f->gtt->prepares, 1);
 }
 
 TEST(a_check_that_waits_is_forgotten_with_its_engine)
@@ -289,6 +305,43 @@ TEST(a_check_is_not_gone_on_with_for_another_context)
     assert_int_equal(f->gtt->work[GPU_BCS].w.context, IMAGE_B);
     assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].address, RING_B);
     assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].count, 20);
+}
+
+/* What is at the same place in the ring then is something else. */
+TEST(a_check_is_not_gone_on_with_for_commands_that_came_instead)
+{
+    struct fake *f = *state;
+    start_ring(f);
+    f->gtt->left = 2;
+    wr(f, BCS + RING_TAIL, 160);
+    wr(f, BCS + RING_TAIL, 0);
+    poke(f, RING_A, USER_INTERRUPT);
+    wr(f, BCS + RING_TAIL, 80);
+    for (unsigned i = 0; i < 6; i++) {
+        vgpu_work(f->vgpu, 100);
+    }
+    assert_well(f);
+    assert_int_equal(f->gtt->submissions[GPU_BCS], 1);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].count, 20);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].dw[0], USER_INTERRUPT);
+}
+
+TEST(a_check_is_not_gone_on_with_after_the_engine_was_held)
+{
+    struct fake *f = *state;
+    start_ring(f);
+    f->gtt->left = 2;
+    wr(f, BCS + RING_TAIL, 160);
+    wr(f, BCS + RING_MI_MODE, MI_MODE_STOP_RING << 16 | MI_MODE_STOP_RING);
+    poke(f, RING_A, USER_INTERRUPT);
+    wr(f, BCS + RING_TAIL, 80);
+    wr(f, BCS + RING_MI_MODE, MI_MODE_STOP_RING << 16);
+    for (unsigned i = 0; i < 6; i++) {
+        vgpu_work(f->vgpu, 100);
+    }
+    assert_well(f);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].count, 20);
+    assert_int_equal(f->gtt->work[GPU_BCS].buffer[0].dw[0], USER_INTERRUPT);
 }
 
 TEST(a_check_that_waits_refuses_at_last)

@@ -102,6 +102,7 @@ int gtt_prepare(struct gtt *gtt, enum gpu_engine engine, const struct gtt_root *
 {
     (void)engine;
     (void)root;
+    gtt->prepares++;
     return gtt->prepare_error;
 }
 

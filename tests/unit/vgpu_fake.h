@@ -48,6 +48,7 @@ struct gtt {
     uint64_t entry[8];
     int submit_error;
     int prepare_error;
+    unsigned prepares;
     uint32_t left;  /* of what was allowed, in units */
     uint64_t spent; /* likewise */
     uint64_t ticks; /* what TIMESTAMP shows */

@@ -60,11 +60,13 @@ static bool find_next(struct vgpu *vgpu, struct vgpu_engine *engine)
 
 void engine_run(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    if (vgpu->failed || engine->state != ENGINE_IDLE || engine_is_held(vgpu, engine)) {
+    if (vgpu->failed || engine->state != ENGINE_IDLE) {
         return;
     }
-    if (find_next(vgpu, engine)) {
+    if (!engine_is_held(vgpu, engine) && find_next(vgpu, engine)) {
         workload_start(vgpu, engine);
+    } else {
+        workload_forget(engine); /* what comes next may be other commands in the same place */
     }
 }
 

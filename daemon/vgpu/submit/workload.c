@@ -122,15 +122,15 @@ static enum audit_result check(struct vgpu *vgpu, struct audit *audit)
  * and says why. */
 static int try_to_start(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    int ret = gtt_prepare(vgpu->gtt, engine->id, &engine->context.root);
     if (engine->audit && !is_of(engine->audit, &engine->context)) {
         workload_forget(engine);
     }
-    if (!ret && !engine->audit) {
-        ret = begin(vgpu, engine);
-    }
-    if (ret) {
-        return ret;
+    if (!engine->audit) { /* else it is prepared, and its time is for the audit alone */
+        int ret = gtt_prepare(vgpu->gtt, engine->id, &engine->context.root);
+        ret = ret ? ret : begin(vgpu, engine);
+        if (ret) {
+            return ret;
+        }
     }
     switch (check(vgpu, engine->audit)) {
     case AUDIT_MORE:
