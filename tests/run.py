@@ -75,6 +75,8 @@ def all_suites(builddir: Path):
             "--label", label, *only], seconds=seconds))
     suites.append(Suite("mutation", [str(TESTS / "mutation/run.py"), "--builddir", str(builddir)],
                         seconds=300))
+    suites.append(Suite("headers", [str(TESTS / "headers/run.py"), "--builddir", str(builddir)],
+                        seconds=60))
     suites.append(Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
                                  "--seconds", str(FUZZ_SECONDS), "--tap"], seconds=200))
     return sorted(suites, key=lambda suite: -suite.seconds)

@@ -116,6 +116,12 @@ struct xengt_options {
     void *log_arg;
 
     struct xengt_sim *sim; /* required by XENGT_BACKEND_SIM; stays the caller's */
+
+    /*
+     * The physmap back end: bits of an address that the devices can use, 32..52; the window lies
+     * below. 0 means XENGT_ADDRESS_BITS_DEFAULT, which is what Intel's GPUs of gen8 to gen12 have.
+     */
+    unsigned address_bits;
 };
 
 #define XENGT_STATE_DIR     "/run/xengt"
@@ -123,6 +129,8 @@ struct xengt_options {
 #define XENGT_BATCH_MAX     4096u /* pviommu: 128, and more is taken as that */
 
 #define XENGT_GRANT_FRAMES_DEFAULT 32u
+
+#define XENGT_ADDRESS_BITS_DEFAULT 39u /* below 512 GiB */
 
 /* What an open handle can do. */
 struct xengt_caps {

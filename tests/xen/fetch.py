@@ -80,6 +80,12 @@ I915_TOOLS = [
     "zlib1g",
 ]
 
+# Xen's headers of another release of Debian than this machine's: apt gets a state of its own for it.
+HEADERS_SUITE = "trixie"
+HEADERS = ["libxen-dev"]
+ARCHIVE = "http://deb.debian.org/debian"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
 
 class FetchError(Exception):
     """A failure whose text tells the user what to do."""
@@ -103,15 +109,42 @@ def _kernel_package():
     raise FetchError(f"{KERNEL_META_PACKAGE} depends on no kernel image")
 
 
-def _download(names, folder):
-    """apt-get download into folder.
-
-    As root apt wants to drop to the user _apt, warns that this user cannot write to the folder and
-    goes on as root; asking for root says the same without the warning.
+def _apt_get(*words, **kwargs):
+    """As root apt wants to drop to the user _apt, warns that this user cannot write to the folder
+    and goes on as root; asking for root says the same without the warning.
     """
     options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+    _run(["apt-get", "-q", *options, *words], **kwargs)
+
+
+def _other_release(folder: Path, suite):
+    """apt's options for a suite that this machine does not use: lists and all below folder."""
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "status").touch()
+    (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {ARCHIVE} {suite} main\n")
+    settings = {
+        "Dir::State": folder,
+        "Dir::State::status": folder / "status",
+        "Dir::Cache": folder / "cache",
+        "Dir::Etc::sourcelist": folder / "sources.list",
+        "Dir::Etc::sourceparts": "-",
+        "Acquire::Retries": 1,
+        "Acquire::http::Timeout": 20,
+        "APT::Update::Error-Mode": "any",
+    }
+    options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
     try:
-        _run(["apt-get", "-q", *options, "download", *names], cwd=folder)
+        _apt_get(*options, "update")
+    except FetchError as error:
+        raise FetchError(f"{suite} of {ARCHIVE} cannot be had: {error}") from error
+    return options
+
+
+def _download(names, folder, options):
+    """apt-get download into folder."""
+    try:
+        _apt_get(*options, "download", *names, cwd=folder)
     except FetchError as error:
         raise FetchError(f"{error} (if apt has no package lists: run apt-get update)") from error
 
@@ -125,8 +158,10 @@ def _resolve(package):
         raise FetchError("apt knows no kernel package: run apt-get update") from error
 
 
-def _unpack(xen_dir: Path, name, packages):
-    """Return the folder `name` with these packages; download them unless that was done."""
+def _unpack(xen_dir: Path, name, packages, suite=None):
+    """Return the folder `name` with these packages, of another suite than this machine's if one is
+    named; download them unless that was done.
+    """
     root, debs, stamp = xen_dir / name, xen_dir / f"debs-{name}", xen_dir / f"{name}.stamp"
     wanted = "\n".join(packages) + "\n"
     if stamp.exists() and stamp.read_text() == wanted:
@@ -141,7 +176,7 @@ def _unpack(xen_dir: Path, name, packages):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     print(f"# downloading {names[0]} and {len(names) - 1} others into {debs}", file=sys.stderr)
-    _download(names, debs)
+    _download(names, debs, _other_release(xen_dir / f"apt-{name}", suite) if suite else [])
     for deb in sorted(debs.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(deb), str(root)])
     stamp.write_text(wanted)
@@ -156,3 +191,8 @@ def fetch(xen_dir: Path) -> Path:
 def fetch_i915_tools(xen_dir: Path) -> Path:
     """What runs on i915 in a guest."""
     return _unpack(xen_dir, "i915-tools", I915_TOOLS)
+
+
+def fetch_headers(xen_dir: Path) -> Path:
+    """The headers of a newer Xen."""
+    return _unpack(xen_dir, f"headers-{HEADERS_SUITE}", HEADERS, HEADERS_SUITE)

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "hv/xen/claim.h"
@@ -395,35 +394,6 @@ static int check_domain(struct hv_error *error)
     }
 }
 
-/* Linux from 6.9 on uses "Unusable memory" for its own foreign mappings. */
-static bool linux_leaves_unusable_alone(void)
-{
-    struct utsname u;
-    unsigned major;
-    unsigned minor;
-    return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-           (major < 6 || (major == 6 && minor < 9));
-}
-
-static int find_window(const struct xengt_options *options, struct window *window,
-                       struct hv_error *error)
-{
-    struct window_rules rules = {
-        .unusable_is_free = linux_leaves_unusable_alone(),
-        .ceiling = UINT64_C(1) << (39 - XENGT_PAGE_SHIFT), /* Intel GPUs of gen8 to gen12 */
-    };
-    FILE *iomem = fopen("/proc/iomem", "re");
-    if (!iomem) {
-        int err = -errno;
-        hv_error(error, "/proc/iomem: %s", strerror(-err));
-        return err;
-    }
-    int ret =
-        window_choose(iomem, &rules, options->window_base, options->window_pages, window, error);
-    fclose(iomem);
-    return ret;
-}
-
 int physmap_new(const struct physmap_env *env, const struct window *window, bool may_grow,
                 struct hv **out, struct hv_error *error)
 {
@@ -490,7 +460,7 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
     struct xen xen = XEN_CLOSED;
     int ret = check_domain(error);
     ret = ret ? ret : xen_open(&xen, error);
-    ret = ret ? ret : find_window(options, &window, error);
+    ret = ret ? ret : window_find(options, &window, error);
     if (!ret) {
         const struct physmap_env env = {
             .calls = xen.calls,

@@ -30,13 +30,15 @@ void unstable_close(xc_interface *xc)
     xc_interface_close(xc);
 }
 
-#ifdef XENGT_GETINFO_SINGLE
-
 int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_info *info)
 {
     xc_domaininfo_t d;
-    if (xc_domain_getinfo_single(xc, domid, &d)) {
+    int n = xc_domain_getinfolist(xc, domid, 1, &d);
+    if (n < 0) {
         return failure();
+    }
+    if (n == 0 || d.domain != domid) { /* Xen answers with the next domain there is */
+        return -ESRCH;
     }
     *info = (struct xengt_target_info){
         .domid = domid,
@@ -50,33 +52,6 @@ int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_i
     memcpy(info->handle, d.handle, sizeof(info->handle));
     return 0;
 }
-
-#else
-
-int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_info *info)
-{
-    xc_dominfo_t d;
-    int n = xc_domain_getinfo(xc, domid, 1, &d);
-    if (n < 0) {
-        return failure();
-    }
-    if (n == 0 || d.domid != domid) { /* Xen answers with the next domain there is */
-        return -ESRCH;
-    }
-    *info = (struct xengt_target_info){
-        .domid = domid,
-        .hvm = d.hvm,
-        .hap = d.hap,
-        .dying = d.dying,
-        .pages = d.nr_pages,
-        .max_pages = d.max_memkb / (XENGT_PAGE_SIZE / 1024),
-        .vcpus = d.max_vcpu_id + 1,
-    };
-    memcpy(info->handle, d.handle, sizeof(info->handle));
-    return 0;
-}
-
-#endif
 
 int unstable_altp2m(xc_interface *xc, uint32_t domid)
 {

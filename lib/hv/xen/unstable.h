@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Unstable interfaces: all that is asked of libxenctrl and libxenguest, which have another soname,
- * and other functions, in each release of Xen. The rest goes by hypercalls whose interface is stable.
+ * and other functions, in each release of Xen. The rest goes by hypercalls whose interface is
+ * stable.
  *
- *   unstable_domain_info   XEN_DOMCTL_getdomaininfo   the call has another name from 4.18 on
+ *   unstable_domain_info   XEN_SYSCTL_getdomaininfolist   the one that each release has
  *   unstable_altp2m        HVMOP_get_param
  *   unstable_nesting       XEN_DOMCTL_get_cpu_policy
  *   unstable_set_target    XEN_DOMCTL_set_target
