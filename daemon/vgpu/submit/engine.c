@@ -66,7 +66,9 @@ void engine_run(struct vgpu *vgpu, struct vgpu_engine *engine)
     if (!engine_is_held(vgpu, engine) && find_next(vgpu, engine)) {
         workload_start(vgpu, engine);
     } else {
-        workload_forget(engine); /* what comes next may be other commands in the same place */
+        bool waits = engine->starved; /* for room to load its next context */
+        workload_forget(engine);      /* other commands may come in the same place */
+        engine->waiting = engine->starved = waits;
     }
 }
 
