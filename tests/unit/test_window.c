@@ -110,7 +110,7 @@ PLAIN_TEST(a_range_that_memmap_reserved_is_chosen)
     struct window w;
     static const char *const good[] = {
         RESERVED_2G,
-        "quiet " RESERVED_2G " loglevel=4\n",
+        "quiet memmap=2G$0x4000000000 loglevel=4\n",
         "memmap=1M#0x1000,2G$0x4000000000",
         "memmap=64K$0xa0000,2048M$256G",
         "memmap=2147483648$0x4000000000 -- single",
