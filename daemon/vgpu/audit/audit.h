@@ -39,7 +39,7 @@ struct audit {
     struct vgpu *vgpu;
     const struct vgpu_engine *engine;
     struct vgpu_context context; /* whose commands these are; the engine may go on to another */
-    bool ppgtt; /* commands that do not name the global GTT go there */
+    bool ppgtt;                  /* commands that do not name the global GTT go there */
     struct audit_buffer buffer[AUDIT_BUFFERS_MAX];
     unsigned buffers;
     uint32_t total;
