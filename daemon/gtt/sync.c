@@ -77,7 +77,7 @@ static bool sweep_lazy(struct gtt *gtt)
         }
         gtt_charge(gtt, COST_COMPARE);
         const uint64_t *lazy = gtt->cfg.lazy + batch_index(&gtt->batch, first);
-        if (memcmp(gtt->guest + first, lazy, (end - first) * sizeof(*lazy))) {
+        if (memcmp(gtt->guest + first, lazy, (end - first) * sizeof(*lazy)) != 0) {
             for (uint32_t entry = first; entry < end; entry++) {
                 compare_lazy_entry(gtt, entry);
             }

@@ -24,7 +24,7 @@ static unsigned piece_size(uint64_t offset, unsigned size)
 
 static uint32_t piece_mask(unsigned size)
 {
-    return size == 4 ? UINT32_MAX : (1u << size * 8) - 1;
+    return size >= 4 ? UINT32_MAX : (1u << size * 8) - 1;
 }
 
 /* --- reads ------------------------------------------------------------------------------- */

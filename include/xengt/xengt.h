@@ -67,6 +67,12 @@ struct xengt_options {
     enum xengt_backend backend;
 
     /*
+     * The physmap back end: bits of an address that the devices can use, 32..52; the window lies
+     * below. 0 means XENGT_ADDRESS_BITS_DEFAULT, which is what Intel's GPUs of gen8 to gen12 have.
+     */
+    unsigned address_bits;
+
+    /*
      * The window: the range of the backend domain's own frame numbers that mappings are put
      * into. window_pages 0 means a size fit for the machine; window_base 0 lets the library
      * look for a range that nothing else in the domain uses, or fail with the remedy. The grant
@@ -116,12 +122,6 @@ struct xengt_options {
     void *log_arg;
 
     struct xengt_sim *sim; /* required by XENGT_BACKEND_SIM; stays the caller's */
-
-    /*
-     * The physmap back end: bits of an address that the devices can use, 32..52; the window lies
-     * below. 0 means XENGT_ADDRESS_BITS_DEFAULT, which is what Intel's GPUs of gen8 to gen12 have.
-     */
-    unsigned address_bits;
 };
 
 #define XENGT_STATE_DIR     "/run/xengt"
