@@ -3,33 +3,21 @@
 #include "attack.h"
 
 #include <inttypes.h>
-#include <time.h>
 
-/* Twice what docs/architecture.md says that bob waits at most: the machine may be a slow one. */
-#ifdef __SANITIZE_ADDRESS__
-#define WAIT_MAX_NS UINT64_C(100000000)
-#else
-#define WAIT_MAX_NS UINT64_C(10000000)
-#endif
-#define HYPERCALLS_MAX 64u /* at once: of some microseconds each, for 64 pages */
+#include "attack/work.h"
+
+#define WORK_MAX       5000000u /* at once: what docs/architecture.md says that bob waits */
+#define HYPERCALLS_MAX 64u      /* at once: of some microseconds each, for 64 pages */
 
 /* --- the wait ---------------------------------------------------------------------------- */
 
-uint64_t attack_clock(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-struct wait_mark attack_mark(const struct pair *p)
+static struct wait_mark mark(const struct pair *p)
 {
     struct xengt_sim_stats stats;
 
     xengt_sim_get_stats(p->f->sim, &stats);
     return (struct wait_mark){
-        .ns = attack_clock(),
+        .work = work_done(),
         .hypercalls = stats.hypercalls,
     };
 }
@@ -37,17 +25,17 @@ struct wait_mark attack_mark(const struct pair *p)
 /* What has been measured until now, and from now on. */
 static void note(struct wait *wait, const char *what)
 {
-    struct wait_mark now = attack_mark(wait->p);
+    struct wait_mark now = mark(wait->p);
 
-    if (now.ns - wait->since.ns > wait->worst_ns) {
-        wait->worst_ns = now.ns - wait->since.ns;
+    if (now.work - wait->since.work > wait->most_work) {
+        wait->most_work = now.work - wait->since.work;
         wait->worst = what;
     }
     if (now.hypercalls - wait->since.hypercalls > wait->most_hypercalls) {
         wait->most_hypercalls = now.hypercalls - wait->since.hypercalls;
         wait->most = what;
     }
-    wait->since = attack_mark(wait->p);
+    wait->since = mark(wait->p);
 }
 
 static void make_turn(void *arg)
@@ -70,7 +58,7 @@ void attack_begin_wait(const struct pair *p, struct wait *wait, const char *what
 {
     wait->p = p;
     wait->what = what;
-    wait->since = attack_mark(p);
+    wait->since = mark(p);
     host_sim_on_wait(p->f->host, make_measured_turn, wait);
 }
 
@@ -96,11 +84,11 @@ void attack_turns(const struct pair *p, struct wait *wait, unsigned max)
 
 void attack_check_wait(const struct wait *wait)
 {
-    print_message("# bob waited for %" PRIu64 " us (%s) and %" PRIu64 " hypercalls\n",
-                  wait->worst_ns / 1000, wait->worst ? wait->worst : "-", wait->most_hypercalls);
-    if (wait->worst_ns > WAIT_MAX_NS) {
-        fail_msg("bob waits %" PRIu64 " us for %s of alice's, %" PRIu64 " are the most",
-                 wait->worst_ns / 1000, wait->worst, WAIT_MAX_NS / 1000);
+    print_message("# bob waited for %" PRIu64 " units of work (%s) and %" PRIu64 " hypercalls\n",
+                  wait->most_work, wait->worst ? wait->worst : "-", wait->most_hypercalls);
+    if (wait->most_work > WORK_MAX) {
+        fail_msg("bob waits for %" PRIu64 " units of work for %s of alice's, %u are the most",
+                 wait->most_work, wait->worst, WORK_MAX);
     }
     if (wait->most_hypercalls > HYPERCALLS_MAX) {
         fail_msg("bob waits for %" PRIu64 " hypercalls for %s of alice's, %u are the most",

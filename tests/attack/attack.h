@@ -9,17 +9,17 @@
 #include "support/pair.h"
 
 /*
- * The wait: for how long at a time alice has kept the daemon busy, so that a request of bob's would
- * have waited. In time of this thread's processor, as other programs do not count, and in
- * hypercalls, which take the simulator no time.
+ * The wait: what alice has made the daemon do at a time, so that a request of bob's would have
+ * waited. In work (work.h), as time says more of what else the machine does than of the daemon, and
+ * in hypercalls, which take the simulator none.
  */
 struct wait_mark {
-    uint64_t ns;
+    uint64_t work;
     uint64_t hypercalls;
 };
 
 struct wait {
-    uint64_t worst_ns;
+    uint64_t most_work;
     const char *worst; /* what took it */
     uint64_t most_hypercalls;
     const char *most; /* what made them */
@@ -29,10 +29,6 @@ struct wait {
     const char *what;
     struct wait_mark since;
 };
-
-/* Nanoseconds of this thread's processor. */
-uint64_t attack_clock(void);
-struct wait_mark attack_mark(const struct pair *p);
 
 /*
  * A call that the daemon makes in one piece, but for the turns that it makes while alice's

@@ -3,19 +3,10 @@
  * The settle timer: alice is never quiet. What bob has taken out of his table, and says nothing of,
  * is let go of in his own time.
  */
-#include <time.h>
-
 #include "attack.h"
+#include "attack/work.h"
 
 #define LIMIT_MS 250u /* 50 until it is settled, twice 20 until it is let go, and slack */
-
-static uint64_t now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* A read each 20 ms at most, and what the daemon does meanwhile. */
 static void alice_reads(const struct pair *p)
@@ -23,7 +14,7 @@ static void alice_reads(const struct pair *p)
     guest_reads(p->f, p->alice.domid, MMIO_BASE, RING_HEAD);
     host_sim_end_of_turn(p->f->host, p->alice.domid);
     guests_turn(p->f->guests);
-    usleep(10000);
+    work_idle_ms(10);
 }
 
 TEST_WITH(a_busy_guest_keeps_nobody_from_settling, setup, teardown)
@@ -38,13 +29,13 @@ TEST_WITH(a_busy_guest_keeps_nobody_from_settling, setup, teardown)
         pair_set_entry(&p, &p.bob, p.bob.unmappable.first + i, 0);
     }
     host_sim_end_of_turn(p.f->host, p.bob.domid);
-    start = now_ms();
+    start = work_clock_ms();
     do {
         alice_reads(&p);
         pair_refresh(&p);
-    } while ((p.bob.gtt.pending || p.bob.space.deferred) && now_ms() - start < 4 * LIMIT_MS);
+    } while ((p.bob.gtt.pending || p.bob.space.deferred) && work_clock_ms() - start < 4 * LIMIT_MS);
     assert_int_equal(p.bob.gtt.pending, 0);
     assert_int_equal(p.bob.space.deferred, 0);
-    assert_in_range(now_ms() - start, 0, LIMIT_MS);
+    assert_in_range(work_clock_ms() - start, 0, LIMIT_MS);
     pair_end(&p);
 }
