@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <xengt/space.h>
@@ -12,6 +13,7 @@
 #include "hv/xen/grant_ops.h"
 #include "hv/xen/grant_table.h"
 #include "mapper.h"
+#include "step.h"
 #include "support/test.h"
 
 #define GUESTS  3u /* domids 1 and 2 */
@@ -33,10 +35,12 @@ struct model {
     unsigned claims[GUESTS];
     unsigned version[GUESTS];
     struct handle handle[HANDLES];
+    bool busy; /* in a hypercall, in which nobody is killed */
 };
 
 struct fixture {
     struct model model;
+    uint64_t seen; /* of what a kill would leave behind */
     struct xengt *xg;
     char dir[32];
 };
@@ -88,6 +92,7 @@ static int call(void *arg, unsigned op, uint64_t cmd, uint64_t array, uint64_t n
     struct model *m = arg;
     void *p = (void *)(uintptr_t)array;
     assert_int_equal(op, __HYPERVISOR_grant_table_op);
+    m->busy = true;
     for (uint64_t i = 0; i < n; i++) {
         if (cmd == GNTTABOP_map_grant_ref) {
             struct gnttab_map_grant_ref *map = (struct gnttab_map_grant_ref *)p + i;
@@ -104,6 +109,7 @@ static int call(void *arg, unsigned op, uint64_t cmd, uint64_t array, uint64_t n
             size->status = GNTST_okay;
         }
     }
+    m->busy = false;
     return 0;
 }
 
@@ -169,9 +175,18 @@ static void kill_it(struct fixture *f)
     xengt_close(f->xg);
 }
 
+/* What a child process does to it is seen. */
+static struct fixture *new_fixture(void)
+{
+    void *f = mmap(NULL, sizeof(struct fixture), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                   -1, 0);
+    assert_ptr_not_equal(f, MAP_FAILED);
+    return f;
+}
+
 static int set_up(void **state)
 {
-    struct fixture *f = test_calloc(1, sizeof(*f));
+    struct fixture *f = new_fixture();
     strcpy(f->dir, "/tmp/xengt-test-XXXXXX");
     f->model.version[1] = f->model.version[2] = 1;
     *state = f;
@@ -197,7 +212,7 @@ static int tear_down(void **state)
         unlink(path);
     }
     rmdir(f->dir);
-    test_free(f);
+    munmap(f, sizeof(*f));
     return bad;
 }
 
@@ -301,4 +316,88 @@ TEST(the_table_of_what_is_no_target_is_let_go)
         }
         assert_int_equal(xengt_target_add(f->xg, 1), 0);
     }
+}
+
+/* --- killed at any instruction ----------------------------------------------------------- */
+
+static uint64_t hash_of(uint64_t hash, const void *bytes, size_t n)
+{
+    const uint64_t *word = bytes;
+    for (size_t i = 0; i < n / sizeof(*word); i++) {
+        hash = (hash ^ word[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+#define FIRST_ENTRIES 16u /* all that are used here */
+#define FIRST_BYTES   256u
+
+/* Also of each page of the journal, which begin with what changes. */
+static bool has_changed(void *arg)
+{
+    struct fixture *f = arg;
+    const struct slots *slots = &f->xg->slots;
+    if (f->model.busy) {
+        return false;
+    }
+    uint64_t hash = hash_of(1, entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES),
+                            FIRST_ENTRIES * sizeof(grant_entry_v1_t));
+    hash = hash_of(hash, f->model.handle, FIRST_ENTRIES * sizeof(struct handle));
+    for (size_t at = 0; at < slots->file_size; at += XENGT_PAGE_SIZE) {
+        size_t left = slots->file_size - at;
+        hash = hash_of(hash, (char *)slots->file + at, left < FIRST_BYTES ? left : FIRST_BYTES);
+    }
+    bool changed = hash != f->seen;
+    f->seen = hash;
+    return changed;
+}
+
+static void write_copy(const struct fixture *f, const char *dir)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "%s/journal", dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(f->xg->slots.file, f->xg->slots.file_size, 1, file), 1);
+    fclose(file);
+}
+
+/* A successor with a copy of all that is left: it finds each handle and each entry. */
+static void succeed(void *arg)
+{
+    struct fixture *f = arg;
+    struct fixture *next = new_fixture();
+    strcpy(next->dir, "/tmp/xengt-test-XXXXXX");
+    assert_non_null(mkdtemp(next->dir));
+    write_copy(f, next->dir);
+    next->model = f->model;
+    next->model.mapped[1] = next->model.claims[1] = 0;
+    open_it(next, false);
+    assert_int_equal(handles_of(&next->model, 1), 0);
+    for (unsigned i = 0; i < FRAMES * SEED_ENTRIES; i++) {
+        assert_int_equal(entry(&next->model, 1, i)->flags, 0);
+    }
+    assert_int_equal(tear_down((void *[]){next}), 0);
+}
+
+/* Some of them cannot be mapped, which leaves entries to be cleared. */
+static void map_and_unmap(void *arg)
+{
+    struct fixture *f = arg;
+    const struct xengt_gfn gfn[4] = {{3}, {PAGES + 1}, {4}, {PAGES + 2}};
+    struct xengt_bfn bfn[4];
+    int err[4];
+    bool good = !xengt_map(f->xg, 1, gfn, bfn, err, 4, XENGT_PROT_RW) && !err[0] && err[1];
+    good &= !xengt_unmap(f->xg, bfn, err, 1);
+    _exit(good && !xengt_unmap(f->xg, &bfn[2], err, 1) ? 0 : 1);
+}
+
+TEST(a_successor_finds_what_any_instruction_leaves)
+{
+    struct fixture *f = *state;
+    const struct step_watch watch = {map_and_unmap, has_changed, succeed, f};
+    unsigned looks = step_through(&watch);
+    f->model.mapped[1] = f->model.claims[1] = 0; /* the kernel has seen to it */
+    print_message("# %u states were succeeded to\n", looks);
+    assert_true(looks > 50);
 }

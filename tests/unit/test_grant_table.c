@@ -83,6 +83,15 @@ static grant_entry_v1_t *entry(struct fixture *f, uint32_t ref)
 
 static const struct xengt_gfn gfn = {0x1234};
 
+static int seed_take(struct seed_table *t, struct xengt_gfn frame, bool read_only, uint32_t *ref)
+{
+    int ret;
+    do {
+        ret = seed_choose(t, frame, ref);
+    } while (!ret && !seed_write(t, *ref, frame, read_only));
+    return ret;
+}
+
 #define TEST(name) TEST_WITH(name, set_up, tear_down)
 
 TEST(an_entry_grants_the_frame_to_us)

@@ -174,19 +174,30 @@ static void close_others(struct hv_grant *g)
 
 /* --- mapping ----------------------------------------------------------------------------- */
 
+/* The operation is in the journal before there is an entry that a successor would have to clear. */
+static int seed(struct slots *journal, size_t i, uint32_t slot, struct seed_table *t, bool ro)
+{
+    uint32_t flags = GNTMAP_device_map | (ro ? GNTMAP_readonly : 0);
+    struct xengt_gfn gfn = slots_gfn(journal, slot);
+    uint32_t ref;
+    do {
+        int ret = seed_choose(t, gfn, &ref);
+        if (ret) {
+            return ret;
+        }
+        gnt_add(journal, i, slot, t->domid, ref, 0, flags);
+    } while (!seed_write(t, ref, gfn, ro));
+    return 0;
+}
+
 /* Writes an entry for each frame; returns how many. */
 static size_t seed_batch(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
                          size_t n, bool read_only)
 {
-    struct slots *journal = g->hv.journal;
-    uint32_t flags = GNTMAP_device_map | (read_only ? GNTMAP_readonly : 0);
     size_t ops = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t ref;
-        err[i] = seed_take(t, slots_gfn(journal, slot[i]), read_only, &ref);
-        if (!err[i]) {
-            gnt_add(journal, ops++, slot[i], t->domid, ref, 0, flags);
-        }
+        err[i] = seed(g->hv.journal, ops, slot[i], t, read_only);
+        ops += !err[i];
     }
     return ops;
 }
@@ -235,6 +246,7 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *
             k++;
         }
     }
+    gnt_end(hv->journal);
 }
 
 /* --- unmapping --------------------------------------------------------------------------- */

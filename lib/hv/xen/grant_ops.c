@@ -94,7 +94,11 @@ void gnt_issue(const struct hv_calls *calls, struct slots *journal, int *err, si
             keep(journal, &a->map[i], a->slot[i]);
         }
     }
-    set_count(a, 0);
+}
+
+void gnt_end(struct slots *journal)
+{
+    set_count(journal->area, 0);
 }
 
 struct unmaps {
@@ -180,6 +184,7 @@ void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64
         gnt_add(journal, i, slot[i], domid, ref, host, flags);
     }
     gnt_issue(calls, journal, err, n);
+    gnt_end(journal);
     for (size_t i = 0; i < n; i++) {
         /* Xen's "general error" is what it says to an entry that is no grant, or read-only. */
         if (err[i] == -EIO) {

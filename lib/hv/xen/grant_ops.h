@@ -26,14 +26,16 @@ struct gnt_area {
 int gnt_errno(int16_t status);
 
 /*
- * The batch is built in the area: add each from 0 on, issue. Whatever an entry refers to is in the
- * journal from then on.
+ * The batch is built in the area: add each from 0 on, issue, end. What an operation refers to is in
+ * the journal from then on, and a successor clears the entries of those that failed until the end.
  */
 void gnt_add(struct slots *journal, size_t i, uint32_t slot, uint32_t domid, uint32_t ref,
              uint64_t host_addr, uint32_t flags);
 
 /* Sets err[i] of all n; where it is 0 the slot's held entry is complete, else unchanged. */
 void gnt_issue(const struct hv_calls *calls, struct slots *journal, int *err, size_t n);
+
+void gnt_end(struct slots *journal);
 
 /*
  * Unmaps slots by their held entries, which stay as they are. window_base: of a back end whose

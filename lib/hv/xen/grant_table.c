@@ -10,7 +10,8 @@
 #include <xen/grant_table.h>
 #include <xen/xen.h>
 
-#define USED (GTF_reading | GTF_writing)
+#define USED          (GTF_reading | GTF_writing)
+#define RESERVED_REFS 8u /* for the console and others */
 
 _Static_assert(sizeof(grant_entry_v1_t) == sizeof(uint64_t), "an entry is exchanged at once");
 
@@ -150,25 +151,33 @@ static int next_ref(struct seed_table *t, uint32_t *ref)
     return 0;
 }
 
-int seed_take(struct seed_table *t, struct xengt_gfn gfn, bool read_only, uint32_t *ref)
+int seed_choose(struct seed_table *t, struct xengt_gfn gfn, uint32_t *ref)
 {
     if (gfn.v > UINT32_MAX) {
         return -EINVAL;
     }
-    uint64_t entry = entry_make(t->self, gfn, GTF_permit_access | (read_only ? GTF_readonly : 0));
     for (;;) {
         int ret = next_ref(t, ref);
         if (ret) {
             return ret;
         }
         set_used(t, place_of(t, *ref));
-        /* Reference 0 to 7 are reserved for the console and others. */
-        if (*ref >= 8 && exchange(entry_of(t, *ref), 0, entry)) {
-            t->ours++;
+        if (*ref >= RESERVED_REFS && !__atomic_load_n(entry_of(t, *ref), __ATOMIC_RELAXED)) {
             return 0;
         }
         t->lost++;
     }
+}
+
+bool seed_write(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn, bool read_only)
+{
+    uint16_t flags = GTF_permit_access | (read_only ? GTF_readonly : 0);
+    if (!exchange(entry_of(t, ref), 0, entry_make(t->self, gfn, flags))) {
+        t->lost++;
+        return false;
+    }
+    t->ours++;
+    return true;
 }
 
 enum seed_state seed_state(const struct seed_table *t, uint32_t ref, struct xengt_gfn gfn)

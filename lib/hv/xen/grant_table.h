@@ -65,10 +65,13 @@ void seed_keep(struct seed_table *t, uint32_t ref);
 int seed_ready(const struct seed_table *t);
 
 /*
- * Takes an entry and makes it grant the frame. -ENOSPC: none is left. -EINVAL: a frame that an
- * entry cannot name (it has 32 bits).
+ * Takes an entry for a frame. -ENOSPC: none is left. -EINVAL: a frame that an entry cannot name (it
+ * has 32 bits). Nothing is written yet, so that the caller can note first that it will be.
  */
-int seed_take(struct seed_table *t, struct xengt_gfn gfn, bool read_only, uint32_t *ref);
+int seed_choose(struct seed_table *t, struct xengt_gfn gfn, uint32_t *ref);
+
+/* Makes it grant the frame. False: the guest was faster, and it is never used again. */
+bool seed_write(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn, bool read_only);
 
 /* What Xen and the guest made of an entry that grants the frame. */
 enum seed_state {
