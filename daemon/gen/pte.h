@@ -49,7 +49,7 @@ struct gtt_entry_format {
  * By entry type. It is here, where the compiler sees it: entries are decoded by the hundred
  * thousand.
  */
-static const struct gtt_entry_format gtt_gen8[GTT_ENTRY_TYPES] = {
+static const struct gtt_entry_format gtt_formats[GTT_ENTRY_TYPES] = {
     [GTT_GGTT_PTE] = {.present = GPU_PTE_PRESENT, .address = GPU_PTE_ADDR_MASK},
     [GTT_PTE_4K] = {.present = GPU_PTE_PRESENT,
                     .address = GPU_PTE_ADDR_MASK,

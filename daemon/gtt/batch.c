@@ -57,7 +57,7 @@ int batch_new_table(struct gtt_batch *b, unsigned level, uint32_t *table)
 
 static uint32_t table_of(uint64_t entry)
 {
-    return (uint32_t)gtt_entry_frame(&gtt_gen8[GTT_PDE], entry);
+    return (uint32_t)gtt_entry_frame(&gtt_formats[GTT_PDE], entry);
 }
 
 uint32_t batch_child(const struct gtt_batch *b, uint32_t table, unsigned level, uint32_t index)
@@ -112,7 +112,8 @@ int batch_view(const struct gtt_batch *b, uint32_t place, void **view)
     if (!batch_is_mapped(b, place)) {
         return -EFAULT;
     }
-    return xengt_view(b->cfg.xengt, gtt_entry_bfn(&gtt_gen8[GTT_GGTT_PTE], b->shadow[place]), view)
+    return xengt_view(b->cfg.xengt, gtt_entry_bfn(&gtt_formats[GTT_GGTT_PTE], b->shadow[place]),
+                      view)
                ? -EFAULT
                : 0;
 }
@@ -148,7 +149,7 @@ static inline uint64_t page_or_scratch(struct gtt_batch *b, enum gtt_entry_type 
         return scratch;
     }
     b->present++;
-    return gtt_entry_make(&gtt_gen8[type], bfn.v, c->flags);
+    return gtt_entry_make(&gtt_formats[type], bfn.v, c->flags);
 }
 
 /* Notes the page that an entry held: it is given up once the GPU has forgotten it. */
@@ -156,7 +157,7 @@ static inline void keep_page(struct gtt_batch *b, uint64_t old, uint64_t scratch
                              struct progress *p)
 {
     if (old != scratch) {
-        b->old[p->frames++] = gtt_entry_bfn(&gtt_gen8[GTT_PTE_4K], old);
+        b->old[p->frames++] = gtt_entry_bfn(&gtt_formats[GTT_PTE_4K], old);
         b->present--;
     }
 }
@@ -202,7 +203,7 @@ static void make_links(struct gtt_batch *b, const struct gtt_change *c, unsigned
         uint64_t old = now[c->index - first];
         uint64_t pte = scratch;
         if (c->kind == GTT_TO_TABLE) {
-            pte = gpu_pte_of_table(c->child) | (c->flags & gtt_gen8[GTT_PDE].flags);
+            pte = gpu_pte_of_table(c->child) | (c->flags & gtt_formats[GTT_PDE].flags);
         }
         if (old != scratch) {
             b->loss[b->losses++] = (struct gtt_loss){c->table, table_of(old)};
@@ -252,7 +253,7 @@ static void release_entries(struct gtt_batch *b, const struct gtt_drop *drop,
             continue;
         }
         if (drop->level == 1) {
-            frame[frames++] = gtt_entry_bfn(&gtt_gen8[GTT_PTE_4K], entry[i]);
+            frame[frames++] = gtt_entry_bfn(&gtt_formats[GTT_PTE_4K], entry[i]);
         } else {
             b->loss[b->losses++] = (struct gtt_loss){drop->table, table_of(entry[i])};
         }

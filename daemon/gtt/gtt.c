@@ -41,7 +41,7 @@ static void write_half(struct gtt *gtt, uint32_t entry, bool high, uint32_t valu
 /* Guests clear what is clear already, by the hundred thousand. */
 static bool stays_scratch(const struct gtt *gtt, uint32_t entry)
 {
-    return !gtt->flags[entry] && !gtt_entry_present(&gtt_gen8[GTT_GGTT_PTE], gtt->guest[entry]);
+    return !gtt->flags[entry] && !gtt_entry_present(&gtt_formats[GTT_GGTT_PTE], gtt->guest[entry]);
 }
 
 int gtt_write(struct gtt *gtt, uint64_t offset, uint64_t value, unsigned size)
@@ -486,7 +486,7 @@ static uint32_t entry_from(const struct gtt *gtt, uint32_t index)
 
 bool gtt_next_mapping(const struct gtt *gtt, uint32_t *index, uint64_t *gfn, uint64_t *bfn)
 {
-    const struct gtt_entry_format *f = &gtt_gen8[GTT_GGTT_PTE];
+    const struct gtt_entry_format *f = &gtt_formats[GTT_GGTT_PTE];
     for (uint32_t entry = entry_from(gtt, *index); entry < gtt->entries; entry++) {
         if (batch_is_mapped(&gtt->batch, entry)) {
             *index = batch_index(&gtt->batch, entry);

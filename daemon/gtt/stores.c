@@ -51,7 +51,7 @@ static void note_store(struct gtt *gtt, struct spt *spt, uint32_t offset, unsign
 
 static bool still_leads_to(const struct spt *spt, uint32_t index, const struct spt *child)
 {
-    const struct gtt_entry_format *f = &gtt_gen8[GTT_PDE];
+    const struct gtt_entry_format *f = &gtt_formats[GTT_PDE];
     uint64_t entry = spt->guest[index];
     return gtt_entry_present(f, entry) && gtt_entry_gfn(f, entry).v == child->gfn.v;
 }

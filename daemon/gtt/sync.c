@@ -12,7 +12,7 @@
 
 static void change_ggtt(struct gtt *gtt, uint32_t entry)
 {
-    const struct gtt_entry_format *f = &gtt_gen8[GTT_GGTT_PTE];
+    const struct gtt_entry_format *f = &gtt_formats[GTT_GGTT_PTE];
     bool whole = !(gtt->flags[entry] & GTT_HALF);
     bool present = gtt_entry_present(f, gtt->guest[entry]);
     gtt->flags[entry] &= ~GTT_PENDING;
@@ -130,7 +130,7 @@ static void change_page(struct gtt *gtt, const struct spt *spt, uint32_t index, 
 /* Sixteen pieces of 4 KiB for an entry of 64 KiB; the entries between are none. */
 static void change_64k(struct gtt *gtt, struct spt *spt, uint32_t first)
 {
-    const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_64K];
+    const struct gtt_entry_format *f = &gtt_formats[GTT_PTE_64K];
     uint32_t pieces = 1u << f->frames;
     uint64_t entry = guest_entry(spt, first);
     for (uint32_t i = first; i < first + pieces; i++) {
@@ -142,7 +142,7 @@ static void change_64k(struct gtt *gtt, struct spt *spt, uint32_t first)
 /* The entries of a page table from first on that bits stand for, of which there are many. */
 static void change_4k(struct gtt *gtt, struct spt *spt, uint32_t first, uint64_t bits)
 {
-    const struct gtt_entry_format *f = &gtt_gen8[GTT_PTE_4K];
+    const struct gtt_entry_format *f = &gtt_formats[GTT_PTE_4K];
     const volatile uint64_t *from = spt->copy ? spt->copy : spt->guest;
     struct gtt_batch *b = &gtt->batch;
     uint32_t table = spt->table;
@@ -176,16 +176,16 @@ static void change_split(struct gtt *gtt, struct spt *spt, uint32_t index)
 /* PAT stands in bit 12 of an entry for 2 MiB, in bit 7 of one for 4 KiB. */
 static uint64_t flags_of_split(uint64_t entry)
 {
-    uint64_t flags = entry & gtt_gen8[GTT_PTE_4K].flags & gtt_gen8[GTT_PDE_2M].flags;
+    uint64_t flags = entry & gtt_formats[GTT_PTE_4K].flags & gtt_formats[GTT_PDE_2M].flags;
     return flags | (entry >> 12 & 1) << 7;
 }
 
 /* The table that an entry points to; NULL: there is none to be had. */
 static struct spt *child_of(struct gtt *gtt, enum spt_kind kind, uint64_t entry)
 {
-    const struct gtt_entry_format *f = &gtt_gen8[GTT_PDE];
+    const struct gtt_entry_format *f = &gtt_formats[GTT_PDE];
     if (kind == SPT_PD && entry & f->huge) {
-        const struct gtt_entry_format *huge = &gtt_gen8[GTT_PDE_2M];
+        const struct gtt_entry_format *huge = &gtt_formats[GTT_PDE_2M];
         return spt_get_split(gtt, gtt_entry_gfn(huge, entry), flags_of_split(entry));
     }
     if (kind == SPT_PDP && entry & f->huge) {
@@ -208,7 +208,7 @@ static void change_link(struct gtt *gtt, struct spt *spt, uint32_t index)
         .level = (uint8_t)spt_level(spt->kind),
         .flags = (uint8_t)entry,
     };
-    if (gtt_entry_present(&gtt_gen8[GTT_PDE], entry)) {
+    if (gtt_entry_present(&gtt_formats[GTT_PDE], entry)) {
         const struct spt *child = child_of(gtt, spt->kind, entry);
         change.kind = child ? GTT_TO_TABLE : GTT_TO_SCRATCH;
         change.child = child ? child->table : 0;

@@ -49,7 +49,7 @@ struct gtt_verify {
 
     uint64_t changes; /* at the beginning: see changes_of() */
     unsigned restarts;
-    bool moving; /* the guest never rests: no counts */
+    bool moving; /* the guest never rests, or memory has run out: no counts */
     struct count *count;
     uint32_t count_size; /* a power of two */
     uint32_t keys;
@@ -112,7 +112,7 @@ static void use_frame(struct gtt_verify *v, uint64_t frame)
 static void check_place(struct gtt_verify *v, uint32_t place)
 {
     const struct gtt *gtt = v->gtt;
-    const struct gtt_entry_format *format = &gtt_gen8[GTT_GGTT_PTE];
+    const struct gtt_entry_format *format = &gtt_formats[GTT_GGTT_PTE];
     uint32_t index = batch_index(&gtt->batch, place);
     uint64_t pte = gpu_read_pte(gtt->cfg.gpu, GPU_GGTT, index);
     if (pte != gtt->batch.shadow[place]) {
@@ -152,7 +152,8 @@ static void check_against_guest(struct gtt_verify *v, const struct spt *spt, uin
         return;
     }
     uint64_t guest = spt->copy ? spt->copy[i] : spt->guest[i];
-    if ((spt->copy || spt->tracked) && gtt_entry_present(&gtt_gen8[GTT_PTE_4K], guest) == scratch) {
+    if ((spt->copy || spt->tracked) &&
+        gtt_entry_present(&gtt_formats[GTT_PTE_4K], guest) == scratch) {
         find(v, "table 0x%" PRIx64 " entry %u: the guest has 0x%" PRIx64 ", the GPU %s", spt->gfn.v,
              i, guest, scratch ? "scratch" : "a frame");
     }
@@ -160,7 +161,7 @@ static void check_against_guest(struct gtt_verify *v, const struct spt *spt, uin
 
 static void check_link(struct gtt_verify *v, const struct spt *spt, uint32_t i, uint64_t pte)
 {
-    uint32_t table = (uint32_t)gtt_entry_frame(&gtt_gen8[GTT_PDE], pte);
+    uint32_t table = (uint32_t)gtt_entry_frame(&gtt_formats[GTT_PDE], pte);
     const struct spt *to = spt_of_table(v->gtt, table);
     unsigned level = spt_level(spt->kind);
     if (!to || spt_level(to->kind) != level - 1) {
@@ -191,7 +192,7 @@ static void check_table(struct gtt_verify *v, const struct spt *spt)
             check_against_guest(v, spt, i, scratch);
         }
         if (level == 1 && !scratch) {
-            use_frame(v, gtt_entry_frame(&gtt_gen8[GTT_PTE_4K], pte[i]));
+            use_frame(v, gtt_entry_frame(&gtt_formats[GTT_PTE_4K], pte[i]));
             v->present++;
         }
     }
@@ -349,10 +350,7 @@ bool gtt_verify_some(struct gtt_verify *v, uint32_t units)
     };
     v->left = units == GTT_WORK_ALL ? INT64_MAX : units;
     if (v->changes != changes_of(v->gtt) && v->stage < VERIFY_OVER) {
-        v->moving = ++v->restarts > RESTARTS_MAX;
-        if (!v->moving && !start(v)) {
-            return false;
-        }
+        v->moving = ++v->restarts > RESTARTS_MAX || !start(v);
     }
     enum verify_stage over = v->moving ? VERIFY_POINTERS : VERIFY_OVER;
     while (v->stage < over && stages[v->stage](v)) {

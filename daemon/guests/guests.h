@@ -17,14 +17,13 @@
 #include "gpu/gpu.h"
 #include "guests/types.h"
 #include "host/host.h"
+#include "text.h"
 #include "vgpu/vgpu.h"
 
 struct guests;
 struct event_base;
 
 #define GUESTS_VGPUS_MAX 16u
-
-typedef void guests_log_fn(void *arg, int level, const char *line);
 
 /* How guests' stores into their page tables are noticed. All but the first are for comparison. */
 enum guests_gtt_mode {
@@ -48,7 +47,7 @@ struct guests_config {
     uint32_t mappable_pages; /* of a custom one: the size of its windows */
     uint32_t unmappable_pages;
     struct xengt_space_options space;
-    guests_log_fn *log;
+    text_log_fn *log;
     void *log_arg;
 };
 

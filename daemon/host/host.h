@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 struct host;
 struct host_guest;
 struct xengt_gfn;
@@ -122,13 +124,11 @@ struct host {
 struct event_base;
 struct xengt_sim;
 
-typedef void host_log_fn(void *arg, int level, const char *line);
-
 /* All of it stays the caller's and outlives the host. */
 struct host_xen_config {
     struct event_base *base;
     const char *state_dir; /* exists, and no other process uses it: the lock is held */
-    host_log_fn *log;      /* may be NULL */
+    text_log_fn *log;      /* may be NULL */
     void *log_arg;
 };
 

@@ -469,15 +469,15 @@ void host_sim_mmio_write(struct host *base, uint32_t domid, uint64_t addr, uint6
     }
 }
 
-void host_sim_guest_store(struct host *base, uint32_t domid, uint64_t gpa, uint64_t value,
-                          unsigned size)
+/* Within a page. */
+static void store_part(struct host_sim *host, uint32_t domid, uint64_t gpa, uint64_t value,
+                       unsigned size)
 {
-    struct host_sim *host = to_sim(base);
     struct host_guest *guest = guest_of(host, domid);
     const struct xengt_gfn gfn = {gpa >> XENGT_PAGE_SHIFT};
     uint8_t *page = xengt_sim_guest_page(host->sim, domid, gfn);
 
-    if (!page || gpa % XENGT_PAGE_SIZE > XENGT_PAGE_SIZE - size) {
+    if (!page) {
         return;
     }
     if (!guest || find_tracked(guest, gfn.v) == guest->tracked_n) {
@@ -487,6 +487,24 @@ void host_sim_guest_store(struct host *base, uint32_t domid, uint64_t gpa, uint6
     guest->stats.ioreqs++;
     request(guest,
             &(struct request){.kind = REQUEST_TRACKED, .at = gpa, .value = value, .size = size});
+}
+
+/* Xen makes requests of 8, 4, 2 or 1 bytes of it, none of which is in two pages. */
+void host_sim_guest_store(struct host *base, uint32_t domid, uint64_t gpa, uint64_t value,
+                          unsigned size)
+{
+    while (size) {
+        uint64_t here = XENGT_PAGE_SIZE - gpa % XENGT_PAGE_SIZE;
+        unsigned part = 8;
+
+        while (part > size || part > here) {
+            part /= 2;
+        }
+        store_part(to_sim(base), domid, gpa, value, part);
+        gpa += part;
+        size -= part;
+        value = size ? value >> part * 8 : 0;
+    }
 }
 
 /* The guest, if the function is the vGPU's business. */

@@ -178,8 +178,6 @@ bool vgpu_work(struct vgpu *vgpu, uint32_t units)
     gtt_allow(vgpu->gtt, units);
     for (int e = 0; e < GPU_ENGINES; e++) {
         if (vgpu->engine[e].waiting) {
-            /* held, it is run when it is let go */
-            vgpu->engine[e].waiting = vgpu->engine[e].starved = false;
             engine_run(vgpu, &vgpu->engine[e]);
         }
         more |= vgpu->engine[e].waiting && !vgpu->engine[e].starved;

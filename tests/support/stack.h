@@ -29,7 +29,7 @@ struct stack_options {
     uint64_t (*gpu_clock)(void); /* NULL: the GPU has its own time, the same in every run */
     bool unwatched;              /* no check that takes time: for measuring it */
     bool mute;                   /* nobody hears what guests say, or why there is no stack */
-    guests_log_fn *log;
+    text_log_fn *log;
     void *log_arg;
 };
 

@@ -52,7 +52,9 @@ static int change_limit(const struct guest_ram *ram, bool add)
     if (xc_domain_getinfolist(ram->xc, ram->domid, 1, &info) != 1 || info.domain != ram->domid) {
         return -ESRCH;
     }
-    uint64_t pages = add ? info.max_pages + ram->pages : info.max_pages - ram->pages;
+    uint64_t own = info.max_pages > ram->pages ? info.max_pages - ram->pages : 0;
+    uint64_t pages = add ? info.max_pages + ram->pages : own;
+
     return xc_domain_setmaxmem(ram->xc, ram->domid, pages * KIB_PER_PAGE) ? -errno : 0;
 }
 

@@ -60,15 +60,14 @@ static bool find_next(struct vgpu *vgpu, struct vgpu_engine *engine)
 
 void engine_run(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
+    engine->waiting = engine->starved = false;
     if (vgpu->failed || engine->state != ENGINE_IDLE) {
         return;
     }
     if (!engine_is_held(vgpu, engine) && find_next(vgpu, engine)) {
         workload_start(vgpu, engine);
     } else {
-        bool waits = engine->starved; /* for room to load its next context */
-        workload_forget(engine);      /* other commands may come in the same place */
-        engine->waiting = engine->starved = waits;
+        workload_forget(engine); /* other commands may come in the same place */
     }
 }
 

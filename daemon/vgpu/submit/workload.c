@@ -12,8 +12,9 @@
 #include "vgpu/audit/audit.h"
 #include "vgpu/failsafe.h"
 
-/* Of the audit, for a unit of gtt_allow(). */
+/* Dwords that are checked, and that are only copied, for a unit of gtt_allow(). */
 #define DWORDS_PER_UNIT 5u
+#define COPIED_PER_UNIT 50u
 
 /* In the order in which they are run. */
 static bool copy_commands(struct audit *a, const struct vgpu_context *context)
@@ -79,7 +80,9 @@ static int begin(struct vgpu *vgpu, struct vgpu_engine *engine)
     audit_begin(audit, vgpu, engine, engine->context.root.levels != 0);
     engine->audit = audit;
     engine->tail = engine->context.ring.tail;
-    return copy_commands(audit, &engine->context) ? 0 : audit->starved ? -ENOBUFS : -EINVAL;
+    bool copied = copy_commands(audit, &engine->context);
+    gtt_spend(vgpu->gtt, audit->total / COPIED_PER_UNIT);
+    return copied ? 0 : audit->starved ? -ENOBUFS : -EINVAL;
 }
 
 void workload_forget(struct vgpu_engine *engine)
@@ -89,7 +92,6 @@ void workload_forget(struct vgpu_engine *engine)
         free(engine->audit);
     }
     engine->audit = NULL;
-    engine->waiting = engine->starved = false;
 }
 
 /* A guest may have another context run in the meantime: by a tail that it takes back. */
