@@ -34,16 +34,23 @@ static void fill_table(const struct pair *p, uint32_t table, uint64_t gfn)
     }
 }
 
-/* She names more of her own pages than the window has. */
-static void take_all(struct pair *p)
+/* A batch in the first of the pages, which ends at once. */
+static void run_batch(struct pair *p)
 {
     struct wait wait = {0};
 
+    pair_fill(p, p->alice.domid, DATA_FIRST, MARK);
+    attack_run_batch(p, &wait, FIRST, 0);
+    attack_turns(p, &wait, 1000);
+}
+
+/* She names more of her own pages than the window has. */
+static void take_all(struct pair *p)
+{
     for (uint32_t i = 0; i < TABLES; i++) {
         fill_table(p, i, DATA_FIRST + i * 512);
     }
-    attack_run_batch(p, &wait, FIRST, 0);
-    attack_turns(p, &wait, 1000);
+    run_batch(p);
 }
 
 /* She puts the same frame numbers, each time with other pages behind them, into new tables. */
@@ -52,8 +59,8 @@ static void take_by_ballooning(struct pair *p)
     struct wait wait = {0};
 
     attack_announce(p, &wait, FIRST);
-    attack_run_batch(p, &wait, FIRST, 0);
-    attack_turns(p, &wait, 1000);
+    fill_table(p, 0, DATA_FIRST);
+    run_batch(p);
     for (uint32_t i = 0; i < TABLES; i++) {
         fill_table(p, i, DATA_FIRST);
         attack_write(p, &wait, GFX_FLSH, 1);
