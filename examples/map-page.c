@@ -17,7 +17,8 @@
 static int map_page(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn)
 {
     struct xengt_bfn bfn;
-    int ret = xengt_map(xg, domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW);
+    struct xengt_cookie cookie;
+    int ret = xengt_map(xg, domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW);
     if (ret) {
         return ret;
     }
@@ -25,7 +26,7 @@ static int map_page(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn)
     printf("domain %" PRIu32 ": gfn 0x%" PRIx64 " is bfn 0x%" PRIx64 ", bus address 0x%" PRIx64
            "\n",
            domid, gfn.v, bfn.v, xengt_bfn_to_addr(bfn));
-    return xengt_unmap(xg, &bfn, NULL, 1);
+    return xengt_unmap(xg, &cookie, NULL, 1);
 }
 
 int main(int argc, char **argv)

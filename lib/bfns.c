@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#define LOAD 4u /* mappings for each bucket, at most */
+
 /* Memory that is taken page by page, when it is first used. */
 static uint32_t *table(uint32_t n)
 {
@@ -13,10 +15,10 @@ static uint32_t *table(uint32_t n)
     return t == MAP_FAILED ? NULL : t;
 }
 
-int bfns_init(struct bfns *bfns, const struct slots *slots)
+int bfns_init(struct bfns *bfns, const struct slots *slots, uint32_t mappings)
 {
     *bfns = (struct bfns){.slots = slots, .buckets = 1024};
-    while (bfns->buckets < slots->count) {
+    while (bfns->buckets < mappings / LOAD) {
         bfns->buckets *= 2;
     }
     bfns->head = table(bfns->buckets);
@@ -41,14 +43,14 @@ static uint32_t *bucket(const struct bfns *bfns, uint64_t bfn)
 
 void bfns_insert(struct bfns *bfns, uint32_t s)
 {
-    uint32_t *head = bucket(bfns, held_bfn(bfns->slots, s));
+    uint32_t *head = bucket(bfns, slots_bfn(bfns->slots, s));
     bfns->next[s] = *head;
     *head = s + 1;
 }
 
 void bfns_remove(struct bfns *bfns, uint32_t s)
 {
-    uint32_t *link = bucket(bfns, held_bfn(bfns->slots, s));
+    uint32_t *link = bucket(bfns, slots_bfn(bfns->slots, s));
     while (*link && *link != s + 1) {
         link = &bfns->next[*link - 1];
     }
@@ -60,7 +62,7 @@ void bfns_remove(struct bfns *bfns, uint32_t s)
 /* The first in a chain that has the BFN. */
 static uint32_t in_chain(const struct bfns *bfns, uint32_t link, uint64_t bfn)
 {
-    while (link && held_bfn(bfns->slots, link - 1) != bfn) {
+    while (link && slots_bfn(bfns->slots, link - 1) != bfn) {
         link = bfns->next[link - 1];
     }
     return link ? link - 1 : SLOT_NONE;
@@ -73,5 +75,5 @@ uint32_t bfns_first(const struct bfns *bfns, struct xengt_bfn bfn)
 
 uint32_t bfns_next(const struct bfns *bfns, uint32_t s)
 {
-    return in_chain(bfns, bfns->next[s], held_bfn(bfns->slots, s));
+    return in_chain(bfns, bfns->next[s], slots_bfn(bfns->slots, s));
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From BFN to slot on back ends that do not choose the BFN: a hash. The BFNs themselves are in the
- * journal. A page that is mapped by several slots has one BFN, and all of them are found by it.
+ * From BFN to slot on back ends that do not choose the BFN, for what is known by its BFN only: the
+ * mappings of spaces, which stand in a device's page tables; and where Xen keeps one pin for each
+ * page, all mappings. A page that is mapped by several slots has one BFN, and all of them are found
+ * by it.
  */
 #ifndef XENGT_LIB_BFNS_H
 #define XENGT_LIB_BFNS_H
@@ -15,7 +17,8 @@ struct bfns {
     uint32_t buckets; /* a power of two */
 };
 
-int bfns_init(struct bfns *bfns, const struct slots *slots); /* -ENOMEM */
+/* For so many mappings at a time; -ENOMEM. */
+int bfns_init(struct bfns *bfns, const struct slots *slots, uint32_t mappings);
 void bfns_free(struct bfns *bfns);
 
 void bfns_insert(struct bfns *bfns, uint32_t s);

@@ -25,9 +25,9 @@ static void take(struct gfns *gfns, uint32_t *head, uint32_t size)
     gfns->shift = 64 - (unsigned)__builtin_ctz(size);
 }
 
-int gfns_init(struct gfns *gfns, const struct slots *slots, uint64_t key)
+int gfns_init(struct gfns *gfns, const struct slots *slots, uint64_t key, uint32_t load)
 {
-    *gfns = (struct gfns){.slots = slots, .key = key};
+    *gfns = (struct gfns){.slots = slots, .key = key, .load = load};
     take(gfns, buckets(SIZE_MIN), SIZE_MIN);
     return gfns->head ? 0 : -ENOMEM;
 }
@@ -48,8 +48,8 @@ void gfns_grow(struct gfns *gfns)
     take(gfns, head, old_size * 2);
     for (uint32_t b = 0; b < old_size; b++) {
         for (uint32_t s = old[b]; s != SLOT_NONE;) {
-            uint32_t next = gfns->slots->slot[s].hash_next;
-            gfns_insert(gfns, s);
+            uint32_t next = gfns->slots->slot[s].next;
+            gfns_insert(gfns, slots_gfn(gfns->slots, s), s);
             s = next;
         }
     }

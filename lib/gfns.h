@@ -13,24 +13,30 @@ struct gfns {
     uint64_t key; /* odd */
     uint32_t *head;
     uint32_t size;  /* a power of two */
+    uint32_t load;  /* mappings for each place in head, at most */
     unsigned shift; /* of a product's upper bits to a place in head */
 };
 
-int gfns_init(struct gfns *gfns, const struct slots *slots, uint64_t key); /* -ENOMEM */
+int gfns_init(struct gfns *gfns, const struct slots *slots, uint64_t key,
+              uint32_t load); /* -ENOMEM */
 void gfns_free(struct gfns *gfns);
 
-/* Twice the size. Without memory for it the chains get longer, and that is all. */
+/* For so many mappings. Without memory for it the chains get longer, and that is all. */
 void gfns_grow(struct gfns *gfns);
+static inline bool gfns_is_full(const struct gfns *gfns, uint32_t mapped)
+{
+    return mapped > gfns->size * gfns->load;
+}
 
 static inline uint32_t *gfns_bucket(const struct gfns *gfns, struct xengt_gfn gfn)
 {
     return &gfns->head[gfn.v * gfns->key >> gfns->shift];
 }
 
-static inline void gfns_insert(struct gfns *gfns, uint32_t s)
+static inline void gfns_insert(struct gfns *gfns, struct xengt_gfn gfn, uint32_t s)
 {
-    uint32_t *head = gfns_bucket(gfns, slots_gfn(gfns->slots, s));
-    gfns->slots->slot[s].hash_next = *head;
+    uint32_t *head = gfns_bucket(gfns, gfn);
+    gfns->slots->slot[s].next = *head;
     *head = s;
 }
 
@@ -40,10 +46,10 @@ static inline void gfns_remove(struct gfns *gfns, uint32_t s)
     struct slot *slot = gfns->slots->slot;
     uint32_t *link = gfns_bucket(gfns, slots_gfn(gfns->slots, s));
     while (*link != SLOT_NONE && *link != s) {
-        link = &slot[*link].hash_next;
+        link = &slot[*link].next;
     }
     if (*link == s) {
-        *link = slot[s].hash_next;
+        *link = slot[s].next;
     }
 }
 
@@ -51,20 +57,20 @@ static inline void gfns_remove(struct gfns *gfns, uint32_t s)
  * The mapping of a gfn that is of this generation, or SLOT_NONE. A stale one that is met on the
  * way leaves the hash.
  */
-static inline uint32_t gfns_find(struct gfns *gfns, struct xengt_gfn gfn, uint8_t generation)
+static inline uint32_t gfns_find(struct gfns *gfns, struct xengt_gfn gfn, uint32_t generation)
 {
     const struct slots *slots = gfns->slots;
     uint32_t *link = gfns_bucket(gfns, gfn);
     while (*link != SLOT_NONE) {
         uint32_t s = *link;
         if (slots_gfn(slots, s).v == gfn.v) {
-            if (slots->slot[s].generation == generation) {
+            if ((slots->slot[s].use & USE_GENERATION) == generation) {
                 return s;
             }
-            *link = slots->slot[s].hash_next;
+            *link = slots->slot[s].next;
             continue;
         }
-        link = &slots->slot[s].hash_next;
+        link = &slots->slot[s].next;
     }
     return SLOT_NONE;
 }

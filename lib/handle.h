@@ -26,7 +26,7 @@ struct target {
 struct xengt {
     struct hv *hv;
     struct slots slots;
-    struct bfns bfns; /* used where the back end has no window */
+    struct bfns bfns; /* where the back end has no window, and a space or one pin for a page */
     void **views;     /* CPU pointers by slot; NULL until the first is asked for */
     struct target *targets[XENGT_TARGETS_MAX]; /* in the order they were added */
     size_t targets_count;
@@ -41,19 +41,21 @@ struct xengt {
     char error[256];
     bool logging; /* the caller's log is being called */
 
-    /* Room for one batch, so that the paths below allocate nothing. */
+    /* Room for one batch beside the flights, so that the paths below allocate nothing. */
     struct batch {
-        uint32_t *slot;
-        int *err; /* of the slots */
-        uint32_t
-            *entry; /* which entry of the caller's array a slot serves, or the other way round */
-        int *entry_err; /* where the caller wants none */
+        int *err;        /* of the slots in the flight of maps */
+        int *unmap_err;  /* of those in the flight of unmaps, where the caller has none */
+        int *entry_err;  /* where the caller wants none */
+        uint32_t *entry; /* the slot of an entry of the caller's array */
     } batch;
 };
 
 /* xengt_open() with a back end that is open already, which the handle takes; NULL: opens one. */
 int handle_open(struct xengt **out, const struct xengt_options *options, struct hv *hv,
                 struct hv_error *error);
+
+/* Makes the hash of BFNs, if it is not there already. -ENOMEM. */
+int handle_need_bfns(struct xengt *xg);
 
 /* Releases what a predecessor's journal says it held, then starts one of our own. */
 int take_over(struct xengt *xg, bool adopt, struct hv_error *error);
@@ -73,11 +75,10 @@ static inline bool target_is_held(const struct xengt *xg, const struct target *t
 }
 
 /*
- * After mappings of a target that was not held: are they of the domain that it was? If not, they
- * are taken back: those whose err was 0 get another, and are to be given to mapper_drop().
+ * After mappings of a target that was not held: are they of the domain that it was? 0, or why they
+ * are to be taken back.
  */
-void target_confirm(struct xengt *xg, const struct target *t, const uint32_t *slot, int *err,
-                    size_t n);
+int target_confirm(struct xengt *xg, const struct target *t);
 
 /* Is it the number of a domain, and not one of Xen's own or more than 16 bits? */
 static inline bool is_domid(uint32_t domid)

@@ -14,83 +14,124 @@
 
 struct map_call {
     struct xengt *xg;
-    uint32_t domid;
-    struct target *t; /* NULL: what is offered needs none */
+    struct maps maps;
     const struct xengt_gfn *gfn;
     const uint32_t *gref; /* instead of gfn */
     struct xengt_bfn *bfn;
-    unsigned prot;
+    struct xengt_cookie *cookie;
 };
 
-/* A slot for an entry. */
-static int reserve(const struct map_call *c, size_t i, uint32_t *slot)
+/* Writes what is to be mapped into records: n entries from the first on. */
+static void write_records(const struct map_call *c, size_t first, size_t n)
 {
-    struct xengt_gfn what = c->gref ? (struct xengt_gfn){c->gref[i]} : c->gfn[i];
-    int ret = room_for(c->xg, c->t);
-    return ret ? ret : mapper_reserve(c->xg, c->domid, what, c->gref, slot);
+    struct slots *slots = &c->xg->slots;
+    const uint32_t *slot = slots->maps->slot;
+    uint64_t kind = mapper_kind(&c->maps);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t gfn = c->gref ? c->gref[first + i] : c->gfn[first + i].v;
+        slots_set(slots, slot[i], kind | gfn);
+    }
+}
+
+/* What became mappings is the caller's. */
+static void hand_out(struct map_call *c, size_t first, const int *err, size_t n)
+{
+    struct xengt *xg = c->xg;
+    const uint32_t *slot = xg->slots.maps->slot;
+    for (size_t i = 0; i < n; i++) {
+        if (err[i]) {
+            continue;
+        }
+        c->bfn[first + i] = mapper_bfn(xg, slot[i]);
+        c->cookie[first + i] = mapper_name(xg, slot[i]);
+        if (xg->hv->one_pin) {
+            bfns_insert(&xg->bfns, slot[i]);
+        }
+    }
+}
+
+/* Entries all of which can be mapped, as far as we can see. */
+static void map_run(struct map_call *c, size_t first, int *err, size_t n)
+{
+    struct xengt *xg = c->xg;
+    struct target *t = c->maps.t;
+    size_t count = 0;
+    bool unsure = t && !target_is_held(xg, t);
+    int ret = unsure ? target_check(xg, t) : 0;
+    ret = ret ? ret : mapper_take_all(xg, &c->maps, &count, n);
+    for (size_t i = count; i < n; i++) {
+        err[i] = ret;
+    }
+    write_records(c, first, count);
+    size_t failures = mapper_map(xg, &c->maps, err, count);
+    int gone = unsure && failures < count ? target_confirm(xg, t) : 0;
+    if (failures || gone) {
+        mapper_undo(xg, err, count, gone);
+    }
+    if (!gone) {
+        hand_out(c, first, err, count);
+        if (t) {
+            t->raw += (uint32_t)(count - failures);
+        }
+    }
+    flight_set(xg->slots.maps, 0);
+}
+
+static bool is_gfn(const struct map_call *c, size_t i)
+{
+    return c->gref || c->gfn[i].v <= XENGT_GFN_MAX;
 }
 
 static void map_batch(void *arg, size_t first, int *err, size_t n)
 {
     struct map_call *c = arg;
-    struct batch *b = &c->xg->batch;
-    int gone = c->t ? target_check(c->xg, c->t) : 0;
-    bool unsure = c->t && !target_is_held(c->xg, c->t);
-    size_t count = 0;
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i; end < n && is_gfn(c, first + end);) {
+            end++;
+        }
+        if (end > i) {
+            map_run(c, first + i, err + i, end - i);
+        } else {
+            err[end++] = -EINVAL;
+        }
+    }
+}
+
+static void invalidate(const struct map_call *c, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
-        err[i] = gone ? gone : reserve(c, first + i, &b->slot[count]);
-        if (!err[i]) {
-            c->xg->slots.slot[b->slot[count]].raw = 1;
-            b->entry[count++] = i;
-        }
-    }
-    mapper_map(c->xg, c->domid, b->slot, b->err, count, c->prot);
-    if (unsure) {
-        target_confirm(c->xg, c->t, b->slot, b->err, count);
-    }
-    for (size_t k = 0; k < count; k++) {
-        size_t i = b->entry[k];
-        err[i] = b->err[k];
-        if (err[i]) {
-            mapper_drop(c->xg, b->slot[k]);
-            continue;
-        }
-        c->bfn[first + i] = mapper_bfn(c->xg, b->slot[k]);
-        if (c->t) {
-            c->t->raw++;
-        }
+        c->bfn[i] = XENGT_BFN_INVALID;
+        c->cookie[i] = XENGT_COOKIE_NONE;
     }
 }
 
 static int map_all(struct map_call *c, int *err, size_t n)
 {
     struct xengt *xg = c->xg;
-    if (c->prot != XENGT_PROT_READ && c->prot != XENGT_PROT_RW) {
-        return handle_fail(xg, -EINVAL, "prot 0x%x is neither read nor read and write", c->prot);
+    unsigned prot = c->maps.prot;
+    if (prot != XENGT_PROT_READ && prot != XENGT_PROT_RW) {
+        return handle_fail(xg, -EINVAL, "prot 0x%x is neither read nor read and write", prot);
     }
-    if (n && (!c->bfn || (!c->gfn && !c->gref))) {
+    if (n && (!c->bfn || !c->cookie || (!c->gfn && !c->gref))) {
         return handle_fail(xg, -EINVAL, "no array");
     }
-    for (size_t i = 0; i < n; i++) {
-        c->bfn[i] = XENGT_BFN_INVALID;
-    }
+    invalidate(c, n);
     int ret = in_batches(xg, map_batch, c, err, n, true);
     if (!ret) {
         return 0;
     }
-    xengt_unmap(xg, c->bfn, NULL, n); /* those that are invalid are no mappings */
-    for (size_t i = 0; i < n; i++) {
-        c->bfn[i] = XENGT_BFN_INVALID;
-    }
-    return handle_fail(xg, ret, "domain %u: %s cannot be mapped: %s", c->domid,
+    xengt_unmap(xg, c->cookie, NULL, n); /* those that are none are no mappings */
+    invalidate(c, n);
+    return handle_fail(xg, ret, "domain %u: %s cannot be mapped: %s", c->maps.domid,
                        c->gref ? "an offered grant" : "a frame", strerror(-ret));
 }
 
 int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
-              int *err, size_t n, unsigned prot)
+              struct xengt_cookie *cookie, int *err, size_t n, unsigned prot)
 {
-    struct map_call call = {xg, domid, target_find(xg, domid), gfn, NULL, bfn, prot};
-    if (!call.t) {
+    struct map_call call = {xg,    {domid, target_find(xg, domid), false, prot}, gfn, NULL, bfn,
+                            cookie};
+    if (!call.maps.t) {
         return handle_fail(xg, -EPERM, "domain %u is not a target", domid);
     }
     if (prot == XENGT_PROT_READ && !xg->hv->read_only) {
@@ -100,9 +141,9 @@ int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, str
 }
 
 int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, struct xengt_bfn *bfn,
-                      int *err, size_t n, unsigned prot)
+                      struct xengt_cookie *cookie, int *err, size_t n, unsigned prot)
 {
-    struct map_call call = {xg, domid, NULL, NULL, gref, bfn, prot};
+    struct map_call call = {xg, {domid, NULL, true, prot}, NULL, gref, bfn, cookie};
     if (!xg->hv->ops->map_offered) {
         return handle_fail(xg, -EOPNOTSUPP, "the %s back end cannot map by grant reference",
                            xg->hv->name);
@@ -117,46 +158,60 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
 
 struct unmap_call {
     struct xengt *xg;
-    const struct xengt_bfn *bfn;
+    const struct xengt_cookie *cookie;
 };
 
-/* A BFN that stands twice is known only the first time. */
+/* Mappings that follow each other and are of one kind, put into the flight; how many. */
+static size_t leave_run(struct xengt *xg, const struct xengt_cookie *cookie, size_t n)
+{
+    struct slots *slots = &xg->slots;
+    uint64_t kind = 0;
+    size_t count = 0;
+    for (; count < n; count++) {
+        uint32_t s = mapper_named(xg, cookie[count]);
+        if (s == SLOT_NONE || (count && slots_kind_of(slots, s) != kind)) {
+            break;
+        }
+        kind = slots_kind_of(slots, s);
+        slots->unmaps->slot[count] = s;
+        mapper_leave(xg, s);
+    }
+    return count;
+}
+
+/* A cookie that stands twice is known only the first time. */
 static void unmap_batch(void *arg, size_t first, int *err, size_t n)
 {
     const struct unmap_call *c = arg;
-    struct xengt *xg = c->xg;
-    struct batch *b = &xg->batch;
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t s = mapper_find_plain(xg, c->bfn[first + i]);
-        err[i] = -ENOENT;
-        if (s != SLOT_NONE) {
-            struct target *t = target_find(xg, slots_domid(&xg->slots, s));
-            if (t && !slots_offered(&xg->slots, s)) {
-                t->raw--;
-            }
-            mapper_leave(xg, s);
-            b->entry[count] = i;
-            b->slot[count++] = s;
+    struct slots *slots = &c->xg->slots;
+    for (size_t i = 0; i < n;) {
+        size_t run = leave_run(c->xg, &c->cookie[first + i], n - i);
+        if (!run) {
+            err[i++] = -ENOENT;
+            continue;
         }
-    }
-    mapper_unmap(xg, b->slot, b->err, count);
-    for (size_t k = 0; k < count; k++) {
-        err[b->entry[k]] = b->err[k];
+        uint32_t s = slots->unmaps->slot[0];
+        struct target *t =
+            slots_offered(slots, s) ? NULL : target_find(c->xg, slots_domid(slots, s));
+        if (t) {
+            t->raw -= (uint32_t)run;
+        }
+        mapper_unmap(c->xg, err + i, run);
+        i += run;
     }
 }
 
-int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t n)
+int xengt_unmap(struct xengt *xg, const struct xengt_cookie *cookie, int *err, size_t n)
 {
-    struct unmap_call call = {xg, bfn};
-    if (n && !bfn) {
+    struct unmap_call call = {xg, cookie};
+    if (n && !cookie) {
         return handle_fail(xg, -EINVAL, "no array");
     }
     int ret = in_batches(xg, unmap_batch, &call, err, n, false);
     return ret ? handle_fail(xg, ret, "unmap: %s", strerror(-ret)) : 0;
 }
 
-/* ------------------------------------------------------------------------------------------ */
+/* --- what there is ----------------------------------------------------------------------- */
 
 size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, size_t n,
                             size_t size)
@@ -164,16 +219,19 @@ size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, 
     const struct slots *slots = &xg->slots;
     size_t count = 0;
     n = list ? n : 0;
-    for (uint32_t s = 0; s < slots->fresh; s++) {
-        if (slots_state(slots, s) != SLOT_MAPPED || !slots->slot[s].raw) {
+    for (uint32_t s = 0; (s = slots_next(slots, s)) != SLOT_NONE; s++) {
+        uint32_t serial = slots->slot[s].use;
+        if (!serial || serial & USE_SPACE) {
             continue;
         }
         if (count < n) {
             const struct xengt_mapping one = {
                 .domid = slots_domid(slots, s),
                 .offered = slots_offered(slots, s),
+                .prot = slots_read_only(slots, s) ? XENGT_PROT_READ : XENGT_PROT_RW,
                 .gfn = slots_gfn(slots, s),
                 .bfn = mapper_bfn(xg, s),
+                .cookie = {(uint64_t)serial << 32 | s},
             };
             sized_write((char *)list + count * size, size, &one, sizeof(one));
         }
@@ -182,34 +240,61 @@ size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, 
     return count;
 }
 
+/* Room for a pointer to each page. */
+static int make_views(struct xengt *xg)
+{
+    if (xg->views) {
+        return 0;
+    }
+    void *views = mmap(NULL, xg->slots.count * sizeof(void *), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (views == MAP_FAILED) {
+        return handle_fail(xg, -ENOMEM, "out of memory");
+    }
+    xg->views = views;
+    return 0;
+}
+
+static int view_slot(struct xengt *xg, uint32_t s, void **view)
+{
+    unsigned long long bfn = mapper_bfn(xg, s).v;
+    if (slots_offered(&xg->slots, s)) {
+        return handle_fail(xg, -EOPNOTSUPP,
+                           "BFN 0x%llx is of an offered grant: its gfn is the "
+                           "guest's secret",
+                           bfn);
+    }
+    int ret = make_views(xg);
+    if (ret) {
+        return ret;
+    }
+    if (!xg->views[s]) {
+        ret = xg->hv->ops->view(xg->hv, slots_domid(&xg->slots, s), slots_gfn(&xg->slots, s), s,
+                                &xg->views[s]);
+        if (ret) {
+            return handle_fail(xg, ret, "BFN 0x%llx: no CPU pointer to it: %s", bfn,
+                               strerror(-ret));
+        }
+    }
+    *view = xg->views[s];
+    return 0;
+}
+
 int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view)
 {
     uint32_t s = mapper_slot(xg, bfn);
     if (s == SLOT_NONE) {
         return handle_fail(xg, -ENOENT, "BFN 0x%llx is not mapped", (unsigned long long)bfn.v);
     }
-    if (slots_offered(&xg->slots, s)) {
-        return handle_fail(xg, -EOPNOTSUPP,
-                           "BFN 0x%llx is of an offered grant: its gfn is the "
-                           "guest's secret",
-                           (unsigned long long)bfn.v);
+    return view_slot(xg, s, view);
+}
+
+int xengt_view_mapping(struct xengt *xg, struct xengt_cookie cookie, void **view)
+{
+    uint32_t s = mapper_named(xg, cookie);
+    if (s == SLOT_NONE) {
+        return handle_fail(xg, -ENOENT, "no mapping has cookie 0x%llx",
+                           (unsigned long long)cookie.v);
     }
-    if (!xg->views) {
-        void *views = mmap(NULL, xg->slots.count * sizeof(void *), PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (views == MAP_FAILED) {
-            return handle_fail(xg, -ENOMEM, "out of memory");
-        }
-        xg->views = views;
-    }
-    if (!xg->views[s]) {
-        int ret = xg->hv->ops->view(xg->hv, slots_domid(&xg->slots, s), slots_gfn(&xg->slots, s), s,
-                                    &xg->views[s]);
-        if (ret) {
-            return handle_fail(xg, ret, "BFN 0x%llx: no CPU pointer to it: %s",
-                               (unsigned long long)bfn.v, strerror(-ret));
-        }
-    }
-    *view = xg->views[s];
-    return 0;
+    return view_slot(xg, s, view);
 }

@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The mapper: slots reserved, mapped and unmapped, one batch of hypercalls at a time. */
+/* The mapper: slots taken, mapped and unmapped, one batch of hypercalls at a time. */
 #include "mapper.h"
 
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
 
-struct xengt_bfn mapper_bfn(const struct xengt *xg, uint32_t slot)
-{
-    return (struct xengt_bfn){xg->hv->windowed ? xg->hv->window_base + slot
-                                               : held_bfn(&xg->slots, slot)};
-}
-
-uint32_t mapper_slot(const struct xengt *xg, struct xengt_bfn bfn)
-{
-    if (!xg->hv->windowed) {
-        return bfns_first(&xg->bfns, bfn);
-    }
-    uint64_t s = bfn.v - xg->hv->window_base;
-    if (s >= xg->slots.fresh || slots_state(&xg->slots, s) != SLOT_MAPPED) {
-        return SLOT_NONE;
-    }
-    return s;
-}
-
-uint32_t mapper_next(const struct xengt *xg, uint32_t slot)
-{
-    return xg->hv->windowed ? SLOT_NONE : bfns_next(&xg->bfns, slot);
-}
-
-uint32_t mapper_find_plain(const struct xengt *xg, struct xengt_bfn bfn)
-{
-    uint32_t s = mapper_slot(xg, bfn);
-    while (s != SLOT_NONE && !xg->slots.slot[s].raw) {
-        s = mapper_next(xg, s);
-    }
-    return s;
-}
+#include "room.h"
 
 static int first_error(const int *err, size_t n)
 {
@@ -68,16 +38,50 @@ int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, b
 
 /* --- mapping ----------------------------------------------------------------------------- */
 
-int mapper_reserve(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool offered,
-                   uint32_t *slot)
+static int take_some(struct xengt *xg, const struct maps *maps, uint32_t *slot, uint32_t n,
+                     uint32_t *got)
 {
-    *slot = SLOT_NONE;
-    if (gfn.v > XENGT_GFN_MAX) {
-        return -EINVAL;
+    struct slots *slots = &xg->slots;
+    *got = 0;
+    if (xg->hv->ops->take) {
+        return xg->hv->ops->take(xg->hv, maps->domid, maps->offered, slot, n, got);
     }
-    *slot = offered ? slots_reserve_offered(&xg->slots, domid, (uint32_t)gfn.v)
-                    : slots_reserve(&xg->slots, domid, gfn);
-    return *slot == SLOT_NONE ? -ENOSPC : 0;
+    while (*got < n && (slot[*got] = slots_take(slots, &slots->pool[0])) != SLOT_NONE) {
+        ++*got;
+    }
+    return *got ? 0 : -ENOSPC;
+}
+
+int mapper_take(struct xengt *xg, const struct maps *maps, size_t *count, size_t n)
+{
+    struct flight *flight = xg->slots.maps;
+    uint32_t got = 0;
+    uint32_t room = room_for(xg, maps->t, (uint32_t)n);
+    int ret = room ? take_some(xg, maps, &flight->slot[*count], room, &got) : -ENOSPC;
+    if (room && ret == -ENOSPC && room_of_own(maps->t)) {
+        ret = take_some(xg, maps, &flight->slot[*count], room, &got);
+    }
+    xg->slots.used += got;
+    *count += got;
+    flight_set(flight, *count);
+    return ret;
+}
+
+int mapper_take_all(struct xengt *xg, const struct maps *maps, size_t *count, size_t n)
+{
+    int ret = 0;
+    while (*count < n && !ret) {
+        ret = mapper_take(xg, maps, count, n - *count);
+    }
+    return ret;
+}
+
+void mapper_untake(struct xengt *xg, size_t count, size_t taken)
+{
+    while (taken > count) {
+        slots_untake(&xg->slots, xg->slots.maps->slot[--taken]);
+        xg->slots.used--;
+    }
 }
 
 /* What Xen did not say of a mapping cannot be undone: its slot is given up. */
@@ -86,7 +90,7 @@ static void doubt(struct xengt *xg, uint32_t s)
     handle_log(xg, LOG_ERR,
                "domain %u: whether frame 0x%llx is mapped is not known: its slot is leaked",
                slots_domid(&xg->slots, s), (unsigned long long)slots_gfn(&xg->slots, s).v);
-    slots_set_state(&xg->slots, s, SLOT_LEAKED);
+    slots_give_up(&xg->slots, s, SLOT_LEAKED);
 }
 
 /* What is in a slot that should be empty is somebody else's: it is not touched, nor tried again. */
@@ -96,7 +100,7 @@ static void taken(struct xengt *xg, uint32_t s)
                "BFN 0x%llx of the window holds something that was not put there by this process: "
                "it is never used again",
                (unsigned long long)mapper_bfn(xg, s).v);
-    slots_set_state(&xg->slots, s, SLOT_TAKEN);
+    slots_give_up(&xg->slots, s, SLOT_TAKEN);
 }
 
 /* An answer as the header has it; what that does not know is logged. */
@@ -132,18 +136,18 @@ static void retire(struct xengt *xg)
     xg->hv->refused_n = 0;
 }
 
-void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                unsigned prot)
+size_t mapper_map(struct xengt *xg, const struct maps *maps, int *err, size_t n)
 {
+    const uint32_t *slot = xg->slots.maps->slot;
+    size_t failures = 0;
     if (!n) {
-        return;
+        return 0;
     }
-    if (slots_offered(&xg->slots, slot[0])) {
-        xg->hv->ops->map_offered(xg->hv, domid, slot, err, n, prot);
+    if (maps->offered) {
+        xg->hv->ops->map_offered(xg->hv, maps->domid, slot, err, n, maps->prot);
     } else {
-        xg->hv->ops->map(xg->hv, domid, slot, err, n, prot);
+        xg->hv->ops->map(xg->hv, maps->domid, slot, err, n, maps->prot);
     }
-    xg->stats.map_calls++;
     if (xg->hv->advice[0]) {
         handle_log(xg, LOG_ERR, "%s", xg->hv->advice);
         xg->hv->advice[0] = '\0';
@@ -152,71 +156,94 @@ void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err
         retire(xg);
     }
     for (size_t i = 0; i < n; i++) {
-        if (!err[i]) {
-            xg->stats.map_pages++;
-            slots_set_state(&xg->slots, slot[i], SLOT_MAPPED);
-            if (!xg->hv->windowed) {
-                bfns_insert(&xg->bfns, slot[i]);
-            }
-            continue;
-        }
-        xg->stats.map_failures++;
-        if (err[i] == HV_DOUBT) {
-            doubt(xg, slot[i]);
-            err[i] = -EIO;
-        } else if (err[i] == HV_TAKEN) {
-            taken(xg, slot[i]);
-            err[i] = -EAGAIN;
-        } else {
-            err[i] = documented(xg, slot[i], err[i]);
-        }
+        failures += err[i] != 0;
     }
+    xg->stats.map_calls++;
+    xg->stats.map_pages += n - failures;
+    xg->stats.map_failures += failures;
+    return failures;
 }
 
-void mapper_drop(struct xengt *xg, uint32_t slot)
+static void give_back(struct xengt *xg, uint32_t s)
 {
-    int err;
-    switch (slots_state(&xg->slots, slot)) {
-    case SLOT_RESERVED:
-        slots_free(&xg->slots, slot);
-        break;
-    case SLOT_REMOVING: /* it was taken back */
-        mapper_unmap(xg, &slot, &err, 1);
-        break;
-    default:
-        break;
+    slots_clear(&xg->slots, s);
+    slots_untake(&xg->slots, s);
+    xg->slots.used--;
+}
+
+/* What is mapped of the flight, and of a domain that is gone or another by now. */
+static void take_back(struct xengt *xg, int *err, size_t n, int gone)
+{
+    struct flight *unmaps = xg->slots.unmaps;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!err[i]) {
+            err[i] = gone;
+            xg->slots.slot[xg->slots.maps->slot[i]].use = 0;
+            unmaps->slot[count++] = xg->slots.maps->slot[i];
+        }
+    }
+    mapper_unmap(xg, xg->batch.unmap_err, count);
+}
+
+void mapper_undo(struct xengt *xg, int *err, size_t n, int gone)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = xg->slots.maps->slot[i];
+        if (!err[i]) {
+            continue;
+        }
+        xg->slots.slot[s].use = 0;
+        if (err[i] == HV_DOUBT) {
+            doubt(xg, s);
+            err[i] = -EIO;
+        } else if (err[i] == HV_TAKEN) {
+            taken(xg, s);
+            err[i] = -EAGAIN;
+        } else {
+            err[i] = documented(xg, s, err[i]);
+            give_back(xg, s);
+        }
+    }
+    if (gone) {
+        take_back(xg, err, n, gone);
     }
 }
 
 /* --- unmapping --------------------------------------------------------------------------- */
 
-void mapper_leave(struct xengt *xg, uint32_t slot)
+void mapper_drop_view(struct xengt *xg, uint32_t s)
 {
-    if (xg->views && xg->views[slot]) {
-        xg->hv->ops->unview(xg->hv, xg->views[slot]);
-        xg->views[slot] = NULL;
+    if (xg->views[s]) {
+        xg->hv->ops->unview(xg->hv, xg->views[s]);
+        xg->views[s] = NULL;
     }
-    if (!xg->hv->windowed) {
-        bfns_remove(&xg->bfns, slot);
-    }
-    slots_set_state(&xg->slots, slot, SLOT_REMOVING);
 }
 
+static void leak(struct xengt *xg, uint32_t s, int err)
+{
+    xg->stats.unmap_failures++;
+    handle_log(xg, LOG_ERR, "BFN 0x%llx cannot be unmapped and is leaked: %s",
+               (unsigned long long)mapper_bfn(xg, s).v, strerror(-err));
+    slots_give_up(&xg->slots, s, SLOT_LEAKED);
+}
+
+/* Xen has answered for a part of the flight. */
 static void unmapped(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
 {
-    xg->stats.unmap_calls++;
+    uint32_t gone = 0;
     for (size_t i = 0; i < n; i++) {
         if (err[i] == 0 || err[i] == -ENOENT) {
             err[i] = 0;
-            xg->stats.unmap_pages++;
-            slots_free(&xg->slots, slot[i]);
+            gone++;
+            slots_clear(&xg->slots, slot[i]);
+            slots_untake(&xg->slots, slot[i]);
         } else {
-            xg->stats.unmap_failures++;
-            handle_log(xg, LOG_ERR, "BFN 0x%llx cannot be unmapped and is leaked: %s",
-                       (unsigned long long)mapper_bfn(xg, slot[i]).v, strerror(-err[i]));
-            slots_set_state(&xg->slots, slot[i], SLOT_LEAKED);
+            leak(xg, slot[i], err[i]);
         }
     }
+    xg->slots.used -= gone;
+    xg->stats.unmap_pages += gone;
 }
 
 /*
@@ -232,37 +259,54 @@ static bool is_shared(const struct xengt *xg, uint32_t s)
     return other != SLOT_NONE;
 }
 
-/* How an unmap is issued. */
-enum route {
-    ROUTE_PLAIN,
-    ROUTE_OFFERED,
-    ROUTE_NONE, /* no hypercall: the pin stays for the other mapping */
-};
-
-static enum route route_of(const struct xengt *xg, uint32_t s)
-{
-    if (slots_offered(&xg->slots, s)) {
-        return ROUTE_OFFERED;
-    }
-    return xg->hv->one_pin && is_shared(xg, s) ? ROUTE_NONE : ROUTE_PLAIN;
-}
-
-void mapper_unmap(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
+/* The pin of a page that is shared stays for the other mapping: no hypercall. */
+static void unmap_pins(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
 {
     for (size_t i = 0, end; i < n; i = end) {
-        enum route route = route_of(xg, slot[i]);
-        for (end = i + 1; end < n && route_of(xg, slot[end]) == route;) {
-            end++;
+        bool shared = is_shared(xg, slot[i]);
+        for (end = i; end < n && is_shared(xg, slot[end]) == shared; end++) {
+            err[end] = 0;
         }
-        if (route == ROUTE_PLAIN) {
+        if (!shared) {
             xg->hv->ops->unmap(xg->hv, &slot[i], &err[i], end - i);
-        } else if (route == ROUTE_OFFERED) {
-            xg->hv->ops->unmap_offered(xg->hv, &slot[i], &err[i], end - i);
         }
-        for (size_t k = i; route == ROUTE_NONE && k < end; k++) {
-            held_clear(&xg->slots, slot[k]);
-            err[k] = 0;
-        }
-        unmapped(xg, &slot[i], &err[i], end - i);
     }
+}
+
+void mapper_unmap(struct xengt *xg, int *err, size_t n)
+{
+    struct flight *flight = xg->slots.unmaps;
+    if (!n) {
+        return;
+    }
+    flight_set(flight, n);
+    if (slots_offered(&xg->slots, flight->slot[0])) {
+        xg->hv->ops->unmap_offered(xg->hv, flight->slot, err, n);
+    } else if (xg->hv->one_pin) {
+        unmap_pins(xg, flight->slot, err, n);
+    } else {
+        xg->hv->ops->unmap(xg->hv, flight->slot, err, n);
+    }
+    xg->stats.unmap_calls++;
+    unmapped(xg, flight->slot, err, n);
+    flight_set(flight, 0);
+}
+
+size_t mapper_gather(struct xengt *xg, uint32_t *s, bool (*fn)(const struct xengt *xg, uint32_t s))
+{
+    struct slots *slots = &xg->slots;
+    uint64_t kind = 0;
+    size_t n = 0;
+    for (; n < xg->hv->batch && (*s = slots_next(slots, *s)) != SLOT_NONE; ++*s) {
+        if (!fn(xg, *s)) {
+            continue;
+        }
+        if (n && slots_kind_of(slots, *s) != kind) {
+            break;
+        }
+        kind = slots_kind_of(slots, *s);
+        slots->unmaps->slot[n++] = *s;
+        mapper_leave(xg, *s);
+    }
+    return n;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The mapper: moves slots through their states around the hypercalls, a batch at a time. */
+/*
+ * The mapper: slots taken, mapped and unmapped around the hypercalls, a batch at a time. What it
+ * works on are the flights of the slot table: an array of slots, and an array of answers beside it.
+ */
 #ifndef XENGT_LIB_MAPPER_H
 #define XENGT_LIB_MAPPER_H
 
@@ -12,38 +15,124 @@
 typedef void batch_fn(void *call, size_t first, int *err, size_t n);
 int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, bool all_or_nothing);
 
-/* A slot for a gfn, or an offered reference. -ENOSPC: all are in use. -EINVAL: no gfn. */
-int mapper_reserve(struct xengt *xg, uint32_t domid, struct xengt_gfn gfn, bool offered,
-                   uint32_t *slot);
+/* --- mapping ----------------------------------------------------------------------------- */
+
+/* Whose mappings are to be made, and how. */
+struct maps {
+    uint32_t domid;
+    struct target *t; /* NULL: what is offered needs none */
+    bool offered;
+    unsigned prot;
+};
 
 /*
- * Maps slots that were reserved, at most one batch of one kind, and moves those that succeeded to
- * SLOT_MAPPED. Those whose err is not 0 the caller gives to mapper_drop().
+ * Takes up to n slots more for the flight of maps, which has *count, if need be after something was
+ * given up for them. They are in flight, and their records are the caller's to write. 0, or why
+ * there is none.
  */
-void mapper_map(struct xengt *xg, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                unsigned prot);
+int mapper_take(struct xengt *xg, const struct maps *maps, size_t *count, size_t n);
 
-/* Frees a slot that was not mapped, or was left again; one of which that is not certain stays. */
-void mapper_drop(struct xengt *xg, uint32_t slot);
+/* The same until there are so many; those before a failure stay. */
+int mapper_take_all(struct xengt *xg, const struct maps *maps, size_t *count, size_t n);
+
+/* Gives back the last of them, which have no records. */
+void mapper_untake(struct xengt *xg, size_t count, size_t taken);
+
+/* What a record says of a mapping besides its gfn. */
+static inline uint64_t mapper_kind(const struct maps *maps)
+{
+    return record_kind(maps->domid, SLOT_MAPPED, maps->offered, !(maps->prot & XENGT_PROT_WRITE));
+}
+
+/* Maps the first n slots of the flight. How many failed; their err is for mapper_undo(). */
+size_t mapper_map(struct xengt *xg, const struct maps *maps, int *err, size_t n);
+
+/*
+ * What did not become a mapping: gives back the slots of the flight whose err is not 0, and makes
+ * that an answer as the header has it. gone is not 0: what was mapped is unmapped, too, and that is
+ * the answer. Nothing finds these slots any more.
+ */
+void mapper_undo(struct xengt *xg, int *err, size_t n, int gone);
+
+/* --- unmapping --------------------------------------------------------------------------- */
+
+void mapper_drop_view(struct xengt *xg, uint32_t s);
+
+/* Has a BFN of a mapping, and it alone, to find it by? */
+static inline bool mapper_has_bfn(const struct xengt *xg, uint32_t s)
+{
+    return xg->bfns.head && (xg->hv->one_pin || xg->slots.slot[s].use & USE_SPACE);
+}
 
 /* From here on a mapping is not found any more, and is to be given to mapper_unmap(). */
-void mapper_leave(struct xengt *xg, uint32_t slot);
+static inline void mapper_leave(struct xengt *xg, uint32_t s)
+{
+    if (xg->views) {
+        mapper_drop_view(xg, s);
+    }
+    if (mapper_has_bfn(xg, s)) {
+        bfns_remove(&xg->bfns, s);
+    }
+    xg->slots.slot[s].use = 0;
+}
 
 /*
- * Unmaps slots, at most one batch. Those Xen let go are free afterwards and err is 0; the rest are
- * leaked.
+ * Unmaps the first n slots of the flight of unmaps, all of one kind. Those Xen let go are free
+ * afterwards and err is 0; the rest are leaked.
  */
-void mapper_unmap(struct xengt *xg, const uint32_t *slot, int *err, size_t n);
+void mapper_unmap(struct xengt *xg, int *err, size_t n);
+
+/*
+ * The next slots from *s on of which fn says so, left, in the flight of unmaps: at most a batch,
+ * and of one kind. *s is where to go on, SLOT_NONE at the end. Returns how many.
+ */
+size_t mapper_gather(struct xengt *xg, uint32_t *s, bool (*fn)(const struct xengt *xg, uint32_t s));
+
+/* --- finding ----------------------------------------------------------------------------- */
+
+static inline struct xengt_bfn mapper_bfn(const struct xengt *xg, uint32_t s)
+{
+    return (struct xengt_bfn){xg->hv->windowed ? xg->hv->window_base + s
+                                               : slots_bfn(&xg->slots, s)};
+}
 
 /*
  * The slot of a BFN that is mapped, or SLOT_NONE; and the next one of the same BFN. Only where
- * there is no window can there be more than one: when a page was mapped more than once.
+ * there is no window can there be more than one: when a page was mapped more than once; and there
+ * the plain mappings of the grant back end are not found.
  */
-uint32_t mapper_slot(const struct xengt *xg, struct xengt_bfn bfn);
-uint32_t mapper_next(const struct xengt *xg, uint32_t slot);
-struct xengt_bfn mapper_bfn(const struct xengt *xg, uint32_t slot);
+static inline uint32_t mapper_slot(const struct xengt *xg, struct xengt_bfn bfn)
+{
+    if (!xg->hv->windowed) {
+        return xg->bfns.head ? bfns_first(&xg->bfns, bfn) : SLOT_NONE;
+    }
+    uint64_t s = bfn.v - xg->hv->window_base;
+    return s < xg->slots.count && slots_state(&xg->slots, s) == SLOT_MAPPED ? s : SLOT_NONE;
+}
 
-/* A plain mapping of a BFN, one that xengt_unmap() takes; or SLOT_NONE. */
-uint32_t mapper_find_plain(const struct xengt *xg, struct xengt_bfn bfn);
+static inline uint32_t mapper_next(const struct xengt *xg, uint32_t s)
+{
+    return xg->hv->windowed ? SLOT_NONE : bfns_next(&xg->bfns, s);
+}
+
+/* The mapping that a cookie names: one that xengt_unmap() takes; or SLOT_NONE. */
+static inline uint32_t mapper_named(const struct xengt *xg, struct xengt_cookie cookie)
+{
+    uint32_t s = (uint32_t)cookie.v;
+    uint32_t serial = (uint32_t)(cookie.v >> 32);
+    return s < xg->slots.count && serial && !(serial & USE_SPACE) && xg->slots.slot[s].use == serial
+               ? s
+               : SLOT_NONE;
+}
+
+/* Makes a mapping a plain one; and what names it. */
+static inline struct xengt_cookie mapper_name(struct xengt *xg, uint32_t s)
+{
+    uint32_t serial = (xg->slots.serial + 1) & USE_SERIAL;
+    serial += !serial;
+    xg->slots.serial = serial;
+    xg->slots.slot[s].use = serial;
+    return (struct xengt_cookie){(uint64_t)serial << 32 | s};
+}
 
 #endif

@@ -1,44 +1,90 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A queue of slots: first-in first-out, linked through the slots; also left from the middle. */
+/*
+ * The queue of a space's deferred mappings: slots in the order in which they are to be unmapped, in
+ * a ring. The use of a deferred slot says its place in the ring, so that one that is wanted again
+ * leaves it from the middle; the place stays empty until the queue comes to it, or is squeezed.
+ *
+ * Those before the mark are old: deferred before the last expiry, or of no use to anybody.
+ */
 #ifndef XENGT_LIB_QUEUE_H
 #define XENGT_LIB_QUEUE_H
 
 #include "slots.h"
 
+/* Deferred mappings at a time: half of the ring at most, whose places have the bits of USE_VALUE.
+ */
+#define QUEUE_MAX ((USE_VALUE + 1) / 2 - 1)
+
 struct queue {
-    uint32_t head;
+    uint32_t *ring; /* slots; SLOT_NONE: one that has left */
+    uint32_t size;  /* of the ring, a power of two */
+    uint32_t head;  /* these count on and on; modulo the size they are places */
+    uint32_t mark;
     uint32_t tail;
-    uint32_t count;
+    uint32_t count; /* in it */
+    uint32_t old;   /* of these: before the mark */
 };
 
-#define QUEUE_EMPTY ((struct queue){SLOT_NONE, SLOT_NONE, 0})
+int queue_init(struct queue *q, uint32_t max); /* so many at a time at most; -ENOMEM */
+void queue_fini(struct queue *q);
+void queue_squeeze(struct queue *q, struct slot *slot);
 
-static inline void queue_push(struct slot *slot, struct queue *q, uint32_t s)
+static inline void queue_put(struct queue *q, struct slot *slot, uint32_t s, uint32_t at)
 {
-    slot[s].prev = q->tail;
-    slot[s].next = SLOT_NONE;
-    if (q->tail == SLOT_NONE) {
-        q->head = s;
-    } else {
-        slot[q->tail].next = s;
-    }
-    q->tail = s;
+    uint32_t place = at & (q->size - 1);
+    q->ring[place] = s;
+    slot[s].use = (slot[s].use & ~USE_VALUE) | USE_DEFERRED | place;
     q->count++;
 }
 
-static inline void queue_remove(struct slot *slot, struct queue *q, uint32_t s)
+/* The last to go. */
+static inline void queue_push(struct queue *q, struct slot *slot, uint32_t s)
 {
-    if (slot[s].prev == SLOT_NONE) {
-        q->head = slot[s].next;
-    } else {
-        slot[slot[s].prev].next = slot[s].next;
+    if (q->tail - q->head == q->size) {
+        queue_squeeze(q, slot);
     }
-    if (slot[s].next == SLOT_NONE) {
-        q->tail = slot[s].prev;
-    } else {
-        slot[slot[s].next].prev = slot[s].prev;
+    queue_put(q, slot, s, q->tail++);
+}
+
+/* The next to go, and old. */
+static inline void queue_push_first(struct queue *q, struct slot *slot, uint32_t s)
+{
+    if (q->tail - q->head == q->size) {
+        queue_squeeze(q, slot);
     }
+    queue_put(q, slot, s, --q->head);
+    q->old++;
+}
+
+/* Leaves the use of the slot as that of no users. */
+static inline void queue_remove(struct queue *q, struct slot *slot, uint32_t s)
+{
+    uint32_t place = slot[s].use & USE_VALUE;
+    q->ring[place] = SLOT_NONE;
     q->count--;
+    q->old -= ((place - q->head) & (q->size - 1)) < q->mark - q->head;
+    slot[s].use &= ~(USE_DEFERRED | USE_VALUE);
+}
+
+/* The next to go; there is one. */
+static inline uint32_t queue_pop(struct queue *q, struct slot *slot)
+{
+    uint32_t s = q->ring[q->head & (q->size - 1)];
+    while (s == SLOT_NONE) {
+        s = q->ring[++q->head & (q->size - 1)];
+    }
+    if ((int32_t)(q->mark - q->head) <= 0) {
+        q->mark = q->head;
+    }
+    queue_remove(q, slot, s);
+    return s;
+}
+
+/* All that is in it is old from now on. */
+static inline void queue_age(struct queue *q)
+{
+    q->mark = q->tail;
+    q->old = q->count;
 }
 
 #endif

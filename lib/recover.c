@@ -33,47 +33,54 @@ static enum leftover leftover(const struct xengt *xg, const struct slots_found *
     if (xg->hv->windowed) {
         return LEFT_PLAIN;
     }
-    /* The record is damaged; what is held may be sound, and Xen may be able to judge it. */
-    return xg->hv->held_is_proof && !held_empty(old, s) ? LEFT_PLAIN : LEFT_NOTHING;
+    /* The record is damaged; what is held may be right, and Xen may be able to judge it. */
+    return xg->hv->held_is_proof && slots_handle(old, s) ? LEFT_PLAIN : LEFT_NOTHING;
+}
+
+/* The next slot of a predecessor's from s on; he may have none of which anything is known. */
+static uint32_t next_left(const struct xengt *xg, const struct slots_found *found, uint32_t s)
+{
+    if (found->readable) {
+        return slots_next(&xg->slots, s);
+    }
+    return s < xg->hv->slots ? s : SLOT_NONE;
 }
 
 /* Unmaps the slots of a predecessor, a batch at a time. Returns how many could not be. */
-static uint32_t sweep(struct xengt *xg, const struct slots_found *found, uint32_t count,
-                      enum leftover what)
+static uint32_t sweep(struct xengt *xg, const struct slots_found *found, enum leftover what)
 {
     const struct hv_ops *ops = xg->hv->ops;
-    struct batch *b = &xg->batch;
+    uint32_t *slot = xg->batch.entry;
+    int *err = xg->batch.err;
     uint32_t failed = 0;
-    for (uint32_t s = 0; s < count;) {
+    for (uint32_t s = 0; s != SLOT_NONE;) {
         size_t n = 0;
-        for (; s < count && n < xg->hv->batch; s++) {
+        while (n < xg->hv->batch && (s = next_left(xg, found, s)) != SLOT_NONE) {
             if (leftover(xg, found, s) == what) {
-                b->slot[n++] = s;
+                slot[n++] = s;
             }
+            s++;
         }
         if (!n) {
             break;
         }
         if (what == LEFT_PLAIN) {
-            ops->unmap(xg->hv, b->slot, b->err, n);
+            ops->unmap(xg->hv, slot, err, n);
         } else {
-            ops->unmap_offered(xg->hv, b->slot, b->err, n);
+            ops->unmap_offered(xg->hv, slot, err, n);
         }
         for (size_t i = 0; i < n; i++) {
-            if (b->err[i] == 0) {
-                xg->stats.reclaimed++;
-            } else if (b->err[i] != -ENOENT) {
-                failed++;
-            }
+            xg->stats.reclaimed += err[i] == 0;
+            failed += err[i] && err[i] != -ENOENT;
         }
     }
     return failed;
 }
 
-static bool nothing_left(const struct xengt *xg, const struct slots_found *found)
+static bool nothing_left(const struct xengt *xg)
 {
-    for (uint32_t s = 0; s < found->kind.count; s++) {
-        if (xg->slots.record[s]) {
+    for (uint32_t s = 0; (s = slots_next(&xg->slots, s)) != SLOT_NONE; s++) {
+        if (xg->slots.record[s].what) {
             return false;
         }
     }
@@ -98,22 +105,6 @@ static void log_damage(struct xengt *xg, const struct slots_found *found)
     }
 }
 
-/*
- * What is held of a slot is believed or forgotten: whoever uses it later need not ask again.
- * Returns how many were not sound.
- */
-static uint32_t scrub_held(struct xengt *xg, uint32_t count)
-{
-    uint32_t unsound = 0;
-    for (uint32_t s = 0; s < count; s++) {
-        if (!held_sound(&xg->slots, s)) {
-            held_clear(&xg->slots, s);
-            unsound++;
-        }
-    }
-    return unsound;
-}
-
 static void show_stuck(struct xengt *xg, uint64_t n)
 {
     if (n) {
@@ -129,18 +120,15 @@ static void release(struct xengt *xg, const struct slots_found *found)
 {
     struct hv *hv = xg->hv;
     uint64_t window_base = hv->window_base;
-    uint32_t count = hv->slots;
     if (found->readable) {
         hv->window_base = found->kind.window_base;
-        count = found->kind.count;
-        scrub_held(xg, count);
     }
     if (hv->ops->recover) {
         hv->ops->recover(hv, true);
     }
-    uint32_t stuck = sweep(xg, found, count, LEFT_PLAIN);
+    uint32_t stuck = sweep(xg, found, LEFT_PLAIN);
     if (hv->ops->unmap_offered) {
-        stuck += sweep(xg, found, count, LEFT_OFFERED);
+        stuck += sweep(xg, found, LEFT_OFFERED);
     }
     if (hv->ops->recover) {
         hv->ops->recover(hv, false);
@@ -158,7 +146,7 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
         log_damage(xg, found);
     }
     if (found->readable && !ours) {
-        if (!found->damaged && nothing_left(xg, found)) {
+        if (!found->damaged && nothing_left(xg)) {
             return 0;
         }
         hv_error(error,
@@ -183,45 +171,71 @@ static int reclaim(struct xengt *xg, const struct slots_found *found, struct hv_
 
 /* --- going on ---------------------------------------------------------------------------- */
 
-/* Only a journal without any doubt about it can be gone on with, and in the same place. */
-static bool can_go_on(struct xengt *xg, const struct slots_found *found)
+static struct slots_kind kind_of(const struct hv *hv)
 {
-    const struct hv *hv = xg->hv;
-    return found->readable && !found->damaged && found->kind.backend == hv->backend &&
-           found->kind.area_size == hv->area_size && found->kind.count == hv->slots &&
-           found->kind.window_base == hv->window_base && scrub_held(xg, found->kind.count) == 0;
+    return (struct slots_kind){
+        .window_base = hv->window_base,
+        .count = hv->pools ? hv->pools * hv->stride : hv->slots,
+        .stride = hv->pools ? hv->stride : 0,
+        .backend = hv->backend,
+        .area_size = (uint32_t)hv->area_size,
+    };
+}
+
+/* Only a journal without any doubt about it can be gone on with, and in the same place. */
+static bool can_go_on(const struct xengt *xg, const struct slots_found *found)
+{
+    const struct slots_kind ours = kind_of(xg->hv);
+    return found->readable && !found->damaged && found->kind.backend == ours.backend &&
+           found->kind.area_size == ours.area_size && found->kind.count == ours.count &&
+           found->kind.stride == ours.stride && found->kind.window_base == ours.window_base;
+}
+
+/*
+ * What was on its way is not believed to be there, and not to be gone: as what is leaked it is
+ * unmapped in any case, by us or the next one.
+ */
+static void land(struct slots *slots, struct flight *flight)
+{
+    uint32_t leaked = slots->leaked; /* it is not counted as that before it has been tried */
+    for (uint32_t i = 0; i < flight->n && i < XENGT_BATCH_MAX; i++) {
+        uint32_t s = flight->slot[i];
+        if (s < slots->count && slots_next(slots, s) == s && slots_state(slots, s) == SLOT_MAPPED) {
+            slots_give_up(slots, s, SLOT_LEAKED);
+        }
+    }
+    slots->leaked = leaked;
+    flight_set(flight, 0);
 }
 
 /* What was mapped is the caller's from now on. */
 static void keep_mapped(struct xengt *xg)
 {
     struct slots *slots = &xg->slots;
-    for (uint32_t s = 0; s < slots->fresh; s++) {
+    for (uint32_t s = 0; (s = slots_next(slots, s)) != SLOT_NONE; s++) {
         if (slots_state(slots, s) == SLOT_MAPPED) {
-            slots->slot[s].raw = 1;
+            mapper_name(xg, s);
             xg->stats.adopted++;
-            if (!xg->hv->windowed) {
+            if (xg->hv->one_pin) {
                 bfns_insert(&xg->bfns, s);
             }
         }
     }
 }
 
-/* What was on its way is unmapped, and what was mapped unless it is kept. */
-static void unmap_rest(struct xengt *xg, bool keep)
+/* What is kept has a name by now. */
+static bool is_left(const struct xengt *xg, uint32_t s)
 {
-    struct slots *slots = &xg->slots;
-    struct batch *b = &xg->batch;
-    for (uint32_t s = 0; s < slots->fresh;) {
-        size_t n = 0;
-        for (; s < slots->fresh && n < xg->hv->batch; s++) {
-            enum slot_state state = slots_state(slots, s);
-            if (state != SLOT_FREE && state != SLOT_TAKEN && !(keep && state == SLOT_MAPPED)) {
-                mapper_leave(xg, s);
-                b->slot[n++] = s;
-            }
-        }
-        mapper_unmap(xg, b->slot, b->err, n);
+    enum slot_state state = slots_state(&xg->slots, s);
+    return (state == SLOT_MAPPED || state == SLOT_LEAKED) && !xg->slots.slot[s].use;
+}
+
+/* What was on its way is unmapped, and what was mapped unless it is kept. */
+static void unmap_rest(struct xengt *xg)
+{
+    for (uint32_t s = 0; s != SLOT_NONE;) {
+        size_t n = mapper_gather(xg, &s, is_left);
+        mapper_unmap(xg, xg->batch.unmap_err, n);
     }
     show_stuck(xg, xg->stats.unmap_failures);
     xg->stats.reclaimed = xg->stats.unmap_pages;
@@ -236,19 +250,19 @@ static int go_on(struct xengt *xg, bool keep)
 {
     struct hv *hv = xg->hv;
     int ret = slots_continue(&xg->slots);
-    if (!ret && !hv->windowed) {
-        ret = bfns_init(&xg->bfns, &xg->slots);
-    }
+    ret = ret || !hv->one_pin ? ret : handle_need_bfns(xg);
     if (ret) {
         return ret;
     }
     if (hv->ops->recover) {
         hv->ops->recover(hv, true);
     }
+    land(&xg->slots, xg->slots.maps);
+    land(&xg->slots, xg->slots.unmaps);
     if (keep) {
         keep_mapped(xg);
     }
-    unmap_rest(xg, keep);
+    unmap_rest(xg);
     if (hv->ops->recover) {
         hv->ops->recover(hv, false);
     }
@@ -261,13 +275,8 @@ static int go_on(struct xengt *xg, bool keep)
 
 static int start_afresh(struct xengt *xg)
 {
-    int ret = slots_begin(&xg->slots, &(struct slots_kind){
-                                          .window_base = xg->hv->window_base,
-                                          .count = xg->hv->slots,
-                                          .backend = xg->hv->backend,
-                                          .area_size = xg->hv->area_size,
-                                      });
-    return ret || xg->hv->windowed ? ret : bfns_init(&xg->bfns, &xg->slots);
+    const struct slots_kind kind = kind_of(xg->hv);
+    return slots_begin(&xg->slots, &kind);
 }
 
 int take_over(struct xengt *xg, bool adopt, struct hv_error *error)

@@ -6,45 +6,31 @@
 
 #include "mapper.h"
 
-/* Given up at a time. Fewer would cost a hypercall for each page, more somebody's cache. */
-#define EVICT_PAGES 32u
-
 /* --- unmapping --------------------------------------------------------------------------- */
-
-/* Up to max mappings from the head of a queue, in batches. Returns how many. */
-static uint32_t unmap_from(struct xengt_space *space, struct queue *q, uint32_t max)
-{
-    struct xengt *xg = space->xg;
-    /* Not xg->batch: a get in the middle of its batch comes here for room. */
-    uint32_t slot[64];
-    int err[64];
-    uint32_t limit = xg->hv->batch < 64 ? xg->hv->batch : 64;
-    uint32_t done = 0;
-    while (done < max && q->count) {
-        uint32_t n = 0;
-        for (; n < limit && done + n < max && q->count; n++) {
-            slot[n] = q->head;
-            queue_remove(xg->slots.slot, q, slot[n]);
-            gfns_remove(&space->gfns, slot[n]);
-            mapper_leave(xg, slot[n]);
-        }
-        mapper_unmap(xg, slot, err, n);
-        space->unmap_calls++;
-        space->target->mapped -= n;
-        done += n;
-    }
-    return done;
-}
 
 void room_unmap(struct xengt_space *space, uint32_t max)
 {
-    uint32_t done = unmap_from(space, &space->old, max);
-    unmap_from(space, &space->young, max - done);
+    struct xengt *xg = space->xg;
+    struct flight *flight = xg->slots.unmaps;
+    uint32_t left = max < space->queue.count ? max : space->queue.count;
+    while (left) {
+        uint32_t n = left < xg->hv->batch ? left : xg->hv->batch;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t s = queue_pop(&space->queue, xg->slots.slot);
+            flight->slot[i] = s;
+            gfns_remove(&space->gfns, s);
+            mapper_leave(xg, s);
+        }
+        mapper_unmap(xg, xg->batch.unmap_err, n);
+        space->unmap_calls++;
+        space->target->mapped -= n;
+        left -= n;
+    }
 }
 
 void room_evict(struct xengt_space *space)
 {
-    room_unmap(space, EVICT_PAGES);
+    room_unmap(space, ROOM_PAGES);
 }
 
 /* --- room -------------------------------------------------------------------------------- */
@@ -65,14 +51,25 @@ static uint32_t promised(const struct xengt *xg)
     return sum;
 }
 
-static bool has_room(const struct xengt *xg, const struct target *t)
+static uint32_t unused(const struct xengt *xg)
 {
-    uint32_t unused = xg->slots.count - xg->slots.used;
-    if (t && held_by(t) < t->reserve) {
-        return unused > 0;
-    }
+    return xg->slots.used < xg->hv->slots ? xg->hv->slots - xg->slots.used : 0;
+}
+
+/* How many a target can have, n at most, as things are. */
+static uint32_t room_now(const struct xengt *xg, const struct target *t, uint32_t n)
+{
+    uint32_t free = unused(xg);
     /* Most of the time there is more than all promises together. */
-    return unused > xg->reserves || unused > promised(xg);
+    if (free >= n && free - n >= xg->reserves) {
+        return n;
+    }
+    uint32_t own = t && held_by(t) < t->reserve ? t->reserve - held_by(t) : 0;
+    uint32_t others = promised(xg) - own;
+    uint32_t room = free > others ? free - others : 0;
+    room = room > own ? room : own;
+    room = room < free ? room : free;
+    return room < n ? room : n;
 }
 
 /* What a target has beyond its promise and does not use. */
@@ -101,30 +98,37 @@ static uint32_t take_spare(struct xengt *xg, const struct target *except, uint32
     return n;
 }
 
-int room_for(struct xengt *xg, const struct target *t)
+uint32_t room_for(struct xengt *xg, const struct target *t, uint32_t n)
 {
-    if (has_room(xg, t)) {
-        return 0;
+    uint32_t room = room_now(xg, t, n);
+    if (!room && room_of_own(t)) {
+        room = room_now(xg, t, n);
     }
-    if (t && t->space) {
-        room_evict(t->space);
+    if (!room && take_spare(xg, t, ROOM_PAGES)) {
+        room = room_now(xg, t, n);
     }
-    if (!has_room(xg, t)) {
-        take_spare(xg, t, EVICT_PAGES);
+    return room;
+}
+
+bool room_of_own(const struct target *t)
+{
+    if (!t || !t->space || !space_deferred(t->space)) {
+        return false;
     }
-    return has_room(xg, t) ? 0 : -ENOSPC;
+    room_evict(t->space);
+    return true;
 }
 
 int room_promise(struct xengt *xg, const struct target *t, uint32_t pages)
 {
     uint32_t missing = pages > t->raw ? pages - t->raw : 0; /* what it has already is its own */
     for (;;) {
-        uint32_t unused = xg->slots.count - xg->slots.used;
+        uint32_t free = unused(xg);
         uint32_t taken = promised(xg);
-        if (unused >= taken && unused - taken >= missing) {
+        if (free >= taken && free - taken >= missing) {
             return 0;
         }
-        uint32_t wanted = missing - (unused > taken ? unused - taken : 0);
+        uint32_t wanted = missing - (free > taken ? free - taken : 0);
         if (!take_spare(xg, t, wanted)) {
             return -ENOSPC;
         }
@@ -146,15 +150,10 @@ void xengt_space_flush(struct xengt_space *space)
 
 bool xengt_space_expire(struct xengt_space *space)
 {
-    unmap_from(space, &space->old, XENGT_EXPIRE_PAGES);
-    if (space->old.count) {
-        return true;
+    struct queue *q = &space->queue;
+    room_unmap(space, q->old < XENGT_EXPIRE_PAGES ? q->old : XENGT_EXPIRE_PAGES);
+    if (!q->old) {
+        queue_age(q);
     }
-    space->old = space->young;
-    space->young = QUEUE_EMPTY;
-    struct slot *slot = space->xg->slots.slot;
-    for (uint32_t s = space->old.head; s != SLOT_NONE; s = slot[s].next) {
-        slot[s].old = 1;
-    }
-    return space->old.count > 0;
+    return q->count > 0;
 }

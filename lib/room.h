@@ -10,11 +10,17 @@
 
 #include "space.h"
 
+/* Given up at a time. Fewer would cost a hypercall for each page, more somebody's cache. */
+#define ROOM_PAGES 32u
+
 /*
- * Is there a slot for one more mapping of a target, if need be after something was given up? The
- * target is NULL for a domain that is none. 0 or -ENOSPC.
+ * How many slots a target can have more, n at most; if there is none, after something was given up.
+ * The target is NULL for a domain that is none. 0: there is none.
  */
-int room_for(struct xengt *xg, const struct target *t);
+uint32_t room_for(struct xengt *xg, const struct target *t, uint32_t n);
+
+/* Gives up some of what a target itself has deferred. false: it has nothing deferred */
+bool room_of_own(const struct target *t);
 
 /*
  * Can so many slots more be promised to a target, if need be after others gave up what is beyond

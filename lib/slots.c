@@ -13,15 +13,16 @@
 
 #include "state.h"
 
-#define RECORD_BODY_MASK ((UINT64_C(1) << RECORD_CHECK_SHIFT) - 1)
-#define HELD_CHECK_SHIFT 40
-
 #define JOURNAL_MAGIC   UINT64_C(0x316c6e6a74676e78) /* "xngtjnl1", little endian */
-#define JOURNAL_VERSION 2u
+#define JOURNAL_VERSION 3u
 #define HEADER_SIZE     4096u
 #define BOOT_ID_SIZE    40u
-#define SLOTS_MAX       (1u << 24) /* 64 GiB of guests' memory: no journal of ours has more */
 #define AREA_MAX        (1u << 24)
+#define STRIDE_MIN      (XENGT_PAGE_SIZE / (uint32_t)sizeof(struct record))
+
+#define READY_BITS  40u /* in a word of them */
+#define READY_MASK  ((UINT64_C(1) << READY_BITS) - 1)
+#define READY_WORDS ((POOLS_MAX + READY_BITS - 1) / READY_BITS)
 
 struct header {
     uint64_t magic;
@@ -30,8 +31,11 @@ struct header {
     uint64_t window_base;
     uint32_t backend;
     uint32_t area_size;
-    char boot_id[BOOT_ID_SIZE]; /* of the kernel: mappings end with the domain that has them */
-    uint64_t check;             /* of the members above */
+    uint32_t stride;
+    uint32_t unused;
+    char boot_id[BOOT_ID_SIZE];  /* of the kernel: mappings end with the domain that has them */
+    uint64_t check;              /* of the members above */
+    uint64_t ready[READY_WORDS]; /* pools whose records have memory, and a check above them */
 };
 
 static uint64_t mix(uint64_t x)
@@ -51,103 +55,191 @@ static uint64_t header_check(const struct header *h)
     return check;
 }
 
-static uint64_t record_make(uint32_t domid, uint64_t gfn, enum slot_state state, bool offered)
+/* --- the pools that are in use ----------------------------------------------------------- */
+
+static uint64_t ready_make(uint64_t pools)
 {
-    uint64_t body = gfn | (uint64_t)domid << RECORD_DOMID_SHIFT |
-                    (uint64_t)state << RECORD_STATE_SHIFT |
-                    (uint64_t)offered << RECORD_OFFERED_SHIFT;
-    return body | mix(body) << RECORD_CHECK_SHIFT;
+    return pools | mix(pools + 1) << READY_BITS;
 }
 
-bool slots_sound(const struct slots *slots, uint32_t s)
+static bool is_ready(const struct slots *slots, uint32_t p)
 {
-    uint64_t record = slots->record[s];
-    uint64_t body = record & RECORD_BODY_MASK;
-    return record == 0 || (record == (body | mix(body) << RECORD_CHECK_SHIFT) &&
-                           slots_state(slots, s) < SLOT_STATES);
+    const struct header *h = slots->file;
+    return h->ready[p / READY_BITS] >> p % READY_BITS & 1;
 }
 
-/* One store moves a slot on: the file never shows half a record. */
-static void record_store(struct slots *slots, uint32_t s, uint64_t record)
+static bool is_ready_sound(const struct header *h)
 {
-    __atomic_store_n(&slots->record[s], record, __ATOMIC_RELEASE);
-}
-
-void slots_set_state(struct slots *slots, uint32_t s, enum slot_state state)
-{
-    if (state == SLOT_LEAKED || state == SLOT_TAKEN) {
-        slots->leaked++;
+    for (unsigned i = 0; i < READY_WORDS; i++) {
+        if (h->ready[i] != ready_make(h->ready[i] & READY_MASK)) {
+            return false;
+        }
     }
-    record_store(
-        slots, s,
-        record_make(slots_domid(slots, s), slots_gfn(slots, s).v, state, slots_offered(slots, s)));
+    return true;
 }
-
-/* --- what is held ------------------------------------------------------------------------ */
-
-/* The slot is part of it: an entry that strayed to another place is not believed either. */
-static uint64_t held_check(uint32_t s, uint64_t bfn, uint32_t handle, uint32_t ref)
-{
-    uint64_t check = mix(bfn + mix((uint64_t)handle << 32 | ref) + mix(s + UINT64_C(1)));
-    return check << HELD_CHECK_SHIFT | UINT64_C(1) << 63; /* never all zero: that is "nothing" */
-}
-
-/* The check is stored last: an entry that was cut short by a kill is recognised. */
-void held_set(struct slots *slots, uint32_t s, uint64_t bfn, uint32_t handle, uint32_t ref)
-{
-    struct held *h = &slots->held[s];
-    h->handle = handle;
-    h->ref = ref;
-    __atomic_store_n(&h->bfn, bfn | held_check(s, bfn, handle, ref), __ATOMIC_RELEASE);
-}
-
-void held_clear(struct slots *slots, uint32_t s)
-{
-    struct held *h = &slots->held[s];
-    __atomic_store_n(&h->bfn, 0, __ATOMIC_RELEASE);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    h->handle = 0;
-    h->ref = 0;
-}
-
-bool held_sound(const struct slots *slots, uint32_t s)
-{
-    const struct held *h = &slots->held[s];
-    uint64_t bfn = h->bfn & HELD_BFN_MAX;
-    return h->bfn == 0 || h->bfn == (bfn | held_check(s, bfn, h->handle, h->ref));
-}
-
-/* --- the file ---------------------------------------------------------------------------- */
 
 static size_t page_up(size_t size)
 {
     return (size + XENGT_PAGE_SIZE - 1) / XENGT_PAGE_SIZE * XENGT_PAGE_SIZE;
 }
 
-static size_t held_offset(uint32_t count)
-{
-    return HEADER_SIZE + page_up((size_t)count * sizeof(uint64_t));
-}
+#define FLIGHT_SIZE page_up(sizeof(struct flight))
+#define AREA_OFFSET (HEADER_SIZE + 2 * FLIGHT_SIZE)
 
-static size_t area_offset(uint32_t count)
+static size_t records_offset(uint32_t area_size)
 {
-    return held_offset(count) + page_up((size_t)count * sizeof(struct held));
+    return AREA_OFFSET + page_up(area_size);
 }
 
 static size_t journal_size(uint32_t count, uint32_t area_size)
 {
-    return area_offset(count) + page_up(area_size);
+    return records_offset(area_size) + page_up(count * sizeof(struct record));
 }
 
-static void point_into(struct slots *slots, void *file, uint32_t count, uint32_t area_size)
+/* A part of the file gets its memory: on a tmpfs without room a store would end the process. */
+static int reserve_file(const struct slots *slots, size_t first, size_t end)
 {
+    return slots->fd < 0 ? 0 : -posix_fallocate(slots->fd, (off_t)first, (off_t)(end - first));
+}
+
+static int reserve_pool(const struct slots *slots, uint32_t p)
+{
+    size_t first = records_offset((uint32_t)slots->area_size);
+    const struct pool *pool = &slots->pool[p];
+    uint32_t end = p + 1 < slots->pools ? slots->pool[p + 1].first : slots->count;
+    return reserve_file(slots, first + pool->first * sizeof(struct record),
+                        first + page_up(end * sizeof(struct record)));
+}
+
+/* What comes after the last slot of a pool once it is ready. */
+static uint32_t end_of(const struct slots *slots, uint32_t p)
+{
+    return p + 1 < slots->pools ? slots->pool[p + 1].first : slots->count;
+}
+
+static int make_ready(struct slots *slots, uint32_t p)
+{
+    struct header *h = slots->file;
+    int ret = reserve_pool(slots, p);
+    if (!ret) {
+        uint64_t *word = &h->ready[p / READY_BITS];
+        uint64_t bits = (*word & READY_MASK) | UINT64_C(1) << p % READY_BITS;
+        __atomic_store_n(word, ready_make(bits), __ATOMIC_RELEASE);
+        slots_order();
+        slots->pool[p].end = end_of(slots, p);
+    }
+    return ret;
+}
+
+/* All pools, none of them ready. */
+static void lay_out_pools(struct slots *slots, uint32_t stride)
+{
+    slots->pool_shift = stride ? (unsigned)__builtin_ctz(stride) : 31;
+    slots->pools = stride ? slots->count / stride : 1;
+    for (uint32_t p = 0; p < slots->pools; p++) {
+        uint32_t first = p * stride;
+        slots->pool[p] = (struct pool){first, first, first, SLOT_NONE};
+    }
+}
+
+/* Can there be such pools? */
+static bool is_stride(uint32_t stride, uint32_t count)
+{
+    return !stride || (stride >= STRIDE_MIN && !(stride & (stride - 1)) && count % stride == 0 &&
+                       count / stride <= POOLS_MAX);
+}
+
+/* --- slots ------------------------------------------------------------------------------- */
+
+bool slots_sound(const struct slots *slots, uint32_t s)
+{
+    const struct record *r = &slots->record[s];
+    return r->what == 0 || (r->what == record_check(s, r->what & RECORD_BODY_MASK, r->held) &&
+                            slots_state(slots, s) != SLOT_FREE);
+}
+
+uint32_t slots_take_fresh(struct slots *slots, struct pool *pool)
+{
+    if (pool->end == pool->first && make_ready(slots, (uint32_t)(pool - slots->pool))) {
+        return SLOT_NONE;
+    }
+    while (pool->fresh < pool->end && slots->record[pool->fresh].what) {
+        pool->fresh++; /* retired before it was ever used */
+    }
+    return pool->fresh < pool->end ? pool->fresh++ : SLOT_NONE;
+}
+
+void slots_refill(struct slots *slots, struct pool *pool)
+{
+    while (pool->fresh > pool->first && !slots->record[pool->fresh - 1].what) {
+        pool->fresh--;
+    }
+    pool->free = SLOT_NONE;
+    for (uint32_t s = pool->fresh; s-- > pool->first;) {
+        if (!slots->record[s].what) {
+            slots_untake(slots, s);
+        }
+    }
+}
+
+uint32_t slots_next(const struct slots *slots, uint32_t s)
+{
+    while (s < slots->count) {
+        uint32_t p = s >> slots->pool_shift;
+        if (s < slots->pool[p].fresh) {
+            return s;
+        }
+        s = end_of(slots, p);
+    }
+    return SLOT_NONE;
+}
+
+void slots_give_up(struct slots *slots, uint32_t s, enum slot_state state)
+{
+    struct record *r = &slots->record[s];
+    uint64_t body = r->what & RECORD_BODY_MASK & ~(UINT64_C(3) << RECORD_STATE_SHIFT);
+    body |= (uint64_t)state << RECORD_STATE_SHIFT;
+    __atomic_store_n(&r->what, record_check(s, body, r->held), __ATOMIC_RELEASE);
+    slots->leaked++;
+}
+
+void slots_retire(struct slots *slots, uint32_t first, uint32_t n)
+{
+    uint32_t before = SLOT_NONE;
+    for (uint32_t s = slots->pool[0].free; s != SLOT_NONE;) {
+        uint32_t next = (uint32_t)slots->record[s].held;
+        if (s - first >= n) {
+            before = s;
+        } else if (before == SLOT_NONE) {
+            slots->pool[0].free = next;
+        } else {
+            slots->record[before].held = next;
+        }
+        s = next;
+    }
+    for (uint32_t s = first; s - first < n && s < slots->count; s++) {
+        if (!slots->record[s].what) {
+            slots_set(slots, s, record_kind(0, SLOT_TAKEN, false, false));
+            slots->used++;
+            slots->leaked++;
+        }
+    }
+}
+
+/* --- the file ---------------------------------------------------------------------------- */
+
+static void point_into(struct slots *slots, void *file, const struct slots_kind *kind)
+{
+    char *base = file;
     slots->file = file;
-    slots->file_size = journal_size(count, area_size);
-    slots->count = count;
-    slots->record = (uint64_t *)((char *)file + HEADER_SIZE);
-    slots->held = (struct held *)((char *)file + held_offset(count));
-    slots->area = (char *)file + area_offset(count);
-    slots->area_size = area_size;
+    slots->file_size = journal_size(kind->count, kind->area_size);
+    slots->count = kind->count;
+    slots->maps = (struct flight *)(base + HEADER_SIZE);
+    slots->unmaps = (struct flight *)(base + HEADER_SIZE + FLIGHT_SIZE);
+    slots->area = base + AREA_OFFSET;
+    slots->area_size = kind->area_size;
+    slots->record = (struct record *)(base + records_offset(kind->area_size));
+    lay_out_pools(slots, kind->stride);
 }
 
 /* All zero when it cannot be read, which says nothing of what it is. */
@@ -188,6 +280,43 @@ static bool is_blank(const struct slots *slots, off_t size)
     return true;
 }
 
+/* The record of a slot in flight may have been cut short. */
+static bool is_in_flight(const struct flight *flight, uint32_t s)
+{
+    for (uint32_t i = 0; i < flight->n && i < XENGT_BATCH_MAX; i++) {
+        if (flight->slot[i] == s) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool are_records_sound(const struct slots *slots)
+{
+    for (uint32_t s = 0; (s = slots_next(slots, s)) != SLOT_NONE; s++) {
+        if (!slots_sound(slots, s) && !is_in_flight(slots->maps, s)) {
+            return false;
+        }
+    }
+    return slots->maps->n <= XENGT_BATCH_MAX && slots->unmaps->n <= XENGT_BATCH_MAX;
+}
+
+/*
+ * All that is looked at gets its memory: where the file has a hole, looking takes some, too. The
+ * slots of the pools that are ready count as used, the others do not.
+ */
+static int reserve_ready(struct slots *slots)
+{
+    int ret = reserve_file(slots, 0, records_offset((uint32_t)slots->area_size));
+    for (uint32_t p = 0; !ret && p < slots->pools; p++) {
+        if (is_ready(slots, p)) {
+            ret = reserve_pool(slots, p);
+            slots->pool[p].end = slots->pool[p].fresh = end_of(slots, p);
+        }
+    }
+    return ret;
+}
+
 /* Reads what a predecessor left; on any doubt the file is called damaged, never believed. */
 static int look_at_predecessor(struct slots *slots, off_t size, struct slots_found *found)
 {
@@ -202,30 +331,25 @@ static int look_at_predecessor(struct slots *slots, off_t size, struct slots_fou
     found->kind = (struct slots_kind){
         .window_base = h.window_base,
         .count = h.count,
+        .stride = h.stride,
         .backend = h.backend,
         .area_size = h.area_size,
     };
-    if (h.count > SLOTS_MAX || h.area_size > AREA_MAX ||
-        (size_t)size != journal_size(h.count, h.area_size)) {
+    if (h.count > SLOTS_MAX || h.area_size > AREA_MAX || !is_stride(h.stride, h.count) ||
+        (size_t)size != journal_size(h.count, h.area_size) || !is_ready_sound(&h)) {
         return 0;
-    }
-    /* Where the file has a hole, looking at it takes memory, too. */
-    int ret = -posix_fallocate(slots->fd, 0, size);
-    if (ret) {
-        return ret;
     }
     void *file = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, slots->fd, 0);
     if (file == MAP_FAILED) {
         return -errno;
     }
-    point_into(slots, file, h.count, h.area_size);
-    found->readable = true;
-    found->damaged = false;
-    for (uint32_t s = 0; s < h.count; s++) {
-        if (!slots_sound(slots, s)) {
-            found->damaged = true;
-        }
+    point_into(slots, file, &found->kind);
+    int ret = reserve_ready(slots);
+    if (ret) {
+        return ret;
     }
+    found->readable = true;
+    found->damaged = !are_records_sound(slots);
     return 0;
 }
 
@@ -236,14 +360,14 @@ static void unmap_file(struct slots *slots)
     }
     slots->file = NULL;
     slots->record = NULL;
-    slots->held = NULL;
+    slots->maps = slots->unmaps = NULL;
     slots->area = NULL;
 }
 
 int slots_open(struct slots *slots, const char *dir, struct slots_found *found,
                struct hv_error *error)
 {
-    *slots = (struct slots){.fd = -1, .free = SLOT_NONE};
+    *slots = (struct slots){.fd = -1};
     *found = (struct slots_found){0};
     if (!dir) {
         return 0;
@@ -272,34 +396,31 @@ static int make_file(struct slots *slots, const struct slots_kind *kind)
     return ftruncate(slots->fd, 0) || ftruncate(slots->fd, (off_t)size) ? -errno : 0;
 }
 
-static int map_file(struct slots *slots, uint32_t count, uint32_t area_size)
+static int map_file(struct slots *slots, const struct slots_kind *kind)
 {
-    /* All of it gets its memory now: on a tmpfs without room a store would end the process. */
-    int ret =
-        slots->fd >= 0 ? -posix_fallocate(slots->fd, 0, (off_t)journal_size(count, area_size)) : 0;
+    int ret = reserve_file(slots, 0, records_offset(kind->area_size));
     if (ret) {
         return ret;
     }
     int flags = slots->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void *file =
-        mmap(NULL, journal_size(count, area_size), PROT_READ | PROT_WRITE, flags, slots->fd, 0);
+    void *file = mmap(NULL, journal_size(kind->count, kind->area_size), PROT_READ | PROT_WRITE,
+                      flags, slots->fd, 0);
     if (file == MAP_FAILED) {
         return -errno;
     }
-    point_into(slots, file, count, area_size);
+    point_into(slots, file, kind);
     /* The hypervisor reads and writes the area and cannot wait for a page to come. */
-    if (area_size && mlock(slots->area, area_size)) {
+    if (kind->area_size && mlock(slots->area, kind->area_size)) {
         return -errno;
     }
     /* Pages of the array are taken when slots are first used, not now. */
-    slots->slot = mmap(NULL, count * sizeof(struct slot), PROT_READ | PROT_WRITE,
+    slots->slot = mmap(NULL, kind->count * sizeof(struct slot), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (slots->slot == MAP_FAILED) {
         slots->slot = NULL;
         return -ENOMEM;
     }
-    slots->used = slots->leaked = slots->fresh = 0;
-    slots->free = SLOT_NONE;
+    slots->used = slots->leaked = 0;
     return 0;
 }
 
@@ -307,7 +428,7 @@ int slots_begin(struct slots *slots, const struct slots_kind *kind)
 {
     unmap_file(slots);
     int ret = slots->fd >= 0 ? make_file(slots, kind) : 0;
-    ret = ret ? ret : map_file(slots, kind->count, kind->area_size);
+    ret = ret ? ret : map_file(slots, kind);
     if (ret) {
         return ret;
     }
@@ -318,39 +439,39 @@ int slots_begin(struct slots *slots, const struct slots_kind *kind)
         .window_base = kind->window_base,
         .backend = kind->backend,
         .area_size = kind->area_size,
+        .stride = kind->stride,
+        .ready = {ready_make(0), ready_make(0)},
     };
     read_boot_id(h.boot_id);
     h.check = header_check(&h);
     /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): mapped above */
     memcpy(slots->file, &h, sizeof(h));
-    return 0;
+    return kind->stride ? 0 : make_ready(slots, 0);
+}
+
+static void count_used(struct slots *slots, const struct pool *pool)
+{
+    for (uint32_t s = pool->first; s < pool->fresh; s++) {
+        slots->used += slots->record[s].what != 0;
+        slots->leaked += slots_state(slots, s) == SLOT_TAKEN;
+    }
 }
 
 int slots_continue(struct slots *slots)
 {
-    uint32_t count = slots->count;
-    uint32_t area_size = slots->area_size;
+    const struct slots_kind kind = {
+        .count = slots->count,
+        .stride = slots->pools > 1 ? slots->count / slots->pools : 0,
+        .area_size = (uint32_t)slots->area_size,
+    };
     unmap_file(slots);
-    int ret = map_file(slots, count, area_size);
-    if (ret) {
-        return ret;
+    int ret = map_file(slots, &kind);
+    ret = ret ? ret : reserve_ready(slots);
+    for (uint32_t p = 0; !ret && p < slots->pools; p++) {
+        slots_refill(slots, &slots->pool[p]);
+        count_used(slots, &slots->pool[p]);
     }
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): mapped above */
-    while (count && !slots->record[count - 1]) {
-        count--;
-    }
-    slots->fresh = count;
-    for (uint32_t s = count; s-- > 0;) {
-        slots->slot[s] = (struct slot){.hash_next = SLOT_NONE, .prev = SLOT_NONE};
-        if (slots->record[s]) {
-            slots->used++;
-            slots->slot[s].next = SLOT_NONE;
-        } else {
-            slots->slot[s].next = slots->free;
-            slots->free = s;
-        }
-    }
-    return 0;
+    return ret;
 }
 
 void slots_close(struct slots *slots, bool remove_file, const char *dir)
@@ -368,61 +489,4 @@ void slots_close(struct slots *slots, bool remove_file, const char *dir)
     }
     slots->slot = NULL;
     slots->fd = -1;
-}
-
-static uint32_t reserve(struct slots *slots, uint32_t domid, uint64_t frame, bool offered)
-{
-    uint32_t s = slots->free;
-    if (s != SLOT_NONE) {
-        slots->free = slots->slot[s].next;
-    } else {
-        while (slots->fresh < slots->count && slots->record[slots->fresh]) {
-            slots->fresh++; /* retired before it was ever used */
-        }
-        if (slots->fresh == slots->count) {
-            return SLOT_NONE;
-        }
-        s = slots->fresh++;
-    }
-    slots->used++;
-    slots->slot[s] = (struct slot){.hash_next = SLOT_NONE, .prev = SLOT_NONE, .next = SLOT_NONE};
-    record_store(slots, s, record_make(domid, frame, SLOT_RESERVED, offered));
-    return s;
-}
-
-uint32_t slots_reserve(struct slots *slots, uint32_t domid, struct xengt_gfn gfn)
-{
-    return reserve(slots, domid, gfn.v, false);
-}
-
-uint32_t slots_reserve_offered(struct slots *slots, uint32_t domid, uint32_t gref)
-{
-    return reserve(slots, domid, gref, true);
-}
-
-void slots_free(struct slots *slots, uint32_t s)
-{
-    record_store(slots, s, 0);
-    slots->slot[s].next = slots->free;
-    slots->free = s;
-    slots->used--;
-}
-
-void slots_retire(struct slots *slots, uint32_t first, uint32_t n)
-{
-    uint32_t *link = &slots->free;
-    while (*link != SLOT_NONE) {
-        if (*link - first < n) {
-            *link = slots->slot[*link].next;
-        } else {
-            link = &slots->slot[*link].next;
-        }
-    }
-    for (uint32_t s = first; s - first < n && s < slots->count; s++) {
-        if (!slots->record[s]) {
-            record_store(slots, s, record_make(0, 0, SLOT_TAKEN, false));
-            slots->used++;
-            slots->leaked++;
-        }
-    }
 }

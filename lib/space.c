@@ -12,17 +12,15 @@
 
 /* --- using ------------------------------------------------------------------------------- */
 
-static struct queue *queue_of(struct xengt_space *space, uint32_t s)
-{
-    return space->xg->slots.slot[s].old ? &space->old : &space->young;
-}
-
-/* The last user of a mapping is gone. A stale one nobody can come back to: it is old at once. */
+/* The last user of a mapping is gone. A stale one nobody can come back to: it is the next to go. */
 static void defer(struct xengt_space *space, uint32_t s)
 {
     struct slot *slot = space->xg->slots.slot;
-    slot[s].old = slot[s].generation != space->generation;
-    queue_push(slot, queue_of(space, s), s);
+    if ((slot[s].use & USE_GENERATION) == space->generation) {
+        queue_push(&space->queue, slot, s);
+    } else {
+        queue_push_first(&space->queue, slot, s);
+    }
     uint32_t waiting = space_deferred(space);
     if (waiting > space->defer_pages) {
         /* A batch at a time: the price of an unmap is in the call, not in the page. */
@@ -33,54 +31,37 @@ static void defer(struct xengt_space *space, uint32_t s)
 }
 
 /* Counts a user of a mapping that exists or is on its way. */
-static int use(struct xengt_space *space, uint32_t s)
+static inline int use(struct xengt_space *space, uint32_t s)
 {
-    struct slot *slot = &space->xg->slots.slot[s];
-    if (slot->users == SLOT_USERS_MAX) {
+    struct slot *slot = space->xg->slots.slot;
+    if (slot[s].use & USE_DEFERRED) {
+        queue_remove(&space->queue, slot, s);
+    } else if ((slot[s].use & USE_VALUE) == USE_VALUE) {
         return -EDQUOT;
     }
-    if (slot->users == 0) {
-        queue_remove(space->xg->slots.slot, queue_of(space, s), s);
-    }
-    slot->users++;
+    slot[s].use++;
     return 0;
 }
 
-/* May the space have another mapping, if need be in place of some that are deferred? */
-static int within_quota(struct xengt_space *space)
+/* How many mappings the space may have more, if need be in place of some that are deferred. */
+static uint32_t within_quota(struct xengt_space *space)
 {
     if (space->target->mapped >= space->quota) {
         room_evict(space);
     }
-    return space->target->mapped < space->quota ? 0 : -EDQUOT;
+    uint32_t mapped = space->target->mapped;
+    return mapped < space->quota ? space->quota - mapped : 0;
 }
 
-static void count_mapping(struct xengt_space *space)
+static void note_high_water(struct xengt_space *space)
 {
-    uint32_t mapped = ++space->target->mapped;
+    uint32_t mapped = space->target->mapped;
     if (mapped > space->high_water) {
         space->high_water = mapped;
-        if (mapped > space->gfns.size) {
+        if (gfns_is_full(&space->gfns, mapped)) {
             gfns_grow(&space->gfns);
         }
     }
-}
-
-/* A slot for a gfn that is not mapped. */
-static int reserve(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *slot)
-{
-    struct xengt *xg = space->xg;
-    int ret = within_quota(space);
-    ret = ret ? ret : room_for(xg, space->target);
-    ret = ret ? ret : mapper_reserve(xg, space->target->domid, gfn, false, slot);
-    if (ret) {
-        return ret;
-    }
-    xg->slots.slot[*slot].generation = space->generation;
-    xg->slots.slot[*slot].users = 1;
-    count_mapping(space);
-    gfns_insert(&space->gfns, *slot);
-    return 0;
 }
 
 struct get_call {
@@ -89,31 +70,142 @@ struct get_call {
     struct xengt_bfn *bfn;
 };
 
+/* What becomes of one batch of them. */
+struct get_batch {
+    struct xengt_space *space;
+    struct maps maps;
+    uint64_t kind;
+    size_t misses; /* slots of the flight that have records */
+    size_t taken;  /* slots of the flight */
+    bool asked;    /* whether the target is still what it was: gone is the answer */
+    int gone;
+};
+
 /*
- * One more user of a gfn, mapped or not. While the hypercall is on its way, prev of a reserved slot
- * says which of the misses it is, so that a gfn that stands twice shares the answer. gone is what
- * Xen says of the target, and asked for at the first miss; 1: not asked yet.
+ * Slots for the next misses, a few at a time: what is given up for them should not be more than
+ * they need. Xen is asked for the target at the first.
  */
-static int want(struct xengt_space *space, struct xengt_gfn gfn, uint32_t *slot, size_t *misses,
-                int *gone)
+static int take(struct get_batch *g, size_t n)
 {
+    struct xengt_space *space = g->space;
+    if (!g->asked) {
+        g->gone = target_check(space->xg, space->target);
+        g->asked = true;
+    }
+    if (g->gone) {
+        return g->gone;
+    }
+    uint32_t room = within_quota(space);
+    if (!room) {
+        return -EDQUOT;
+    }
+    n = n < ROOM_PAGES ? n : ROOM_PAGES;
+    return mapper_take(space->xg, &g->maps, &g->taken, n < room ? n : room);
+}
+
+/* A mapping that is to be made for the first user of a gfn. n: entries left in the batch */
+static inline int miss(struct get_batch *g, struct xengt_gfn gfn, size_t n, uint32_t *slot)
+{
+    struct xengt_space *space = g->space;
+    struct slots *slots = &space->xg->slots;
+    if (gfn.v > XENGT_GFN_MAX) {
+        return -EINVAL;
+    }
+    if (g->misses == g->taken) {
+        int ret = take(g, n);
+        if (ret) {
+            return ret;
+        }
+    }
+    uint32_t s = slots->maps->slot[g->misses++];
+    slots_set(slots, s, g->kind | gfn.v);
+    slots->slot[s].use = USE_SPACE | space->generation | 1;
+    gfns_insert(&space->gfns, gfn, s);
+    space->target->mapped++;
+    *slot = s;
+    return 0;
+}
+
+/* Finds or makes a mapping for each entry: its slot, or why there is none. */
+static void find_all(struct get_batch *g, const struct xengt_gfn *gfn, int *err, size_t n)
+{
+    struct xengt_space *space = g->space;
+    uint32_t *entry = space->xg->batch.entry;
+    size_t hits = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = gfns_find(&space->gfns, gfn[i], space->generation);
+        if (s == SLOT_NONE) {
+            err[i] = miss(g, gfn[i], n - i, &s);
+        } else {
+            err[i] = use(space, s);
+            hits += !err[i];
+        }
+        entry[i] = s;
+    }
+    space->hits += hits;
+    space->xg->stats.hits += hits;
+}
+
+/*
+ * Those that failed: a gfn may stand more than once, so the slot says which of the misses it was,
+ * as if that were its place in the queue.
+ */
+static void fail_some(struct get_batch *g, int *err, size_t n, int gone)
+{
+    struct xengt_space *space = g->space;
     struct xengt *xg = space->xg;
-    *slot = gfns_find(&space->gfns, gfn, space->generation);
-    if (*slot != SLOT_NONE) {
-        int ret = use(space, *slot);
-        space->hits += !ret;
-        xg->stats.hits += !ret;
-        return ret;
+    const uint32_t *slot = xg->slots.maps->slot;
+    struct slot *all = xg->slots.slot;
+    int *answer = xg->batch.err;
+    for (size_t k = 0; k < g->misses; k++) {
+        if (answer[k] || gone) {
+            gfns_remove(&space->gfns, slot[k]);
+            all[slot[k]].next = (uint32_t)k;
+            all[slot[k]].use = USE_SPACE | USE_DEFERRED;
+            space->target->mapped--;
+        }
     }
-    if (*gone > 0) {
-        *gone = target_check(xg, space->target);
+    uint32_t failed = 0;
+    for (size_t i = 0; i < n; i++) {
+        /* What is in use here is not in the queue. */
+        if (!err[i] && all[xg->batch.entry[i]].use & USE_DEFERRED) {
+            failed++;
+            err[i] = (int)all[xg->batch.entry[i]].next + 1;
+        }
     }
-    int ret = *gone ? *gone : reserve(space, gfn, slot);
-    if (!ret) {
-        xg->slots.slot[*slot].prev = *misses;
-        xg->batch.slot[(*misses)++] = *slot;
+    mapper_undo(xg, answer, g->misses, gone);
+    for (size_t i = 0; i < n && failed; i++) {
+        if (err[i] > 0) {
+            err[i] = answer[err[i] - 1];
+        }
     }
-    return ret;
+}
+
+static void make_found(struct get_batch *g)
+{
+    struct xengt *xg = g->space->xg;
+    for (size_t k = 0; !xg->hv->windowed && k < g->misses; k++) {
+        if (!xg->batch.err[k]) {
+            bfns_insert(&xg->bfns, xg->slots.maps->slot[k]);
+        }
+    }
+}
+
+/* Maps what is to be mapped of a batch. */
+static void map_misses(struct get_batch *g, bool unsure, int *err, size_t n)
+{
+    struct xengt_space *space = g->space;
+    struct xengt *xg = space->xg;
+    mapper_untake(xg, g->misses, g->taken);
+    size_t failures = mapper_map(xg, &g->maps, xg->batch.err, g->misses);
+    int gone = unsure && failures < g->misses ? target_confirm(xg, space->target) : 0;
+    if (failures || gone) {
+        fail_some(g, err, n, gone);
+    }
+    make_found(g);
+    note_high_water(space);
+    space->map_calls++;
+    flight_set(xg->slots.maps, 0);
 }
 
 static void get_batch(void *arg, size_t first, int *err, size_t n)
@@ -121,34 +213,22 @@ static void get_batch(void *arg, size_t first, int *err, size_t n)
     const struct get_call *c = arg;
     struct xengt_space *space = c->space;
     struct xengt *xg = space->xg;
-    struct batch *b = &xg->batch;
-    size_t misses = 0;
-    int gone = 1;
+    struct get_batch g = {
+        .space = space,
+        .maps = {space->target->domid, space->target, false, XENGT_PROT_RW},
+    };
+    g.kind = mapper_kind(&g.maps);
     bool unsure = !target_is_held(xg, space->target);
-    for (size_t i = 0; i < n; i++) {
-        err[i] = want(space, c->gfn[first + i], &b->entry[i], &misses, &gone);
+    find_all(&g, &c->gfn[first], err, n);
+    if (g.misses) {
+        map_misses(&g, unsure, err, n);
     }
-    mapper_map(xg, space->target->domid, b->slot, b->err, misses, XENGT_PROT_RW);
-    if (unsure) {
-        target_confirm(xg, space->target, b->slot, b->err, misses);
-    }
-    space->map_calls += misses > 0;
     space->gets += n;
     for (size_t i = 0; i < n; i++) {
-        uint32_t s = b->entry[i];
-        if (!err[i] && slots_state(&xg->slots, s) != SLOT_MAPPED) {
-            err[i] = b->err[xg->slots.slot[s].prev];
-        }
-        if (!err[i]) {
-            c->bfn[first + i] = mapper_bfn(xg, s);
-        }
-        space->failures += err[i] != 0;
-    }
-    for (size_t k = 0; k < misses; k++) {
-        if (b->err[k]) {
-            gfns_remove(&space->gfns, b->slot[k]);
-            mapper_drop(xg, b->slot[k]);
-            space->target->mapped--;
+        if (err[i]) {
+            space->failures++;
+        } else {
+            c->bfn[first + i] = mapper_bfn(xg, xg->batch.entry[i]);
         }
     }
 }
@@ -178,41 +258,43 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
                        space->target->domid, strerror(-ret));
 }
 
-static bool is_own(const struct xengt_space *space, uint32_t s)
+static inline bool is_own(const struct xengt_space *space, uint32_t s)
 {
     const struct slots *slots = &space->xg->slots;
-    return !slots->slot[s].raw && slots_domid(slots, s) == space->target->domid;
+    return slots->slot[s].use & USE_SPACE && slots_domid(slots, s) == space->target->domid;
+}
+
+static inline uint32_t users_of(const struct xengt_space *space, uint32_t s)
+{
+    uint32_t use = space->xg->slots.slot[s].use;
+    return use & USE_DEFERRED ? 0 : use & USE_VALUE;
 }
 
 /*
- * The slot of a BFN of this space, or SLOT_NONE. Where the BFN is the page itself, a stale mapping
- * and a fresh one can share it; then it is the one that has users.
+ * The slot of a BFN of this space that has users, or SLOT_NONE. Where the BFN is the page itself, a
+ * stale mapping and a fresh one can share it.
  */
-static uint32_t own_slot(const struct xengt_space *space, struct xengt_bfn bfn)
+static inline uint32_t used_slot(const struct xengt_space *space, struct xengt_bfn bfn)
 {
-    uint32_t found = SLOT_NONE;
-    for (uint32_t s = mapper_slot(space->xg, bfn); s != SLOT_NONE; s = mapper_next(space->xg, s)) {
-        if (is_own(space, s)) {
-            found = s;
-            if (space->xg->slots.slot[s].users) {
-                break;
-            }
-        }
+    uint32_t s = mapper_slot(space->xg, bfn);
+    while (s != SLOT_NONE && !(is_own(space, s) && users_of(space, s))) {
+        s = mapper_next(space->xg, s);
     }
-    return found;
+    return s;
 }
 
 uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn)
 {
     uint32_t users = 0;
     for (uint32_t s = mapper_slot(space->xg, bfn); s != SLOT_NONE; s = mapper_next(space->xg, s)) {
-        users += is_own(space, s) ? space->xg->slots.slot[s].users : 0;
+        users += is_own(space, s) ? users_of(space, s) : 0;
     }
     return users;
 }
 
 int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
 {
+    struct slot *slot = space->xg->slots.slot;
     size_t unknown = 0;
     if (n && !bfn) {
         return handle_fail(space->xg, -EINVAL, "no array");
@@ -221,14 +303,10 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
         return handle_fail(space->xg, -EDEADLK, "from within the log");
     }
     for (size_t i = 0; i < n; i++) {
-        uint32_t s = own_slot(space, bfn[i]);
-        if (s == SLOT_NONE || space->xg->slots.slot[s].users == 0) {
+        uint32_t s = used_slot(space, bfn[i]);
+        if (s == SLOT_NONE) {
             unknown++;
-            continue;
-        }
-        uint32_t users = space->xg->slots.slot[s].users - 1;
-        space->xg->slots.slot[s].users = users;
-        if (!users) {
+        } else if (!(--slot[s].use & USE_VALUE)) {
             defer(space, s);
         }
     }
@@ -239,35 +317,39 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
                    : 0;
 }
 
-static int adopt(struct xengt_space *space, struct xengt_bfn bfn)
+static int adopt(struct xengt_space *space, struct xengt_cookie cookie)
 {
     struct xengt *xg = space->xg;
-    uint32_t s = mapper_find_plain(xg, bfn);
+    uint32_t s = mapper_named(xg, cookie);
     if (s == SLOT_NONE || slots_domid(&xg->slots, s) != space->target->domid ||
-        slots_offered(&xg->slots, s)) {
+        slots_offered(&xg->slots, s) || slots_read_only(&xg->slots, s)) {
         return -ENOENT;
     }
-    if (within_quota(space)) {
+    if (!within_quota(space)) {
         return -EDQUOT;
     }
-    xg->slots.slot[s].raw = 0;
-    xg->slots.slot[s].users = 1;
-    xg->slots.slot[s].generation = 0; /* stale: nobody listened to what the guest did since */
+    /* Stale, of no generation: nobody listened to what the guest did since. */
+    xg->slots.slot[s].use = USE_SPACE | 1;
+    if (!xg->hv->windowed && !xg->hv->one_pin) {
+        bfns_insert(&xg->bfns, s);
+    }
     space->target->raw--;
-    count_mapping(space);
+    space->target->mapped++;
+    note_high_water(space);
     return 0;
 }
 
-int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, int *err, size_t n)
+int xengt_space_adopt(struct xengt_space *space, const struct xengt_cookie *cookie, int *err,
+                      size_t n)
 {
-    if (n && (!bfn || !err)) {
+    if (n && (!cookie || !err)) {
         return handle_fail(space->xg, -EINVAL, "no array");
     }
     if (space->draining) {
         return handle_fail(space->xg, -ESHUTDOWN, "the space is being closed");
     }
     for (size_t i = 0; i < n; i++) {
-        err[i] = adopt(space, bfn[i]);
+        err[i] = adopt(space, cookie[i]);
     }
     return 0;
 }
@@ -278,14 +360,15 @@ int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, in
  */
 void xengt_space_invalidate(struct xengt_space *space)
 {
-    if (++space->generation) {
+    space->generation = (space->generation + USE_GENERATION_ONE) & USE_GENERATION;
+    if (space->generation) {
         return;
     }
-    space->generation = 1;
+    space->generation = USE_GENERATION_ONE;
     struct slots *slots = &space->xg->slots;
-    for (uint32_t s = 0; s < slots->fresh; s++) {
-        if (slots_state(slots, s) == SLOT_MAPPED && slots_domid(slots, s) == space->target->domid) {
-            slots->slot[s].generation = 0;
+    for (uint32_t s = 0; (s = slots_next(slots, s)) != SLOT_NONE; s++) {
+        if (is_own(space, s)) {
+            slots->slot[s].use &= ~USE_GENERATION;
         }
     }
 }
@@ -307,9 +390,35 @@ static int refuse(struct xengt *xg, const struct target *t,
         return handle_fail(xg, -ENOSPC,
                            "domain %u cannot be promised %u pages: of %u there are %u promised "
                            "to others, and more than that may be in use",
-                           t->domid, options->reserve, xg->slots.count, xg->reserves);
+                           t->domid, options->reserve, xg->hv->slots, xg->reserves);
     }
     return 0;
+}
+
+static int space_init(struct xengt_space *space, struct xengt *xg, struct target *t,
+                      const struct xengt_space_options *options)
+{
+    uint32_t defer_pages = options->defer_pages ? options->defer_pages : XENGT_DEFER_PAGES_DEFAULT;
+    defer_pages = defer_pages < xg->hv->slots ? defer_pages : xg->hv->slots;
+    space->xg = xg;
+    space->target = t;
+    space->generation = USE_GENERATION_ONE;
+    space->no_defer = options->no_defer;
+    space->quota = options->quota ? options->quota : UINT32_MAX;
+    space->defer_pages = defer_pages < QUEUE_MAX ? defer_pages : QUEUE_MAX - 1;
+    /* Where there is a hash of BFNs, too, the other one is denser. */
+    int ret = gfns_init(&space->gfns, &xg->slots, xg->hash_key, xg->hv->windowed ? 1 : 2);
+    ret = ret ? ret : queue_init(&space->queue, space->defer_pages + 1);
+    return ret ? ret : handle_need_bfns(xg);
+}
+
+static void space_free(struct xengt_space *space)
+{
+    if (space) {
+        gfns_free(&space->gfns);
+        queue_fini(&space->queue);
+        free(space);
+    }
 }
 
 int xengt_space_open_sized(struct xengt *xg, uint32_t domid,
@@ -331,18 +440,10 @@ int xengt_space_open_sized(struct xengt *xg, uint32_t domid,
         return ret;
     }
     struct xengt_space *space = calloc(1, sizeof(*space));
-    if (!space || gfns_init(&space->gfns, &xg->slots, xg->hash_key)) {
-        free(space);
+    if (!space || space_init(space, xg, t, options)) {
+        space_free(space);
         return handle_fail(xg, -ENOMEM, "out of memory");
     }
-    space->xg = xg;
-    space->target = t;
-    space->generation = 1;
-    space->no_defer = options->no_defer;
-    space->quota = options->quota ? options->quota : UINT32_MAX;
-    space->defer_pages = options->defer_pages ? options->defer_pages : XENGT_DEFER_PAGES_DEFAULT;
-    space->young = QUEUE_EMPTY;
-    space->old = QUEUE_EMPTY;
     t->space = space;
     t->reserve = options->reserve;
     xg->reserves += options->reserve;
@@ -351,33 +452,38 @@ int xengt_space_open_sized(struct xengt *xg, uint32_t domid,
 }
 
 /*
- * Defers mappings that are in use, whoever uses them, until max are or so many slots have been
+ * Unmaps mappings that are in use, whoever uses them, until max are or so many slots have been
  * looked at that it is enough for once.
  */
 static void take_from_users(struct xengt_space *space, uint32_t max)
 {
-    struct slots *slots = &space->xg->slots;
-    uint64_t end = space->drained + (uint64_t)max * 64;
+    struct xengt *xg = space->xg;
+    struct flight *flight = xg->slots.unmaps;
+    uint32_t room = max < xg->hv->batch ? max : xg->hv->batch;
+    uint64_t looks = (uint64_t)max * 64;
     uint32_t n = 0;
     uint32_t s = space->drained;
-    for (; n < max && s < end && s < slots->fresh; s++) {
-        if (slots_state(slots, s) == SLOT_MAPPED && is_own(space, s) && slots->slot[s].users) {
-            slots->slot[s].users = 0;
-            slots->slot[s].old = 0;
-            queue_push(slots->slot, &space->young, s);
-            n++;
+    for (; n < room && looks && (s = slots_next(&xg->slots, s)) != SLOT_NONE; s++, looks--) {
+        if (is_own(space, s)) {
+            flight->slot[n++] = s;
+            gfns_remove(&space->gfns, s);
+            mapper_leave(xg, s);
         }
     }
     space->drained = s;
+    mapper_unmap(xg, xg->batch.unmap_err, n);
+    space->unmap_calls += n > 0;
+    space->target->mapped -= n;
 }
 
 uint32_t xengt_space_drain(struct xengt_space *space, uint32_t max)
 {
     space->draining = true;
-    if (!space_deferred(space)) {
+    if (space_deferred(space)) {
+        room_unmap(space, max);
+    } else {
         take_from_users(space, max);
     }
-    room_unmap(space, max);
     return space->target->mapped;
 }
 
@@ -391,8 +497,7 @@ void xengt_space_close(struct xengt_space *space)
     space->xg->reserves -= space->target->reserve;
     space->target->reserve = 0;
     space->target->space = NULL;
-    gfns_free(&space->gfns);
-    free(space);
+    space_free(space);
 }
 
 void xengt_space_get_stats_sized(const struct xengt_space *space, struct xengt_space_stats *stats,

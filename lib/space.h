@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A space from within. A mapping of it is in one of three places:
- *   in use      users > 0
- *   deferred    users == 0, in a queue, until it is unmapped or taken back
- *   on its way  SLOT_RESERVED, inside one call of xengt_space_get() only
+ *   in use      with users
+ *   deferred    with none, in the queue, until it is unmapped or taken back
+ *   on its way  in the flight of maps, inside one call of xengt_space_get() only
  * The hash finds it by gfn as long as it is fresh: mapped after the last invalidate. A stale one
  * is found by its BFN only, and is the first to be unmapped when its last user has gone.
  */
@@ -17,15 +17,14 @@
 struct xengt_space {
     struct xengt *xg;
     struct target *target; /* has the count of mappings */
-    uint8_t generation;    /* 1..255; a slot of another one is stale */
+    uint32_t generation;   /* 1..255, where it stands in a slot's use; another one is stale */
     bool no_defer;
     bool draining;
     uint32_t drained; /* slots below have been looked at */
     uint32_t quota;
     uint32_t defer_pages;
     uint32_t high_water;
-    struct queue young; /* deferred since the last expiry */
-    struct queue old;   /* deferred before it: the next expiry unmaps them */
+    struct queue queue;
     struct gfns gfns;
     uint64_t gets;
     uint64_t hits;
@@ -36,7 +35,7 @@ struct xengt_space {
 
 static inline uint32_t space_deferred(const struct xengt_space *space)
 {
-    return space->young.count + space->old.count;
+    return space->queue.count;
 }
 
 #endif

@@ -58,20 +58,9 @@ int target_check(struct xengt *xg, const struct target *t)
     return target_is_held(xg, t) ? 0 : ask(xg, t);
 }
 
-void target_confirm(struct xengt *xg, const struct target *t, const uint32_t *slot, int *err,
-                    size_t n)
+int target_confirm(struct xengt *xg, const struct target *t)
 {
-    bool any = false;
-    for (size_t i = 0; i < n; i++) {
-        any |= !err[i];
-    }
-    int gone = any ? ask(xg, t) : 0;
-    for (size_t i = 0; i < n && gone; i++) {
-        if (!err[i]) {
-            mapper_leave(xg, slot[i]);
-            err[i] = gone;
-        }
-    }
+    return ask(xg, t);
 }
 
 size_t xengt_target_dead(struct xengt *xg, uint32_t *domids, size_t n)
@@ -114,9 +103,12 @@ static uint32_t count_adopted(const struct xengt *xg, uint32_t domid)
 {
     const struct slots *slots = &xg->slots;
     uint32_t count = 0;
-    for (uint32_t s = 0; xg->stats.adopted && s < slots->fresh; s++) {
-        count += slots_state(slots, s) == SLOT_MAPPED && slots->slot[s].raw &&
-                 slots_domid(slots, s) == domid && !slots_offered(slots, s);
+    if (!xg->stats.adopted) {
+        return 0;
+    }
+    for (uint32_t s = 0; (s = slots_next(slots, s)) != SLOT_NONE; s++) {
+        count += slots_kind_of(slots, s) == record_kind(domid, SLOT_MAPPED, false, false) &&
+                 !(slots->slot[s].use & USE_SPACE);
     }
     return count;
 }

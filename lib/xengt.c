@@ -101,10 +101,10 @@ static int alloc_batch(struct xengt *xg, unsigned n)
 {
     struct batch *b = &xg->batch;
     b->entry = calloc(n, sizeof(*b->entry));
-    b->slot = calloc(n, sizeof(*b->slot));
     b->err = calloc(n, sizeof(*b->err));
+    b->unmap_err = calloc(n, sizeof(*b->unmap_err));
     b->entry_err = calloc(n, sizeof(*b->entry_err));
-    return b->entry && b->slot && b->err && b->entry_err ? 0 : -ENOMEM;
+    return b->entry && b->err && b->unmap_err && b->entry_err ? 0 : -ENOMEM;
 }
 
 static void handle_free(struct xengt *xg)
@@ -119,8 +119,8 @@ static void handle_free(struct xengt *xg)
         close(xg->lock_fd);
     }
     free(xg->batch.entry);
-    free(xg->batch.slot);
     free(xg->batch.err);
+    free(xg->batch.unmap_err);
     free(xg->batch.entry_err);
     for (size_t i = 0; i < xg->targets_count; i++) {
         free(xg->targets[i]);
@@ -167,6 +167,7 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
         return ret;
     }
     ret = take_over(xg, options->adopt, error);
+    ret = ret || !xg->hv->one_pin ? ret : handle_need_bfns(xg);
     if (ret) {
         return ret;
     }
@@ -180,6 +181,11 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
         .read_only = xg->hv->read_only,
     };
     return 0;
+}
+
+int handle_need_bfns(struct xengt *xg)
+{
+    return xg->hv->windowed || xg->bfns.head ? 0 : bfns_init(&xg->bfns, &xg->slots, xg->hv->slots);
 }
 
 int handle_open(struct xengt **out, const struct xengt_options *options, struct hv *hv,
@@ -230,18 +236,17 @@ int xengt_open_sized(struct xengt **out, const struct xengt_options *options, si
     return ret;
 }
 
-/* Mappings of xengt_map() that their owner did not undo. */
-static void unmap_raw(struct xengt *xg)
+static bool is_mapped(const struct xengt *xg, uint32_t s)
 {
-    for (uint32_t s = 0; s < xg->slots.fresh;) {
-        size_t n = 0;
-        for (; s < xg->slots.fresh && n < xg->hv->batch; s++) {
-            if (slots_state(&xg->slots, s) == SLOT_MAPPED) {
-                mapper_leave(xg, s);
-                xg->batch.slot[n++] = s;
-            }
-        }
-        mapper_unmap(xg, xg->batch.slot, xg->batch.err, n);
+    return slots_state(&xg->slots, s) == SLOT_MAPPED;
+}
+
+/* Mappings of xengt_map() that their owner did not undo. */
+static void unmap_plain(struct xengt *xg)
+{
+    for (uint32_t s = 0; s != SLOT_NONE;) {
+        size_t n = mapper_gather(xg, &s, is_mapped);
+        mapper_unmap(xg, xg->batch.unmap_err, n);
     }
 }
 
@@ -253,7 +258,7 @@ void xengt_close(struct xengt *xg)
     for (size_t i = 0; i < xg->targets_count; i++) {
         xengt_space_close(xg->targets[i]->space);
     }
-    unmap_raw(xg);
+    unmap_plain(xg);
     bfns_free(&xg->bfns);
     /* Leaked slots stay in the journal, so that the next owner tries again. */
     slots_close(&xg->slots, xg->slots.leaked == 0, xg->state_dir);

@@ -20,7 +20,7 @@ extern "C" {
  *   - XENGT_PROT_READ is the only way to map a grant that is read-only. Where mappings live in a
  *     window it is enforced by the IOMMU. On the grant back end it is not: without a strict IOMMU
  *     nothing is, and with one another mapping of the same page makes it writeable.
- * The BFNs go back through xengt_unmap(). Until then the guest cannot end its access to them.
+ * They are undone by xengt_unmap(). Until then the guest cannot end its access to them.
  * The call:
  *   -EOPNOTSUPP  the back end cannot do it (pviommu)
  *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW; an array is NULL and n is not 0
@@ -37,7 +37,7 @@ extern "C" {
  *   -EIO     unknown whether it is mapped now: logged, and the slot is leaked
  */
 int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, struct xengt_bfn *bfn,
-                      int *err, size_t n, unsigned prot);
+                      struct xengt_cookie *cookie, int *err, size_t n, unsigned prot);
 
 #ifdef __cplusplus
 }

@@ -4,9 +4,10 @@
  * mapping of its own, also when the same gfn is named twice, and wants an xengt_unmap() of its
  * own. Users that want counting, caching and deferral want <xengt/space.h> instead.
  *
- * Where mappings live in a window (caps.window_base is not 0), each has a BFN of its own. On the
- * grant and pviommu back ends the BFN is the page itself: a page mapped twice has the same BFN
- * twice, and stays mapped until that BFN has been unmapped as often.
+ * A mapping is told by its cookie. The BFN is what the device uses, and no name: where mappings
+ * live in a window (caps.window_base is not 0), it is used again for another one; on the grant and
+ * pviommu back ends it is the page itself, so a page mapped twice has the same BFN twice, and stays
+ * mapped until both mappings have been undone.
  */
 #ifndef XENGT_MAP_H
 #define XENGT_MAP_H
@@ -22,8 +23,9 @@ extern "C" {
 #define XENGT_PROT_RW    (XENGT_PROT_READ | XENGT_PROT_WRITE)
 
 /*
- * Maps n frames of a target for DMA, in as few hypercalls as the batch size allows. bfn[i]
- * belongs to the caller until it is given to xengt_unmap(); XENGT_BFN_INVALID where it failed.
+ * Maps n frames of a target for DMA, in as few hypercalls as the batch size allows. bfn[i] is the
+ * device's until cookie[i] is given to xengt_unmap(); XENGT_BFN_INVALID and XENGT_COOKIE_NONE where
+ * it failed.
  * n = 0 is allowed and does nothing.
  * The call:
  *   -EPERM       domid is not a target
@@ -47,28 +49,30 @@ extern "C" {
  *                now, that is logged, too, and the slot is leaked
  */
 int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
-              int *err, size_t n, unsigned prot);
+              struct xengt_cookie *cookie, int *err, size_t n, unsigned prot);
 
 /*
- * Undoes mappings, in as few hypercalls as possible. No device may use the BFNs any more: their
- * entries are out of the device's page tables and its TLB. All entries are tried, also when err
+ * Undoes mappings, in as few hypercalls as possible. No device may use their BFNs any more:
+ * the entries are out of the device's page tables and its TLB. All entries are tried, also when err
  * is NULL; then the return value is the first failure.
  * The call:
- *   -EINVAL  bfn is NULL and n is not 0
+ *   -EINVAL  cookie is NULL and n is not 0
  *   -EDEADLK from within the log function
  * An entry:
- *   -ENOENT  not a BFN of a mapping made by xengt_map() (also: unmapped before, and one that
- *            stands in the array a second time)
+ *   -ENOENT  not the cookie of a mapping (also: undone before, given to a space, of another handle,
+ *            and one that stands in the array a second time)
  *   other    Xen refused: the page stays referenced and the BFN is leaked: never used again
  */
-int xengt_unmap(struct xengt *xg, const struct xengt_bfn *bfn, int *err, size_t n);
+int xengt_unmap(struct xengt *xg, const struct xengt_cookie *cookie, int *err, size_t n);
 
 /* A mapping of xengt_map(), or of xengt_map_offered(). */
 struct xengt_mapping {
     uint32_t domid;
     bool offered;         /* made by reference, and gfn holds that */
+    unsigned prot;        /* as it was asked for */
     struct xengt_gfn gfn; /* as it was asked for; the guest may have another page there now */
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
 };
 
 /*
@@ -83,17 +87,19 @@ static inline size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping
 }
 
 /*
- * A CPU pointer to the page behind a BFN of this handle, for a device model that plays the
- * device itself. Made at the first call for a BFN, kept until the mapping is undone; the caller
+ * A CPU pointer to the page behind a mapping of this handle, for a device model that plays the
+ * device itself. By BFN the mappings of spaces are found, and where there is a window all others,
+ * too. Made at the first call for a mapping, kept until that is undone; the caller
  * never unmaps it. Page-aligned, readable and writeable. Xen finds the page by its gfn: if the
  * guest has put another page there since it was mapped, the first call gives that one.
- *   -ENOENT      not a BFN of a mapping
+ *   -ENOENT      not a BFN, or cookie, of a mapping
  *   -EOPNOTSUPP  a mapping of xengt_map_offered()
  *   -EOPNOTSUPP  the back end does not run on Xen itself
  *   -ENOMEM
  *   other        the page cannot be mapped now (its owner ballooned it out, say)
  */
 int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view);
+int xengt_view_mapping(struct xengt *xg, struct xengt_cookie cookie, void **view);
 
 #ifdef __cplusplus
 }

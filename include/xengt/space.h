@@ -101,16 +101,14 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
 
 /*
  * Takes plain mappings of the space's target, made for reading and writing, into the space: each
- * gets one user. For what a predecessor mapped (options.adopt), whose BFNs are still in a device's
- * page tables. They count as invalidated: a get of their gfn maps anew.
- * An entry; err may not be NULL:
- *   -ENOENT  not a BFN of xengt_map() for this target
- *   -EDQUOT  the quota of the space is reached
- * The call:
- *   -EINVAL     an array is NULL and n is not 0
- *   -ESHUTDOWN  xengt_space_drain() has begun
+ * gets one user, and no cookie any more. For what a predecessor mapped (options.adopt), whose BFNs
+ * are still in a device's page tables. They count as invalidated: a get of their gfn maps anew. An
+ * entry; err may not be NULL: -ENOENT  not the cookie of such a mapping -EDQUOT  the quota of the
+ * space is reached The call: -EINVAL     an array is NULL and n is not 0 -ESHUTDOWN
+ * xengt_space_drain() has begun
  */
-int xengt_space_adopt(struct xengt_space *space, const struct xengt_bfn *bfn, int *err, size_t n);
+int xengt_space_adopt(struct xengt_space *space, const struct xengt_cookie *cookie, int *err,
+                      size_t n);
 
 /* How many users the mapping behind a BFN has; 0: none, or not of this space. */
 uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn);

@@ -33,6 +33,21 @@ struct xengt_bfn {
 #define XENGT_BFN_INVALID ((struct xengt_bfn){~UINT64_C(0)})
 #endif
 
+/*
+ * The name of one mapping. No two mappings of a handle have the same one, not one after the other
+ * either: a cookie of a mapping that is undone, or of another handle, is known to be none.
+ */
+struct xengt_cookie {
+    uint64_t v;
+};
+
+/* No mapping: what an output array holds where the entry's err[] is not 0. */
+#ifdef __cplusplus
+#define XENGT_COOKIE_NONE (xengt_cookie{0})
+#else
+#define XENGT_COOKIE_NONE ((struct xengt_cookie){0})
+#endif
+
 /* Largest GFN a map accepts: 48-bit guest-physical addresses. */
 #define XENGT_GFN_MAX ((UINT64_C(1) << 36) - 1)
 

@@ -4,10 +4,11 @@
  * no bookkeeping of its own beyond what its interface forces on it: which slots are in use, for
  * whom and how often is the business of the code above.
  *
- * A slot is an index below hv->slots that stands for one mapping. Where mappings live in a window
+ * A slot is a number that stands for one mapping. Where mappings live in a window
  * (hv->windowed), the BFN of slot s is window_base + s. Elsewhere Xen chooses the BFN, and the
- * back end keeps it, with whatever the unmap will need, in the held entry of the slot: it has
- * them in hv->journal, which is the predecessor's while that is being recovered from.
+ * back end puts it, with the handle that the unmap will need, into the record of the slot: it has
+ * them in hv->journal, which is the predecessor's while that is being recovered from. Slots that it
+ * is to map or unmap are in flight, and their array is a part of that flight.
  */
 #ifndef XENGT_LIB_HV_HV_H
 #define XENGT_LIB_HV_HV_H
@@ -48,6 +49,13 @@ struct hv_ops {
     const char *(*unsafe)(struct hv *hv, uint32_t domid);
 
     /*
+     * Takes up to n slots that are free, for mappings of a domain or of what it offers. 0, or why
+     * there is none. NULL: they are all alike.
+     */
+    int (*take)(struct hv *hv, uint32_t domid, bool offered, uint32_t *slot, uint32_t n,
+                uint32_t *got);
+
+    /*
      * Maps into slots, n <= hv->batch, what their records name: frames of the domain, in one
      * hypercall if that is possible. Every err[i] is set: 0, and Xen holds a reference; or
      * negative, and it does not; or HV_DOUBT or HV_TAKEN.
@@ -55,7 +63,10 @@ struct hv_ops {
     void (*map)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot);
 
-    /* Every err[i] is set: 0 or -ENOENT, and the slot is empty; or other, and nobody knows. */
+    /*
+     * The slots are of one domain. Every err[i] is set: 0 or -ENOENT, and the slot is empty; or
+     * other, and nobody knows.
+     */
     void (*unmap)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
 
     /* The same two for grants that the domain offers by reference. NULL: not possible. */
@@ -68,7 +79,7 @@ struct hv_ops {
 
     /*
      * begin: what is unmapped from now on is a predecessor's. hv->journal is his, too, if it can be
-     * read; its held entries are completed with what he did not come to before he was killed.
+     * read; its records are completed with what he did not come to before he was killed.
      * Otherwise: all of it has been unmapped. Or NULL.
      */
     void (*recover)(struct hv *hv, bool begin);
@@ -93,13 +104,15 @@ struct hv {
     uint32_t refused;      /* first of the slots that can never be used; and how many: 0 again */
     uint32_t refused_n;    /* once they are taken out of use */
     uint64_t window_base;
-    uint32_t slots;
+    uint32_t slots;     /* in use at a time; and how many there are, unless they are in pools */
+    uint32_t pools;     /* 0: one */
+    uint32_t stride;    /* slots in each of them, a power of two */
     unsigned batch;     /* set before use by the code above */
     unsigned batch_max; /* 0: XENGT_BATCH_MAX */
     bool read_only;
     bool windowed;
     bool one_pin;          /* Xen keeps one bit for each page: the last mapping of it undoes it */
-    bool held_is_proof;    /* Xen checks a held entry against its own: a wrong one does no harm */
+    bool held_is_proof;    /* Xen checks handle and BFN against its own: a wrong one does no harm */
     size_t area_size;      /* bytes of the journal this back end wants for itself */
     struct slots *journal; /* set before use by the code above */
 };

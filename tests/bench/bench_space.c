@@ -86,15 +86,16 @@ static void bare_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *e
     (void)domid;
     (void)prot;
     for (size_t i = 0; i < n; i++) {
-        held_set(hv->journal, slot[i], slots_gfn(hv->journal, slot[i]).v, 0, 0);
+        slots_set_held(hv->journal, slot[i], slots_gfn(hv->journal, slot[i]).v, 1);
         err[i] = 0;
     }
 }
 
 static void bare_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
+    (void)hv;
+    (void)slot;
     for (size_t i = 0; i < n; i++) {
-        held_clear(hv->journal, slot[i]);
         err[i] = 0;
     }
 }

@@ -17,6 +17,7 @@ struct own {
     struct bench *b;
     struct xengt_gfn gfn[PAGES];
     struct xengt_bfn bfn[PAGES];
+    struct xengt_cookie cookie[PAGES];
     int err[PAGES];
     uint32_t ref[PAGES]; /* grants that are offered */
     xenforeignmemory_resource_handle *table_handle;
@@ -40,13 +41,14 @@ static void *xengt_method_open(struct bench *b, const char **why)
 static int xengt_method_map(void *state, size_t i, size_t n)
 {
     struct own *o = state;
-    return xengt_map(o->b->xg, o->b->domid, &o->gfn[i], &o->bfn[i], NULL, n, XENGT_PROT_RW);
+    return xengt_map(o->b->xg, o->b->domid, &o->gfn[i], &o->bfn[i], &o->cookie[i], NULL, n,
+                     XENGT_PROT_RW);
 }
 
 static int xengt_method_unmap(void *state, size_t i, size_t n)
 {
     struct own *o = state;
-    return xengt_unmap(o->b->xg, &o->bfn[i], NULL, n);
+    return xengt_unmap(o->b->xg, &o->cookie[i], NULL, n);
 }
 
 static void xengt_method_close(void *state)
@@ -81,7 +83,8 @@ static void *offered_open(struct bench *b, const char **why)
 static int offered_map(void *state, size_t i, size_t n)
 {
     struct own *o = state;
-    return xengt_map_offered(o->b->xg, o->b->domid, &o->ref[i], &o->bfn[i], NULL, n, XENGT_PROT_RW);
+    return xengt_map_offered(o->b->xg, o->b->domid, &o->ref[i], &o->bfn[i], &o->cookie[i], NULL, n,
+                             XENGT_PROT_RW);
 }
 
 const struct method method_offered = {"xengt-offered", offered_open, offered_map,

@@ -126,25 +126,29 @@ static void use_plain(struct xengt *xg, uint32_t domid)
 {
     struct xengt_gfn gfn[MANY];
     struct xengt_bfn bfn[MANY];
+    struct xengt_cookie cookie[MANY];
     int err[MANY];
     fill(gfn, PAGES - MANY + 5); /* the last are beyond its memory */
-    if (!xengt_map(xg, domid, gfn, bfn, err, MANY, XENGT_PROT_RW)) {
-        xengt_unmap(xg, bfn, err, MANY / 2);
+    if (!xengt_map(xg, domid, gfn, bfn, cookie, err, MANY, XENGT_PROT_RW)) {
+        xengt_unmap(xg, cookie, err, MANY / 2);
     }
-    if (!xengt_map(xg, domid, gfn, bfn, NULL, MANY / 2, XENGT_PROT_RW)) {
-        xengt_unmap(xg, bfn, NULL, MANY / 2);
+    if (!xengt_map(xg, domid, gfn, bfn, cookie, NULL, MANY / 2, XENGT_PROT_RW)) {
+        xengt_unmap(xg, cookie, NULL, MANY / 2);
     }
 }
 
 static void use_offered(struct world *w, struct xengt *xg)
 {
     struct xengt_bfn bfn[OFFERS];
+    struct xengt_cookie cookie[OFFERS];
     struct xengt_bfn read_only;
+    struct xengt_cookie read_only_cookie;
     int err[OFFERS];
-    if (!xengt_map_offered(xg, w->domid[1], w->offer, bfn, err, OFFERS, XENGT_PROT_RW)) {
-        xengt_unmap(xg, bfn, err, OFFERS / 2);
+    if (!xengt_map_offered(xg, w->domid[1], w->offer, bfn, cookie, err, OFFERS, XENGT_PROT_RW)) {
+        xengt_unmap(xg, cookie, err, OFFERS / 2);
     }
-    xengt_map_offered(xg, w->domid[1], &w->offer[OFFERS - 1], &read_only, NULL, 1, XENGT_PROT_READ);
+    xengt_map_offered(xg, w->domid[1], &w->offer[OFFERS - 1], &read_only, &read_only_cookie, NULL,
+                      1, XENGT_PROT_READ);
 }
 
 static void balloon(struct world *w, struct xengt_space *space, uint64_t gfn)
@@ -312,10 +316,10 @@ static void use_kept(struct world *w, struct xengt *xg)
     for (size_t i = 0; i < n; i++) {
         int err;
         if (i % 3 == 0) {
-            assert_int_equal(xengt_unmap(xg, &list[i].bfn, NULL, 1), 0);
+            assert_int_equal(xengt_unmap(xg, &list[i].cookie, NULL, 1), 0);
             continue;
         }
-        assert_int_equal(xengt_space_adopt(space, &list[i].bfn, &err, 1), 0);
+        assert_int_equal(xengt_space_adopt(space, &list[i].cookie, &err, 1), 0);
         assert_int_equal(err, list[i].domid == w->domid[1] && !list[i].offered ? 0 : -ENOENT);
         if (!err && i % 3 == 1) {
             assert_int_equal(xengt_space_put(space, &list[i].bfn, 1), 0);

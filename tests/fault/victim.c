@@ -15,7 +15,7 @@
 
 #include "handle.h"
 
-#define JOURNAL_MAX   (1u << 16)
+#define JOURNAL_MAX   (1u << 17)
 #define EFLAGS_TRAP   0x100
 #define DEAD_MEN_TELL (-EIO)
 

@@ -27,6 +27,7 @@ struct hold {
     unsigned guest;
     bool plain; /* of xengt_map() */
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie; /* of a plain one */
     uint64_t number;
 };
 
@@ -125,7 +126,7 @@ static unsigned read_gfns(struct world *w, struct xengt_gfn *gfn)
 }
 
 static void check_entry(struct world *w, unsigned guest, uint64_t gfn, bool plain,
-                        struct xengt_bfn bfn, int err)
+                        struct xengt_bfn bfn, struct xengt_cookie cookie, int err)
 {
     bool exists = gfn < PAGES && w->guest[guest].number[gfn];
     REQUIRE((err != 0) == (bfn.v == XENGT_BFN_INVALID.v), "a BFN with an error, or neither");
@@ -136,7 +137,7 @@ static void check_entry(struct world *w, unsigned guest, uint64_t gfn, bool plai
     REQUIRE(err == (exists ? 0 : -EINVAL), "gfn %llu gives %d", (unsigned long long)gfn, err);
     if (!err) {
         w->hold[w->holds++] =
-            (struct hold){guest, plain, bfn, gfn < PAGES ? w->guest[guest].number[gfn] : 0};
+            (struct hold){guest, plain, bfn, cookie, gfn < PAGES ? w->guest[guest].number[gfn] : 0};
     }
 }
 
@@ -144,6 +145,7 @@ static void map_some(struct world *w, unsigned guest, bool plain, bool all_or_no
 {
     struct xengt_gfn gfn[BATCH_MAX];
     struct xengt_bfn bfn[BATCH_MAX];
+    struct xengt_cookie cookie[BATCH_MAX] = {{0}};
     int errors[BATCH_MAX];
     int *err = all_or_nothing ? NULL : errors;
     const struct guest *g = &w->guest[guest];
@@ -151,14 +153,15 @@ static void map_some(struct world *w, unsigned guest, bool plain, bool all_or_no
     if (w->holds + n > HOLDS_MAX) {
         return;
     }
-    int ret = plain ? xengt_map(w->xg, g->domid, gfn, bfn, err, n, XENGT_PROT_RW)
+    int ret = plain ? xengt_map(w->xg, g->domid, gfn, bfn, cookie, err, n, XENGT_PROT_RW)
                     : xengt_space_get(g->space, gfn, bfn, err, n);
     REQUIRE(all_or_nothing || !ret, "the call fails: %d", ret);
     for (unsigned i = 0; i < n; i++) {
         if (ret) {
             REQUIRE(bfn[i].v == XENGT_BFN_INVALID.v, "all or nothing, and something");
         } else {
-            check_entry(w, guest, gfn[i].v, plain, bfn[i], all_or_nothing ? 0 : errors[i]);
+            check_entry(w, guest, gfn[i].v, plain, bfn[i], cookie[i],
+                        all_or_nothing ? 0 : errors[i]);
         }
     }
 }
@@ -167,7 +170,7 @@ static void let_go(struct world *w, unsigned i)
 {
     struct hold h = w->hold[i];
     w->hold[i] = w->hold[--w->holds];
-    int ret = h.plain ? xengt_unmap(w->xg, &h.bfn, NULL, 1)
+    int ret = h.plain ? xengt_unmap(w->xg, &h.cookie, NULL, 1)
                       : xengt_space_put(w->guest[h.guest].space, &h.bfn, 1);
     REQUIRE(!ret || (h.plain && (w->may_fail || victim_is_dead())), "cannot be given back: %d",
             ret);
@@ -187,13 +190,14 @@ static void unmap_wrong(struct world *w, unsigned guest)
     if (input_u8(&w->in) & 1) {
         bfn.v = xengt_get_caps(w->xg)->window_base + bfn.v % (WINDOW + 2);
     }
+    const struct xengt_cookie cookie = {input_u64(&w->in) & UINT64_C(0xffffffff000000ff)};
     bool plain = false;
     bool own = false;
     for (unsigned i = 0; i < w->holds; i++) {
-        plain |= w->hold[i].bfn.v == bfn.v && w->hold[i].plain;
+        plain |= w->hold[i].cookie.v == cookie.v && w->hold[i].plain;
         own |= w->hold[i].bfn.v == bfn.v && !w->hold[i].plain && w->hold[i].guest == guest;
     }
-    REQUIRE(plain || xengt_unmap(w->xg, &bfn, NULL, 1) == -ENOENT, "unmapped");
+    REQUIRE(plain || xengt_unmap(w->xg, &cookie, NULL, 1) == -ENOENT, "unmapped");
     REQUIRE(own || xengt_space_put(w->guest[guest].space, &bfn, 1) == -ENOENT, "put");
     REQUIRE(own || !xengt_space_users(w->guest[guest].space, bfn), "users");
 }
@@ -293,14 +297,15 @@ static void check_adopted(struct world *w)
         int err;
         if (list[i].domid != w->guest[guest].domid) {
             REQUIRE(xengt_sim_domain_is_zombie(w->sim, list[i].domid), "of nobody");
-            REQUIRE(!xengt_unmap(w->xg, &list[i].bfn, NULL, 1) || w->may_fail, "not unmapped");
+            REQUIRE(!xengt_unmap(w->xg, &list[i].cookie, NULL, 1) || w->may_fail, "not unmapped");
             continue;
         }
-        REQUIRE(!xengt_space_adopt(w->guest[guest].space, &list[i].bfn, &err, 1) &&
+        REQUIRE(!xengt_space_adopt(w->guest[guest].space, &list[i].cookie, &err, 1) &&
                     (!err || err == -EDQUOT),
                 "not adopted: %d", err);
         if (w->holds < HOLDS_MAX) {
-            w->hold[w->holds++] = (struct hold){guest, err != 0, list[i].bfn, number};
+            w->hold[w->holds++] =
+                (struct hold){guest, err != 0, list[i].bfn, list[i].cookie, number};
         }
     }
 }

@@ -170,7 +170,9 @@ static void open_it(struct fixture *f, bool adopt)
 
 static void kill_it(struct fixture *f)
 {
-    f->xg->slots.fresh = 0; /* it unmaps nothing any more */
+    for (uint32_t p = 0; p < f->xg->slots.pools; p++) { /* it unmaps nothing any more */
+        f->xg->slots.pool[p].fresh = f->xg->slots.pool[p].first;
+    }
     f->xg->slots.leaked = 1;
     xengt_close(f->xg);
 }
@@ -218,23 +220,25 @@ static int tear_down(void **state)
 
 #define TEST(name) TEST_WITH(name, set_up, tear_down)
 
-static int map_some(struct fixture *f, uint64_t first, struct xengt_bfn *bfn, unsigned n)
+static int map_some(struct fixture *f, uint64_t first, struct xengt_bfn *bfn,
+                    struct xengt_cookie *cookie, unsigned n)
 {
     struct xengt_gfn gfn[PAGES];
     for (unsigned i = 0; i < n; i++) {
         gfn[i].v = first + i;
     }
-    return xengt_map(f->xg, 1, gfn, bfn, NULL, n, XENGT_PROT_RW);
+    return xengt_map(f->xg, 1, gfn, bfn, cookie, NULL, n, XENGT_PROT_RW);
 }
 
 TEST(a_page_is_mapped_and_its_entry_cleared)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn[3];
-    assert_int_equal(map_some(f, 5, bfn, 3), 0);
+    struct xengt_cookie cookie[3];
+    assert_int_equal(map_some(f, 5, bfn, cookie, 3), 0);
     assert_int_equal(bfn[2].v, 0x10007);
     assert_int_equal(handles_of(&f->model, 1), 3);
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 3), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 3), 0);
     assert_int_equal(entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES)->flags, 0);
 }
 
@@ -244,51 +248,70 @@ TEST(read_only_is_not_claimed)
     struct fixture *f = *state;
     const struct xengt_gfn gfn = {5};
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     assert_false(xengt_get_caps(f->xg)->read_only);
-    assert_int_equal(xengt_map(f->xg, 1, &gfn, &bfn, NULL, 1, XENGT_PROT_READ), -EOPNOTSUPP);
+    assert_int_equal(xengt_map(f->xg, 1, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_READ),
+                     -EOPNOTSUPP);
 }
 
 TEST(another_process_may_have_the_table)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     f->model.claimed[1] = true;
-    assert_int_equal(map_some(f, 5, &bfn, 1), -EBUSY);
+    assert_int_equal(map_some(f, 5, &bfn, &cookie, 1), -EBUSY);
     f->model.claimed[1] = false;
-    assert_int_equal(map_some(f, 5, &bfn, 1), 0);
+    assert_int_equal(map_some(f, 5, &bfn, &cookie, 1), 0);
 }
 
 TEST(a_table_that_changes_its_version_is_not_used)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn;
-    assert_int_equal(map_some(f, 5, &bfn, 1), 0);
-    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), 0);
+    struct xengt_cookie cookie;
+    assert_int_equal(map_some(f, 5, &bfn, &cookie, 1), 0);
+    assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), 0);
     f->model.version[1] = 2;
-    assert_int_equal(map_some(f, 5, &bfn, 1), -EOPNOTSUPP);
+    assert_int_equal(map_some(f, 5, &bfn, &cookie, 1), -EOPNOTSUPP);
 }
 
-static void kill_with(struct fixture *f, unsigned n, struct xengt_bfn *bfn)
+/* Maps some, and dies. */
+static void kill_with(struct fixture *f, unsigned n)
 {
-    assert_int_equal(map_some(f, 0, bfn, n), 0);
+    struct xengt_bfn bfn[PAGES];
+    struct xengt_cookie cookie[PAGES];
+    assert_int_equal(map_some(f, 0, bfn, cookie, n), 0);
     kill_it(f);
     /* the kernel unmaps what a process had mapped, and drops its locks */
     f->model.mapped[1] = f->model.claims[1] = 0;
+}
+
+/* The names of what was kept. */
+static void list_kept(struct fixture *f, struct xengt_cookie *cookie, unsigned n)
+{
+    struct xengt_mapping list[PAGES];
+    assert_int_equal(xengt_mappings(f->xg, list, PAGES), n);
+    for (unsigned i = 0; i < n; i++) {
+        cookie[i] = list[i].cookie;
+    }
 }
 
 /* The guest zeroes what is in use, and writes it again when it has been handed out once more. */
 TEST(a_guest_cannot_have_an_entry_used_twice)
 {
     struct fixture *f = *state;
-    struct xengt_bfn kept[600];
+    struct xengt_cookie kept[600];
     struct xengt_bfn bfn[424];
+    struct xengt_cookie cookie[424];
     grant_entry_v1_t saved[FRAMES][SEED_ENTRIES];
-    kill_with(f, 600, kept);
+    kill_with(f, 600);
     open_it(f, true);
+    list_kept(f, kept, 600);
     assert_int_equal(xengt_target_add(f->xg, 1), 0);
     memcpy(saved, f->model.table[1], sizeof(saved));
     memset(f->model.table[1], 0, sizeof(saved));
-    assert_int_equal(map_some(f, 700, bfn, 300), 0);
+    assert_int_equal(map_some(f, 700, bfn, cookie, 300), 0);
     for (unsigned i = 0; i < FRAMES * SEED_ENTRIES; i++) {
         if (saved[i / SEED_ENTRIES][i % SEED_ENTRIES].flags) {
             assert_int_equal(entry(&f->model, 1, i)->flags, 0);
@@ -296,20 +319,21 @@ TEST(a_guest_cannot_have_an_entry_used_twice)
         }
     }
     assert_int_equal(xengt_unmap(f->xg, kept, NULL, 600), 0);
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 300), 0);
-    assert_int_equal(map_some(f, 0, bfn, 424), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 300), 0);
+    assert_int_equal(map_some(f, 0, bfn, cookie, 424), 0);
 }
 
 /* Whoever it was need not be a target any more, and may be dying: nothing of it is held on to. */
 TEST(the_table_of_what_is_no_target_is_let_go)
 {
     struct fixture *f = *state;
-    struct xengt_bfn bfn[8];
+    struct xengt_cookie cookie[8];
     for (int adopt = 0; adopt < 2; adopt++) {
-        kill_with(f, 8, bfn);
+        kill_with(f, 8);
         open_it(f, adopt);
+        list_kept(f, cookie, adopt ? 8 : 0);
         assert_int_equal(handles_of(&f->model, 1), adopt ? 8 : 0);
-        assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 8), adopt ? 0 : -ENOENT);
+        assert_int_equal(adopt ? xengt_unmap(f->xg, cookie, NULL, 8) : 0, 0);
         assert_int_equal(f->model.mapped[1], 0);
         for (unsigned i = 0; i < 8; i++) {
             assert_int_equal(entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES + i)->flags, 0);
@@ -385,11 +409,12 @@ static void map_and_unmap(void *arg)
 {
     struct fixture *f = arg;
     const struct xengt_gfn gfn[4] = {{3}, {PAGES + 1}, {4}, {PAGES + 2}};
+    struct xengt_cookie cookie[4];
     struct xengt_bfn bfn[4];
     int err[4];
-    bool good = !xengt_map(f->xg, 1, gfn, bfn, err, 4, XENGT_PROT_RW) && !err[0] && err[1];
-    good &= !xengt_unmap(f->xg, bfn, err, 1);
-    _exit(good && !xengt_unmap(f->xg, &bfn[2], err, 1) ? 0 : 1);
+    bool good = !xengt_map(f->xg, 1, gfn, bfn, cookie, err, 4, XENGT_PROT_RW) && !err[0] && err[1];
+    good &= !xengt_unmap(f->xg, cookie, err, 1);
+    _exit(good && !xengt_unmap(f->xg, &cookie[2], err, 1) ? 0 : 1);
 }
 
 TEST(a_successor_finds_what_any_instruction_leaves)

@@ -83,34 +83,32 @@ static grant_entry_v1_t *entry(struct fixture *f, uint32_t ref)
 
 static const struct xengt_gfn gfn = {0x1234};
 
-static int seed_take(struct seed_table *t, struct xengt_gfn frame, bool read_only, uint32_t *ref)
-{
-    int ret;
-    do {
-        ret = seed_choose(t, frame, ref);
-    } while (!ret && !seed_write(t, *ref, frame, read_only));
-    return ret;
-}
-
 #define TEST(name) TEST_WITH(name, set_up, tear_down)
+
+/* What a caller does for each entry: looks at it, writes it. */
+static int take(struct seed_table *t, uint32_t place, bool read_only)
+{
+    int ret = seed_look(t, place);
+    return ret ? ret : seed_write(t, place, gfn, read_only);
+}
 
 TEST(an_entry_grants_the_frame_to_us)
 {
     struct fixture *f = *state;
-    uint32_t ref;
-    assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
-    assert_int_equal(ref / SEED_ENTRIES, FRAMES - 1); /* the last frame */
+    uint32_t ref = seed_ref(f->t, 3);
+    assert_int_equal(ref, (FRAMES - 1) * SEED_ENTRIES + 3); /* of the last frame */
+    assert_int_equal(take(f->t, 3, false), 0);
     assert_int_equal(entry(f, ref)->flags, GTF_permit_access);
     assert_int_equal(entry(f, ref)->domid, SELF);
     assert_int_equal(entry(f, ref)->frame, gfn.v);
-    assert_int_equal(seed_state(f->t, ref, gfn), SEED_UNUSED);
-    assert_true(seed_put(f->t, ref, gfn));
+    assert_int_equal(seed_state(f->t, 3, gfn), SEED_UNUSED);
+    assert_true(seed_clear(f->t, 3, gfn, false));
     assert_int_equal(entry(f, ref)->flags, 0);
     assert_int_equal(entry(f, ref)->frame, 0);
-    assert_int_equal(seed_take(f->t, gfn, true, &ref), 0);
+    assert_int_equal(take(f->t, 3, true), 0);
     assert_int_equal(entry(f, ref)->flags, GTF_permit_access | GTF_readonly);
-    assert_true(seed_put(f->t, ref, gfn));
-    assert_int_equal(seed_take(f->t, (struct xengt_gfn){UINT64_C(1) << 32}, false, &ref), -EINVAL);
+    assert_true(seed_clear(f->t, 3, gfn, true));
+    assert_int_equal(seed_write(f->t, 3, (struct xengt_gfn){UINT64_C(1) << 32}, false), -EINVAL);
 }
 
 TEST(what_the_guest_uses_is_not_touched)
@@ -124,115 +122,77 @@ TEST(what_the_guest_uses_is_not_touched)
     }
     f->table[FRAMES - 1][0].domid = 1; /* not a grant, but not zero either */
     memcpy(before, f->table[FRAMES - 1], sizeof(before));
-    uint32_t taken = 0;
-    for (uint32_t ref; f->mapped < 2; taken++) {
-        assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
-    }
     for (uint32_t i = 0; i < SEED_ENTRIES; i++) {
-        if (i % 3 || i == 0) {
+        bool theirs = i % 3 || i == 0;
+        assert_int_equal(seed_look(f->t, i), theirs ? -EEXIST : 0);
+        assert_int_equal(seed_write(f->t, i, gfn, false), theirs ? -EACCES : 0);
+        if (theirs) {
             assert_memory_equal(&before[i], &f->table[FRAMES - 1][i], sizeof(before[i]));
-        } else {
-            assert_int_equal(f->table[FRAMES - 1][i].frame, gfn.v);
         }
     }
-    assert_int_equal(taken, SEED_ENTRIES / 3 + 1);
 }
 
 TEST(the_table_is_used_up_to_the_bound)
 {
     struct fixture *f = *state;
-    uint32_t ref;
     for (uint32_t i = 0; i < 2 * SEED_ENTRIES; i++) {
-        assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+        assert_int_equal(take(f->t, i, false), 0);
     }
     assert_int_equal(f->mapped, 2);
-    uint32_t more;
-    assert_int_equal(seed_take(f->t, gfn, false, &more), -ENOSPC);
-    assert_true(seed_put(f->t, ref, gfn));
-    assert_int_equal(seed_take(f->t, gfn, false, &more), 0);
-    assert_int_equal(more, ref);
+    assert_int_equal(seed_look(f->t, 2 * SEED_ENTRIES), -ENOSPC);
+    assert_int_equal(seed_look(f->t, UINT32_MAX), -ENOSPC);
+    assert_true(seed_clear(f->t, 7, gfn, false));
+    assert_int_equal(take(f->t, 7, false), 0);
 }
 
-TEST(an_entry_in_use_or_changed_is_never_used_again)
+TEST(an_entry_in_use_or_changed_stays_as_it_is)
 {
     struct fixture *f = *state;
-    uint32_t ref[3];
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(seed_take(f->t, gfn, false, &ref[i]), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(take(f->t, i, false), 0);
     }
-    entry(f, ref[0])->flags |= GTF_reading | GTF_writing;
-    entry(f, ref[1])->frame++;
-    entry(f, ref[2])->domid = 5;
-    assert_int_equal(seed_state(f->t, ref[0], gfn), SEED_IN_USE);
-    assert_int_equal(seed_state(f->t, ref[1], gfn), SEED_CHANGED);
-    assert_int_equal(seed_state(f->t, ref[2], gfn), SEED_CHANGED);
-    grant_entry_v1_t before = *entry(f, ref[1]);
-    for (int i = 0; i < 3; i++) {
-        assert_false(seed_put(f->t, ref[i], gfn));
+    entry(f, seed_ref(f->t, 0))->flags |= GTF_reading | GTF_writing;
+    entry(f, seed_ref(f->t, 1))->frame++;
+    entry(f, seed_ref(f->t, 2))->domid = 5;
+    assert_int_equal(seed_state(f->t, 0, gfn), SEED_IN_USE);
+    assert_int_equal(seed_state(f->t, 1, gfn), SEED_CHANGED);
+    assert_int_equal(seed_state(f->t, 2, gfn), SEED_CHANGED);
+    grant_entry_v1_t before = *entry(f, seed_ref(f->t, 1));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_false(seed_clear(f->t, i, gfn, false));
+        assert_int_equal(seed_look(f->t, i), -EEXIST); /* nor is it used again */
     }
-    assert_memory_equal(&before, entry(f, ref[1]), sizeof(before));
-    assert_int_equal(f->t->lost, 3);
-    uint32_t next;
-    assert_int_equal(seed_take(f->t, gfn, false, &next), 0);
-    assert_true(next != ref[0] && next != ref[1] && next != ref[2]);
+    assert_memory_equal(&before, entry(f, seed_ref(f->t, 1)), sizeof(before));
 }
 
 TEST(what_a_predecessor_wrote_is_cleared)
 {
     struct fixture *f = *state;
-    uint32_t ref = (FRAMES - 2) * SEED_ENTRIES + 17; /* its frame is not mapped yet */
+    uint32_t place = SEED_ENTRIES + 17; /* its frame is not mapped yet */
+    uint32_t ref = seed_ref(f->t, place);
     *entry(f, ref) = (grant_entry_v1_t){GTF_permit_access | GTF_readonly, SELF, gfn.v};
     *entry(f, ref + 1) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v + 1};
     *entry(f, 20) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v};
-    seed_keep(f->t, ref);
-    seed_keep(f->t, ref + 1);
-    seed_keep(f->t, 20);
-    seed_keep(f->t, FRAMES * SEED_ENTRIES);
-    seed_keep(f->t, UINT32_MAX);
-    seed_put(f->t, ref, gfn);
-    seed_put(f->t, ref + 1, gfn);               /* grants another frame: not what we wrote */
-    seed_put(f->t, 20, gfn);                    /* in a frame that is the guest's */
-    seed_put(f->t, FRAMES * SEED_ENTRIES, gfn); /* beyond its table */
-    seed_put(f->t, UINT32_MAX, gfn);
+    assert_true(seed_clear(f->t, place, gfn, true));
+    /* Grants another frame; in a frame that is the guest's; beyond its table. */
+    assert_false(seed_clear(f->t, place + 1, gfn, false));
+    assert_false(seed_clear(f->t, (FRAMES - 1) * SEED_ENTRIES + 20, gfn, false));
+    assert_false(seed_clear(f->t, FRAMES * SEED_ENTRIES, gfn, false));
+    assert_false(seed_clear(f->t, UINT32_MAX, gfn, false));
     assert_int_equal(entry(f, ref)->flags, 0);
     assert_int_equal(entry(f, ref + 1)->flags, GTF_permit_access);
     assert_int_equal(entry(f, 20)->flags, GTF_permit_access);
-}
-
-/* The guest zeroes an entry that a predecessor took, and puts it back when it has been taken. */
-TEST(no_entry_is_given_to_two)
-{
-    struct fixture *f = *state;
-    uint32_t ref[2 * SEED_ENTRIES];
-    uint32_t kept = (FRAMES - 1) * SEED_ENTRIES + 100;
-    seed_keep(f->t, kept);
-    *entry(f, kept) = (grant_entry_v1_t){0};
-    uint32_t n = 0;
-    while (!seed_take(f->t, gfn, false, &ref[n])) {
-        assert_true(ref[n++] != kept);
-    }
-    assert_int_equal(n, 2 * SEED_ENTRIES - 1);
-    for (int round = 0; round < 3; round++) {
-        *entry(f, kept) = (grant_entry_v1_t){GTF_permit_access, SELF, gfn.v};
-        assert_int_equal(seed_put(f->t, kept, gfn), round == 0);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        assert_true(seed_put(f->t, ref[i], gfn));
-        assert_false(seed_put(f->t, ref[i], gfn));
-    }
-    assert_int_equal(f->t->free_count, 2 * SEED_ENTRIES);
 }
 
 /* While nothing of it is mapped a guest may change its table to version 2. */
 TEST(the_version_is_asked_for_again)
 {
     struct fixture *f = *state;
-    uint32_t ref;
     assert_int_equal(seed_ready(f->t), 0);
-    assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+    assert_int_equal(take(f->t, 0, false), 0);
     f->version = -EOPNOTSUPP;
     assert_int_equal(seed_ready(f->t), 0); /* an entry is in use: Xen does not let it */
-    assert_true(seed_put(f->t, ref, gfn));
+    assert_true(seed_clear(f->t, 0, gfn, false));
     assert_int_equal(seed_ready(f->t), -EOPNOTSUPP);
 }
 
@@ -241,13 +201,11 @@ TEST(a_table_of_one_frame_keeps_the_reserved_entries)
     struct fixture *f = *state;
     struct seed_table *t;
     f->limit = 1;
-    uint32_t ref;
     assert_int_equal(seed_open(&f->from, DOMID, SELF, 16, &t), 0);
-    for (uint32_t i = 8; i < SEED_ENTRIES; i++) {
-        assert_int_equal(seed_take(t, gfn, false, &ref), 0);
-        assert_true(ref >= 8);
+    for (uint32_t i = 0; i < SEED_ENTRIES; i++) {
+        assert_int_equal(seed_look(t, i), i < 8 ? -EEXIST : 0);
     }
-    assert_int_equal(seed_take(t, gfn, false, &ref), -ENOSPC);
+    assert_int_equal(seed_look(t, SEED_ENTRIES), -ENOSPC);
     seed_close(t);
 }
 
@@ -255,21 +213,21 @@ TEST(no_frame_is_an_answer)
 {
     struct fixture *f = *state;
     struct seed_table *t;
-    uint32_t ref;
     f->fail = -ENOMEM;
-    assert_int_equal(seed_take(f->t, gfn, false, &ref), -ENOMEM);
+    assert_int_equal(seed_look(f->t, 0), -ENOMEM);
     f->fail = -EOPNOTSUPP;
     assert_int_equal(seed_open(&f->from, DOMID, SELF, 2, &t), -EOPNOTSUPP);
     f->fail = 0;
-    assert_int_equal(seed_take(f->t, gfn, false, &ref), 0);
+    assert_int_equal(take(f->t, 0, false), 0);
 }
 
 /* --- batches ----------------------------------------------------------------------------- */
 
-/* A Xen that maps reference r with handle r + 100 at frame r + 1000, except as told. */
+/* A Xen that maps reference r with handle r + base at frame r + 1000, except as told. */
 struct fake_xen {
     int fault_at;   /* the call ends with -EFAULT at this entry; -1: never */
     bool after;     /* ... after it took effect */
+    uint32_t base;  /* of its handles */
     bool alive[64]; /* by reference */
     unsigned held;
 };
@@ -291,13 +249,13 @@ static int fake_call(void *arg, unsigned op, uint64_t cmd, uint64_t array, uint6
             xen->alive[m[i].ref] = m[i].ref != 13;
             xen->held += m[i].ref != 13;
             if (!fault) {
-                m[i].handle = m[i].ref + 100;
+                m[i].handle = m[i].ref + xen->base;
                 m[i].dev_bus_addr = (uint64_t)(m[i].ref + 1000) << XENGT_PAGE_SHIFT;
                 m[i].status = m[i].ref == 13 ? GNTST_bad_page : GNTST_okay;
             }
         } else {
             struct gnttab_unmap_grant_ref *u = (void *)(uintptr_t)array;
-            uint32_t ref = u[i].handle - 100;
+            uint32_t ref = u[i].handle - xen->base;
             bool right =
                 ref < 64 && xen->alive[ref] && u[i].dev_bus_addr >> XENGT_PAGE_SHIFT == ref + 1000;
             xen->held -= right;
@@ -315,12 +273,20 @@ static int fake_call(void *arg, unsigned op, uint64_t cmd, uint64_t array, uint6
     return 0;
 }
 
-static void begin(struct slots *slots)
+/* A journal, and slots in flight for what a domain offers. */
+static const uint32_t *begin(struct slots *slots, const uint32_t *ref, uint32_t n)
 {
     struct slots_found found;
     const struct slots_kind kind = {.count = 16, .area_size = sizeof(struct gnt_area)};
     assert_int_equal(slots_open(slots, NULL, &found, &no_words), 0);
     assert_int_equal(slots_begin(slots, &kind), 0);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t s = slots_take(slots, &slots->pool[0]);
+        slots_set(slots, s, record_kind(DOMID, SLOT_MAPPED, true, false) | ref[i]);
+        slots->maps->slot[i] = s;
+    }
+    flight_set(slots->maps, n);
+    return slots->maps->slot;
 }
 
 PLAIN_TEST(answers_are_taken_entry_by_entry)
@@ -330,18 +296,14 @@ PLAIN_TEST(answers_are_taken_entry_by_entry)
     struct fake_xen xen = {.fault_at = -1};
     const struct hv_calls calls = {&xen, fake_call};
     const uint32_t ref[3] = {11, 13, 12};
-    uint32_t slot[3];
     int err[3];
-    begin(&slots);
-    for (int i = 0; i < 3; i++) {
-        slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
-    }
+    const uint32_t *slot = begin(&slots, ref, 3);
     gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
     assert_int_equal(err[0], 0);
     assert_int_equal(err[1], -EINVAL);
     assert_int_equal(err[2], 0);
-    assert_true(held_bfn(&slots, slot[2]) == 1012);
-    assert_true(held_empty(&slots, slot[1]));
+    assert_true(slots_bfn(&slots, slot[2]) == 1012);
+    assert_true(slots_handle(&slots, slot[1]) == 0);
     gnt_unmap(&calls, &slots, 0, slot, err, 3);
     assert_int_equal(err[0], 0);
     assert_int_equal(err[1], -ENOENT);
@@ -357,12 +319,8 @@ PLAIN_TEST(only_the_entry_that_faulted_is_in_doubt)
     struct fake_xen xen = {.fault_at = 1, .after = true};
     const struct hv_calls calls = {&xen, fake_call};
     const uint32_t ref[3] = {11, 12, 14};
-    uint32_t slot[3];
     int err[3];
-    begin(&slots);
-    for (int i = 0; i < 3; i++) {
-        slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
-    }
+    const uint32_t *slot = begin(&slots, ref, 3);
     gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
     assert_int_equal(err[0], 0);
     assert_int_equal(err[1], HV_DOUBT);
@@ -382,23 +340,38 @@ PLAIN_TEST(a_kill_after_the_hypercall_loses_no_handle)
         struct slots slots;
         struct fake_xen xen = {.fault_at = -1};
         const struct hv_calls calls = {&xen, fake_call};
-        uint32_t slot[3];
         int err[3];
-        begin(&slots);
-        for (int i = 0; i < 3; i++) {
-            slot[i] = slots_reserve_offered(&slots, DOMID, ref[i]);
-        }
+        const uint32_t *slot = begin(&slots, ref, 3);
         gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
         for (int i = kept; i < 3; i++) {
-            held_clear(&slots, slot[i]);
-        }
-        if (kept < 3) {
-            slots.held[slot[kept]].handle = 4711; /* cut short in the middle of it */
+            uint64_t held = slots.record[slot[i]].held;
+            slots_set(&slots, slot[i], slots.record[slot[i]].what & RECORD_BODY_MASK);
+            slots.record[slot[i]].held = i == kept ? held : 0; /* cut short in the middle of it */
         }
         ((struct gnt_area *)slots.area)->n = 3;
         gnt_recover(&slots);
+        for (int i = 0; i < 3; i++) {
+            assert_true(slots_sound(&slots, slot[i]));
+        }
         gnt_unmap(&calls, &slots, 0, slot, err, 3);
         assert_int_equal(xen.held, 0);
         slots_close(&slots, true, NULL);
     }
+}
+
+/* Xen's table of mappings may be larger than a record can say. */
+PLAIN_TEST(a_handle_that_does_not_fit_is_not_kept)
+{
+    (void)state;
+    struct slots slots;
+    struct fake_xen xen = {.fault_at = -1, .base = HELD_HANDLE_MAX - 12};
+    const struct hv_calls calls = {&xen, fake_call};
+    const uint32_t ref[3] = {11, 12, 14};
+    int err[3];
+    const uint32_t *slot = begin(&slots, ref, 3);
+    gnt_map_offered(&calls, &slots, 0, DOMID, slot, err, 3, XENGT_PROT_RW);
+    assert_true(err[0] == 0 && err[1] == -ENOSPC && err[2] == -ENOSPC);
+    assert_int_equal(xen.held, 1);
+    assert_int_equal(slots_handle(&slots, slot[0]), HELD_HANDLE_MAX);
+    slots_close(&slots, true, NULL);
 }

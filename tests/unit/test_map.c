@@ -17,9 +17,10 @@ SPACE_TEST(only_targets_are_mapped)
     uint32_t other = domain(f, "other", false, false);
     struct xengt_gfn gfn = {0};
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     struct xengt_space *space;
     uint64_t before = sim_stats(f).hypercalls;
-    assert_int_equal(xengt_map(f->xg, other, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -EPERM);
+    assert_int_equal(xengt_map(f->xg, other, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), -EPERM);
     assert_int_equal(xengt_space_open(f->xg, other, NULL, &space), -EPERM);
     assert_true(sim_stats(f).hypercalls == before);
 }
@@ -56,17 +57,20 @@ SPACE_TEST(another_domain_of_the_same_domid_is_not_the_target)
     struct fixture *f = *state;
     struct xengt_gfn gfn = {3};
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     uint32_t dead = 0;
     uint32_t domid;
     assert_int_equal(xengt_target_dead(f->xg, &dead, 1), 0);
     assert_int_equal(xengt_sim_domain_destroy(f->sim, f->domid), 0);
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -ESRCH);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW),
+                     -ESRCH);
     const struct xengt_sim_domain cfg = {.name = "heir", .pages = PAGES, .domid = f->domid};
     assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), 0);
     assert_int_equal(domid, f->domid);
     assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), -EEXIST);
     uint64_t before = sim_stats(f).hypercalls;
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -ESRCH);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW),
+                     -ESRCH);
     assert_int_equal(get(f, 3, &bfn), -ESRCH);
     assert_true(bfn.v == XENGT_BFN_INVALID.v);
     assert_true(sim_stats(f).hypercalls == before);
@@ -75,7 +79,7 @@ SPACE_TEST(another_domain_of_the_same_domid_is_not_the_target)
     xengt_space_close(f->space);
     assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
     assert_int_equal(xengt_target_add(f->xg, f->domid), 0);
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
 }
 
 /* While a page is mapped its domain keeps the domid, however dead it is. */
@@ -129,11 +133,12 @@ SPACE_TEST(nothing_of_an_heir_is_mapped)
     struct fixture *f = *state;
     const struct xengt_gfn gfn[2] = {{3}, {4}};
     struct xengt_bfn bfn[2];
+    struct xengt_cookie cookie[2];
     int err[2];
     meddle(f);
     for (int plain = 0; plain < 2; plain++) {
         meddler.swap_at = 1;
-        int ret = plain ? xengt_map(f->xg, f->domid, gfn, bfn, err, 2, XENGT_PROT_RW)
+        int ret = plain ? xengt_map(f->xg, f->domid, gfn, bfn, cookie, err, 2, XENGT_PROT_RW)
                         : xengt_space_get(f->space, gfn, bfn, err, 2);
         assert_int_equal(ret, 0);
         assert_true(err[0] == -ESRCH && err[1] == -ESRCH);
@@ -145,7 +150,7 @@ SPACE_TEST(nothing_of_an_heir_is_mapped)
         assert_int_equal(xengt_target_add(f->xg, f->domid), 0);
         assert_int_equal(xengt_space_open(f->xg, f->domid, NULL, &f->space), 0);
     }
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 2, XENGT_PROT_RW), 0);
 }
 
 /* Xen would take the lower 16 bits of it, and a record has no more. */
@@ -156,14 +161,16 @@ SPACE_TEST(a_number_that_is_no_domain_is_refused)
     for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
         struct xengt_target_info info;
         struct xengt_bfn bfn;
+        struct xengt_cookie cookie;
         const uint32_t ref = 0;
         uint64_t before = sim_stats(f).hypercalls;
         assert_int_equal(xengt_domain_info(f->xg, strange[i], &info), -ESRCH);
         assert_int_equal(xengt_target_add(f->xg, strange[i]), -ESRCH);
         assert_int_equal(xengt_backend_assign(f->xg, strange[i], f->domid), -ESRCH);
         assert_int_equal(xengt_backend_assign(f->xg, f->domid, strange[i]), -ESRCH);
-        assert_int_equal(xengt_map_offered(f->xg, strange[i], &ref, &bfn, NULL, 1, XENGT_PROT_RW),
-                         -ESRCH);
+        assert_int_equal(
+            xengt_map_offered(f->xg, strange[i], &ref, &bfn, &cookie, NULL, 1, XENGT_PROT_RW),
+            -ESRCH);
         assert_true(sim_stats(f).hypercalls == before);
     }
 }
@@ -182,12 +189,13 @@ static void call_from_log(void *arg, int level, const char *line)
 {
     const struct xengt_gfn gfn = {3};
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     (void)arg;
     (void)level;
     (void)line;
     if (meddler.xg) {
         meddler.from_log =
-            xengt_map(meddler.xg, meddler.f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW);
+            xengt_map(meddler.xg, meddler.f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW);
     }
 }
 
@@ -202,14 +210,15 @@ TEST_WITH(a_log_cannot_call_the_library, set_up_log, tear_down)
     struct fixture *f = *state;
     struct xengt_gfn gfn = {3};
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     meddler.f = f;
     meddler.xg = f->xg;
     xengt_sim_fail_hypercall(f->sim, 1, -EXFULL);
     /* An answer that the header does not have is logged, and told as one that it has. */
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -EIO);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), -EIO);
     assert_int_equal(meddler.from_log, -EDEADLK);
     meddler.xg = NULL;
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
 }
 
 SPACE_TEST(a_window_beyond_all_is_refused)
@@ -250,9 +259,10 @@ SPACE_TEST(a_target_in_use_stays)
     xengt_space_close(f->space);
     struct xengt_gfn gfn = {3};
     struct xengt_bfn bfn;
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    struct xengt_cookie cookie;
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
     assert_int_equal(xengt_target_remove(f->xg, f->domid), -EBUSY);
-    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), 0);
+    assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), 0);
     assert_int_equal(xengt_target_remove(f->xg, f->domid), 0);
     assert_int_equal(xengt_target_list(f->xg, list, 4), 0);
 }
@@ -264,15 +274,16 @@ SPACE_TEST(a_mapped_page_is_the_guests)
     struct fixture *f = *state;
     struct xengt_gfn gfn = {7};
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     char text[8];
     void *view;
     strcpy(xengt_sim_guest_page(f->sim, f->domid, gfn), "hello");
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
     assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn), text, sizeof(text)), 0);
     assert_string_equal(text, "hello");
     assert_int_equal(xengt_view(f->xg, bfn, &view), 0);
     assert_string_equal(view, "hello");
-    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), 0);
+    assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), 0);
     assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn), text, 1), -EFAULT);
     assert_int_equal(xengt_view(f->xg, bfn, &view), -ENOENT);
 }
@@ -282,14 +293,15 @@ SPACE_TEST(err_makes_entries_independent)
     struct fixture *f = *state;
     const struct xengt_gfn gfn[4] = {{1}, {PAGES}, {2}, {XENGT_GFN_MAX + 1}};
     struct xengt_bfn bfn[4];
+    struct xengt_cookie cookie[4];
     int err[4];
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, err, 4, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, err, 4, XENGT_PROT_RW), 0);
     assert_int_equal(err[0], 0);
     assert_int_equal(err[1], -EINVAL);
     assert_int_equal(err[2], 0);
     assert_int_equal(err[3], -EINVAL);
     assert_true(bfn[1].v == XENGT_BFN_INVALID.v);
-    assert_int_equal(xengt_unmap(f->xg, bfn, err, 4), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, err, 4), 0);
     assert_int_equal(err[0], 0);
     assert_int_equal(err[1], -ENOENT);
 }
@@ -299,7 +311,8 @@ SPACE_TEST(without_err_it_is_all_or_nothing)
     struct fixture *f = *state;
     const struct xengt_gfn gfn[3] = {{1}, {2}, {PAGES}};
     struct xengt_bfn bfn[3];
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 3, XENGT_PROT_RW), -EINVAL);
+    struct xengt_cookie cookie[3];
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 3, XENGT_PROT_RW), -EINVAL);
     assert_true(bfn[0].v == XENGT_BFN_INVALID.v);
     assert_true(sim_stats(f).mapped == 0);
     assert_int_equal(xengt_space_get(f->space, gfn, bfn, NULL, 3), -EINVAL);
@@ -311,15 +324,17 @@ SPACE_TEST(odd_arguments_are_defined)
     struct fixture *f = *state;
     struct xengt_gfn gfn[2] = {{5}, {5}};
     struct xengt_bfn bfn[2];
-    assert_int_equal(xengt_map(f->xg, f->domid, NULL, NULL, NULL, 0, XENGT_PROT_RW), 0);
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 1, 0), -EINVAL);
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 1, XENGT_PROT_READ), -EOPNOTSUPP);
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+    struct xengt_cookie cookie[2];
+    assert_int_equal(xengt_map(f->xg, f->domid, NULL, NULL, NULL, NULL, 0, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 1, 0), -EINVAL);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 1, XENGT_PROT_READ),
+                     -EOPNOTSUPP);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 2, XENGT_PROT_RW), 0);
     assert_true(bfn[0].v != bfn[1].v);
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 2), 0);
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 2), -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), -ENOENT);
     bfn[1] = bfn[0] = (struct xengt_bfn){12345};
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 1), -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), -ENOENT);
 }
 
 SPACE_TEST(what_is_offered_is_mapped_by_reference)
@@ -327,6 +342,7 @@ SPACE_TEST(what_is_offered_is_mapped_by_reference)
     struct fixture *f = *state;
     uint32_t other = domain(f, "other", false, false); /* no target */
     struct xengt_bfn bfn[4];
+    struct xengt_cookie cookie[4];
     struct xengt_mapping mapping;
     uint32_t gref[4];
     int err[4];
@@ -336,10 +352,11 @@ SPACE_TEST(what_is_offered_is_mapped_by_reference)
     assert_int_equal(xengt_sim_offer(f->sim, other, (struct xengt_gfn){6}, true, &gref[1]), 0);
     assert_int_equal(xengt_sim_offer(f->sim, f->domid, (struct xengt_gfn){5}, true, &gref[2]), 0);
     gref[3] = UINT32_MAX >> 4;
-    assert_int_equal(xengt_map_offered(f->xg, other, gref, bfn, err, 4, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map_offered(f->xg, other, gref, bfn, cookie, err, 4, XENGT_PROT_RW), 0);
     assert_true(err[0] == 0 && err[1] == -EACCES && err[2] == -EACCES && err[3] == -EACCES);
-    assert_int_equal(xengt_map_offered(f->xg, other, &gref[1], &bfn[1], NULL, 1, XENGT_PROT_READ),
-                     0);
+    assert_int_equal(
+        xengt_map_offered(f->xg, other, &gref[1], &bfn[1], &cookie[1], NULL, 1, XENGT_PROT_READ),
+        0);
     char text[8];
     assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn[0]), text, 8), 0);
     assert_string_equal(text, "offered");
@@ -348,8 +365,8 @@ SPACE_TEST(what_is_offered_is_mapped_by_reference)
     assert_int_equal(xengt_view(f->xg, bfn[0], &view), -EOPNOTSUPP);
     assert_int_equal(xengt_mappings(f->xg, &mapping, 1), 2);
     assert_true(mapping.offered && mapping.domid == other && mapping.gfn.v == gref[0]);
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 2), 0);
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, 1), -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), -ENOENT);
 }
 
 SPACE_TEST(arrays_are_checked)
@@ -357,19 +374,21 @@ SPACE_TEST(arrays_are_checked)
     struct fixture *f = *state;
     struct xengt_gfn gfn = {5};
     struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
     int err;
-    assert_int_equal(xengt_map(f->xg, f->domid, NULL, &bfn, NULL, 1, XENGT_PROT_RW), -EINVAL);
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, NULL, NULL, 1, XENGT_PROT_RW), -EINVAL);
+    assert_int_equal(xengt_map(f->xg, f->domid, NULL, &bfn, &cookie, NULL, 1, XENGT_PROT_RW),
+                     -EINVAL);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, NULL, NULL, NULL, 1, XENGT_PROT_RW), -EINVAL);
     assert_int_equal(xengt_unmap(f->xg, NULL, &err, 1), -EINVAL);
     assert_int_equal(xengt_space_get(f->space, NULL, &bfn, &err, 1), -EINVAL);
     assert_int_equal(xengt_space_get(f->space, &gfn, NULL, &err, 1), -EINVAL);
     assert_int_equal(xengt_space_put(f->space, NULL, 1), -EINVAL);
-    assert_int_equal(xengt_space_adopt(f->space, &bfn, NULL, 1), -EINVAL);
+    assert_int_equal(xengt_space_adopt(f->space, &cookie, NULL, 1), -EINVAL);
     assert_int_equal(xengt_unmap(f->xg, NULL, NULL, 0), 0);
     assert_int_equal(xengt_space_get(f->space, NULL, NULL, NULL, 0), 0);
     assert_int_equal(xengt_space_put(f->space, NULL, 0), 0);
     assert_int_equal(xengt_space_adopt(f->space, NULL, NULL, 0), 0);
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
     assert_int_equal(xengt_mappings(f->xg, NULL, 7), 1);
     assert_int_equal(xengt_target_list(f->xg, NULL, 7), 1);
     assert_int_equal(xengt_target_dead(f->xg, NULL, 7), 0);
@@ -383,8 +402,10 @@ SMALL_TEST(what_was_not_tried_is_invalid_too)
     struct fixture *f = *state; /* batches of 4 */
     struct xengt_gfn gfn[12] = {{PAGES}};
     struct xengt_bfn bfn[12];
+    struct xengt_cookie cookie[12];
     memset(bfn, 0x5a, sizeof(bfn));
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 12, XENGT_PROT_RW), -EINVAL);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 12, XENGT_PROT_RW),
+                     -EINVAL);
     for (int i = 0; i < 12; i++) {
         assert_true(bfn[i].v == XENGT_BFN_INVALID.v);
     }
@@ -404,17 +425,21 @@ SPACE_TEST(strange_numbers_are_refused_one_by_one)
     for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
         struct xengt_gfn gfn = {strange[i]};
         struct xengt_bfn bfn = {strange[i]};
-        assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), -ENOENT);
+        struct xengt_cookie cookie;
+        assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), -ENOENT);
         assert_int_equal(xengt_space_put(f->space, &bfn, 1), -ENOENT);
-        assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW), -EINVAL);
+        assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW),
+                         -EINVAL);
         assert_int_equal(get(f, strange[i], &bfn), -EINVAL);
     }
     struct xengt_gfn one = {1};
     struct xengt_bfn twice[2];
+    struct xengt_cookie twice_cookie[2];
     int err[2];
-    assert_int_equal(xengt_map(f->xg, f->domid, &one, twice, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &one, twice, twice_cookie, NULL, 1, XENGT_PROT_RW),
+                     0);
     twice[1] = twice[0];
-    assert_int_equal(xengt_unmap(f->xg, twice, err, 2), 0);
+    assert_int_equal(xengt_unmap(f->xg, twice_cookie, err, 2), 0);
     assert_true(err[0] == 0 && err[1] == -ENOENT);
 }
 
@@ -455,11 +480,12 @@ SPACE_TEST(a_list_has_the_stride_of_its_owner)
     struct fixture *f = *state;
     const struct xengt_gfn gfn[2] = {{5}, {6}};
     struct xengt_bfn bfn[2];
+    struct xengt_cookie cookie[2];
     struct {
         struct xengt_mapping known;
         uint64_t added;
     } list[2];
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 2, XENGT_PROT_RW), 0);
     memset(list, 0x5a, sizeof(list));
     assert_int_equal(xengt_mappings_sized(f->xg, &list[0].known, 2, sizeof(list[0])), 2);
     assert_true(list[1].known.gfn.v == 6 && list[0].added == 0 && list[1].added == 0);
@@ -497,8 +523,9 @@ static void *other_handle(void *arg)
     for (uint64_t i = 0; i < 4000; i++) {
         struct xengt_gfn gfn = {i % 16};
         struct xengt_bfn bfn;
-        failed += xengt_map(t->own, t->own_domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW) != 0;
-        failed += xengt_unmap(t->own, &bfn, NULL, 1) != 0;
+        struct xengt_cookie cookie;
+        failed += xengt_map(t->own, t->own_domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW) != 0;
+        failed += xengt_unmap(t->own, &cookie, NULL, 1) != 0;
     }
     return (void *)failed;
 }
@@ -531,11 +558,12 @@ SPACE_TEST(a_large_array_takes_few_hypercalls)
     struct fixture *f = *state;
     struct xengt_gfn gfn[PAGES];
     struct xengt_bfn bfn[PAGES];
+    struct xengt_cookie cookie[PAGES];
     for (unsigned i = 0; i < PAGES; i++) {
         gfn[i].v = i;
     }
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, NULL, PAGES, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, PAGES, XENGT_PROT_RW), 0);
     assert_true(sim_stats(f).map_calls == PAGES / XENGT_BATCH_DEFAULT);
-    assert_int_equal(xengt_unmap(f->xg, bfn, NULL, PAGES), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, PAGES), 0);
     assert_true(sim_stats(f).unmap_calls == PAGES / XENGT_BATCH_DEFAULT);
 }

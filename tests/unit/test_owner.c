@@ -73,7 +73,8 @@ static struct xengt_bfn map_one(struct owner *o, uint64_t gfn)
 {
     const struct xengt_gfn g = {gfn};
     struct xengt_bfn bfn;
-    assert_int_equal(xengt_map(o->xg, o->domid, &g, &bfn, NULL, 1, XENGT_PROT_RW), 0);
+    struct xengt_cookie cookie;
+    assert_int_equal(xengt_map(o->xg, o->domid, &g, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
     return bfn;
 }
 
@@ -238,12 +239,13 @@ OWNER_TEST(what_is_in_a_slot_already_is_left_there)
     struct owner *o = *state;
     const struct xengt_gfn gfn[3] = {{1}, {2}, {3}};
     struct xengt_bfn bfn[3];
+    struct xengt_cookie cookie[3];
     int err[3];
     char text[8];
     strcpy(xengt_sim_guest_page(o->sim, o->domid, (struct xengt_gfn){9}), "theirs");
     uint64_t frame = xengt_get_caps(o->xg)->window_base + 1;
     assert_int_equal(sim_add_to_physmap(o->sim, o->domid, (struct xengt_gfn){9}, frame), 0);
-    assert_int_equal(xengt_map(o->xg, o->domid, gfn, bfn, err, 3, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(o->xg, o->domid, gfn, bfn, cookie, err, 3, XENGT_PROT_RW), 0);
     assert_true(err[0] == 0 && err[1] == -EAGAIN && err[2] == 0);
     struct xengt_stats stats;
     xengt_get_stats(o->xg, &stats);

@@ -70,7 +70,7 @@ static void kill_it(struct fixture *f)
 {
     struct xengt *xg = f->xg;
     f->xg = NULL;
-    xg->slots.fresh = 0; /* it unmaps nothing any more */
+    xg->slots.pool[0].fresh = 0; /* it unmaps nothing any more */
     xg->slots.leaked = 1;
     xengt_close(xg);
 }
@@ -78,12 +78,14 @@ static void kill_it(struct fixture *f)
 static int map_one(struct fixture *f, uint64_t gfn, struct xengt_bfn *bfn)
 {
     const struct xengt_gfn g = {gfn};
-    return xengt_map(f->xg, MODEL_GUEST, &g, bfn, NULL, 1, XENGT_PROT_RW);
+    struct xengt_cookie cookie;
+    return xengt_map(f->xg, MODEL_GUEST, &g, bfn, &cookie, NULL, 1, XENGT_PROT_RW);
 }
 
 static int map_ref(struct fixture *f, uint32_t ref, struct xengt_bfn *bfn)
 {
-    return xengt_map_offered(f->xg, MODEL_GUEST, &ref, bfn, NULL, 1, XENGT_PROT_RW);
+    struct xengt_cookie cookie;
+    return xengt_map_offered(f->xg, MODEL_GUEST, &ref, bfn, &cookie, NULL, 1, XENGT_PROT_RW);
 }
 
 #define TEST(name) TEST_WITH(name, set_up, tear_down)
@@ -150,11 +152,12 @@ TEST(a_foreign_page_in_a_slot_is_not_taken_away)
     struct fixture *f = *state;
     const struct xengt_gfn gfn[3] = {{1}, {2}, {3}};
     struct xengt_bfn bfn[3];
+    struct xengt_cookie cookie[3];
     int err[3];
     open_it(f);
     f->model.at[1] = AT_FOREIGN;
     f->model.gfn[1] = 77;
-    assert_int_equal(xengt_map(f->xg, MODEL_GUEST, gfn, bfn, err, 3, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, MODEL_GUEST, gfn, bfn, cookie, err, 3, XENGT_PROT_RW), 0);
     assert_true(err[0] == 0 && err[1] == -EAGAIN && err[2] == 0);
     assert_true(f->model.at[1] == AT_FOREIGN && f->model.gfn[1] == 77);
     assert_int_equal(map_one(f, 4, &bfn[1]), 0);
@@ -187,16 +190,18 @@ TEST(a_batch_of_grants_has_gaps)
     struct fixture *f = *state;
     const uint32_t ref[5] = {1, 2, 3, 4, 5};
     struct xengt_bfn bfn[5];
+    struct xengt_cookie cookie[5];
     int err[5];
     f->model.at[1] = AT_FOREIGN;
     f->model.at[4] = AT_FOREIGN;
     open_it(f);
-    assert_int_equal(xengt_map_offered(f->xg, MODEL_GUEST, ref, bfn, err, 5, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map_offered(f->xg, MODEL_GUEST, ref, bfn, cookie, err, 5, XENGT_PROT_RW),
+                     0);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(err[i], i == 1 || i == 4 ? -EAGAIN : 0);
     }
     assert_int_equal(model_count(&f->model, AT_GRANT), 3);
-    assert_int_equal(xengt_unmap(f->xg, bfn, err, 5), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, err, 5), 0);
     assert_int_equal(model_count(&f->model, AT_GRANT), 0);
 }
 

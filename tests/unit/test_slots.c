@@ -39,11 +39,6 @@ static int remove_dir(void **state)
     return 0;
 }
 
-static struct xengt_gfn gfn(uint64_t v)
-{
-    return (struct xengt_gfn){v};
-}
-
 static void fresh(struct slots *slots, const char *dir, uint32_t count)
 {
     struct slots_found found;
@@ -57,19 +52,38 @@ static void fresh(struct slots *slots, const char *dir, uint32_t count)
     assert_int_equal(slots_begin(slots, &kind), 0);
 }
 
+/* The next free slot, with a record. */
+static uint32_t add(struct slots *slots, uint32_t domid, uint64_t gfn, bool offered, bool read_only)
+{
+    uint32_t s = slots_take(slots, &slots->pool[0]);
+    if (s != SLOT_NONE) {
+        slots_set(slots, s, record_kind(domid, SLOT_MAPPED, offered, read_only) | gfn);
+    }
+    return s;
+}
+
+static void drop(struct slots *slots, uint32_t s)
+{
+    slots_clear(slots, s);
+    slots_untake(slots, s);
+}
+
 PLAIN_TEST(records_keep_what_they_were_given)
 {
     (void)state;
     struct slots slots;
     fresh(&slots, NULL, 16);
-    uint32_t s = slots_reserve(&slots, 0x7fef, gfn(XENGT_GFN_MAX));
-    assert_int_equal(slots_state(&slots, s), SLOT_RESERVED);
-    assert_int_equal(slots_domid(&slots, s), 0x7fef);
-    assert_true(slots_gfn(&slots, s).v == XENGT_GFN_MAX);
-    slots_set_state(&slots, s, SLOT_MAPPED);
-    assert_int_equal(slots_state(&slots, s), SLOT_MAPPED);
-    assert_int_equal(slots_domid(&slots, s), 0x7fef);
-    assert_true(slots_gfn(&slots, s).v == XENGT_GFN_MAX);
+    for (int i = 0; i < 4; i++) {
+        uint32_t s = add(&slots, 0x7fef, XENGT_GFN_MAX - (uint64_t)i, i & 1, i & 2);
+        slots_set_held(&slots, s, HELD_BFN_MAX, HELD_HANDLE_MAX - (uint32_t)i);
+        assert_true(slots_sound(&slots, s));
+        assert_int_equal(slots_state(&slots, s), SLOT_MAPPED);
+        assert_int_equal(slots_domid(&slots, s), 0x7fef);
+        assert_true(slots_gfn(&slots, s).v == XENGT_GFN_MAX - (uint64_t)i);
+        assert_true(slots_offered(&slots, s) == (i & 1) && slots_read_only(&slots, s) == i / 2);
+        assert_true(slots_bfn(&slots, s) == HELD_BFN_MAX);
+        assert_int_equal(slots_handle(&slots, s), HELD_HANDLE_MAX - (uint32_t)i);
+    }
     slots_close(&slots, true, NULL);
 }
 
@@ -80,14 +94,17 @@ PLAIN_TEST(all_slots_are_handed_out_once)
     bool seen[8] = {false};
     fresh(&slots, NULL, 8);
     for (int i = 0; i < 8; i++) {
-        uint32_t s = slots_reserve(&slots, 1, gfn(i));
+        uint32_t s = add(&slots, 1, i, false, false);
         assert_in_range(s, 0, 7);
         assert_false(seen[s]);
         seen[s] = true;
     }
-    assert_int_equal(slots_reserve(&slots, 1, gfn(9)), SLOT_NONE);
-    slots_free(&slots, 3);
-    assert_int_equal(slots_reserve(&slots, 1, gfn(9)), 3);
+    assert_int_equal(add(&slots, 1, 9, false, false), SLOT_NONE);
+    drop(&slots, 3);
+    drop(&slots, 5);
+    assert_int_equal(add(&slots, 1, 9, false, false), 5);
+    assert_int_equal(add(&slots, 1, 9, false, false), 3);
+    assert_int_equal(add(&slots, 1, 9, false, false), SLOT_NONE);
     slots_close(&slots, true, NULL);
 }
 
@@ -96,12 +113,43 @@ PLAIN_TEST(a_leaked_slot_is_never_handed_out)
     (void)state;
     struct slots slots;
     fresh(&slots, NULL, 2);
-    uint32_t s = slots_reserve(&slots, 1, gfn(1));
-    slots_set_state(&slots, s, SLOT_LEAKED);
+    uint32_t s = add(&slots, 1, 1, false, false);
+    slots_give_up(&slots, s, SLOT_LEAKED);
     assert_int_equal(slots.leaked, 1);
-    assert_int_not_equal(slots_reserve(&slots, 1, gfn(2)), s);
-    assert_int_equal(slots_reserve(&slots, 1, gfn(3)), SLOT_NONE);
+    assert_true(slots_sound(&slots, s) && slots_state(&slots, s) == SLOT_LEAKED);
+    assert_int_not_equal(add(&slots, 1, 2, false, false), s);
+    assert_int_equal(add(&slots, 1, 3, false, false), SLOT_NONE);
     slots_close(&slots, true, NULL);
+}
+
+/* Each pool has slots of its own, whose records take no memory before the first is used. */
+TEST_WITH(pools_are_apart, make_dir, remove_dir)
+{
+    struct slots slots;
+    struct slots_found found;
+    const struct slots_kind kind = {.count = 70 * 512, .stride = 512};
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
+        assert_int_equal(round ? slots_continue(&slots) : slots_begin(&slots, &kind), 0);
+        assert_int_equal(slots.used, round ? 2 * 300 : 0);
+        for (uint32_t p = 3; p < 70; p += 60) {
+            for (uint32_t i = round ? 300 : 0; i < (round ? 512 : 300); i++) {
+                uint32_t s = slots_take(&slots, &slots.pool[p]);
+                assert_int_equal(s, p * 512 + i);
+                slots_set(&slots, s, record_kind(1, SLOT_MAPPED, false, false) | i);
+            }
+        }
+        uint32_t n = 0;
+        for (uint32_t s = 0; (s = slots_next(&slots, s)) != SLOT_NONE; s++) {
+            n++;
+        }
+        assert_int_equal(n, round ? 2 * 512 : 2 * 300);
+        if (round) {
+            assert_int_equal(slots_take(&slots, &slots.pool[3]), SLOT_NONE);
+            assert_int_equal(slots_take(&slots, &slots.pool[4]), 4 * 512);
+        }
+        slots_close(&slots, false, NULL);
+    }
 }
 
 /* What a killed process leaves: nothing is closed, the file is as it was at that instant. */
@@ -111,8 +159,8 @@ TEST_WITH(a_successor_finds_the_records, make_dir, remove_dir)
     struct slots heir;
     struct slots_found found;
     fresh(&dead, *state, 32);
-    slots_set_state(&dead, slots_reserve(&dead, 5, gfn(77)), SLOT_MAPPED);
-    slots_reserve(&dead, 6, gfn(78));
+    add(&dead, 5, 77, false, false);
+    slots_set_held(&dead, add(&dead, 6, 78, false, true), 99, 7);
 
     assert_int_equal(slots_open(&heir, *state, &found, &no_words), 0);
     assert_true(found.exists);
@@ -125,7 +173,7 @@ TEST_WITH(a_successor_finds_the_records, make_dir, remove_dir)
     assert_int_equal(found.kind.area_size, AREA);
     assert_int_equal(slots_state(&heir, 0), SLOT_MAPPED);
     assert_int_equal(slots_domid(&heir, 0), 5);
-    assert_int_equal(slots_state(&heir, 1), SLOT_RESERVED);
+    assert_true(slots_read_only(&heir, 1) && slots_bfn(&heir, 1) == 99);
     assert_int_equal(slots_state(&heir, 2), SLOT_FREE);
     slots_close(&heir, false, NULL);
     slots_close(&dead, false, NULL);
@@ -144,67 +192,70 @@ static void flip_byte(const char *dir, off_t at)
     close(fd);
 }
 
-static void damage_is_noticed(const char *dir, off_t at)
+static void damage_is_noticed(const char *dir, off_t at, bool record)
 {
     struct slots slots;
     struct slots_found found;
     fresh(&slots, dir, 32);
-    slots_set_state(&slots, slots_reserve(&slots, 5, gfn(77)), SLOT_MAPPED);
+    slots_set_held(&slots, add(&slots, 5, 77, false, false), 0x1234, 5);
+    at += record ? (char *)slots.record - (char *)slots.file : 0;
     slots_close(&slots, false, NULL);
     flip_byte(dir, at);
     assert_int_equal(slots_open(&slots, dir, &found, &no_words), 0);
     assert_true(found.exists);
     assert_true(found.damaged);
-    assert_int_equal(found.readable, at >= 4096);
+    assert_int_equal(found.readable, record);
     slots_close(&slots, false, NULL);
 }
 
 TEST_WITH(a_damaged_header_is_not_believed, make_dir, remove_dir)
 {
-    damage_is_noticed(*state, 0);  /* magic */
-    damage_is_noticed(*state, 8);  /* version */
-    damage_is_noticed(*state, 12); /* count */
-    damage_is_noticed(*state, 17); /* window */
-    damage_is_noticed(*state, 24); /* back end */
-    damage_is_noticed(*state, 29); /* area */
-    damage_is_noticed(*state, 40); /* boot */
+    damage_is_noticed(*state, 0, false);  /* magic */
+    damage_is_noticed(*state, 8, false);  /* version */
+    damage_is_noticed(*state, 12, false); /* count */
+    damage_is_noticed(*state, 17, false); /* window */
+    damage_is_noticed(*state, 24, false); /* back end */
+    damage_is_noticed(*state, 29, false); /* area */
+    damage_is_noticed(*state, 40, false); /* boot */
+    damage_is_noticed(*state, 97, false); /* pools */
 }
 
 TEST_WITH(a_damaged_record_is_not_believed, make_dir, remove_dir)
 {
-    for (off_t byte = 0; byte < 8; byte++) {
-        damage_is_noticed(*state, 4096 + byte);
+    for (off_t byte = 0; byte < 16; byte++) {
+        damage_is_noticed(*state, byte, true);
     }
 }
 
-TEST_WITH(what_is_held_is_checked, make_dir, remove_dir)
+PLAIN_TEST(a_record_that_strayed_is_not_sound)
+{
+    (void)state;
+    struct slots slots;
+    fresh(&slots, NULL, 512);
+    uint32_t s = add(&slots, 5, 77, false, false);
+    slots_set_held(&slots, s, 1, 2);
+    for (uint32_t other = s + 1; other < s + 9; other++) {
+        slots.record[other] = slots.record[s];
+        assert_false(slots_sound(&slots, other));
+    }
+    slots_close(&slots, true, NULL);
+}
+
+/* A kill between the two words of a record, of a slot that a hypercall is about. */
+TEST_WITH(a_record_in_flight_may_be_cut_short, make_dir, remove_dir)
 {
     struct slots slots;
     struct slots_found found;
-    fresh(&slots, *state, 32);
-    uint32_t s = slots_reserve(&slots, 5, gfn(77));
-    assert_true(held_empty(&slots, s) && held_sound(&slots, s));
-    held_set(&slots, s, HELD_BFN_MAX, 0, UINT32_MAX);
-    assert_true(held_sound(&slots, s) && !held_empty(&slots, s));
-    assert_true(held_bfn(&slots, s) == HELD_BFN_MAX);
-    slots.held[s + 1] = slots.held[s]; /* strayed */
-    assert_false(held_sound(&slots, s + 1));
-    held_set(&slots, s + 2, 0, 0, 0);
-    assert_false(held_empty(&slots, s + 2));
-    held_clear(&slots, s + 2);
-    assert_true(held_empty(&slots, s + 2));
-    memset(slots.area, 0x5a, AREA);
-    slots_close(&slots, false, NULL);
-
-    for (off_t byte = 0; byte < 16; byte++) {
-        off_t at = 4096 + 4096 + byte;
-        flip_byte(*state, at);
-        assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
-        assert_true(found.exists && !found.damaged);
-        assert_false(held_sound(&slots, s));
-        assert_int_equal(((unsigned char *)slots.area)[AREA - 1], 0x5a);
+    for (uint32_t n = 0; n < 2; n++) {
+        fresh(&slots, *state, 32);
+        uint32_t s = add(&slots, 5, 77, false, false);
+        slots.record[s].held = 0x1234;
+        slots.maps->slot[0] = s;
+        flight_set(slots.maps, n);
         slots_close(&slots, false, NULL);
-        flip_byte(*state, at);
+        assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
+        assert_true(found.readable && found.damaged == !n);
+        slots_close(&slots, false, NULL);
     }
 }
 
@@ -214,33 +265,17 @@ TEST_WITH(a_recovery_that_is_killed_loses_nothing, make_dir, remove_dir)
     struct slots slots;
     struct slots_found found;
     fresh(&slots, *state, 32);
-    uint32_t s = slots_reserve(&slots, 5, gfn(77));
-    held_set(&slots, s, 1, 2, 3);
+    uint32_t s = add(&slots, 5, 77, false, false);
+    slots_set_held(&slots, s, 1, 2);
     slots_close(&slots, false, NULL);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
-        assert_true(held_sound(&slots, s));
-        assert_int_equal(slots.held[s].handle, 2);
-        held_clear(&slots, s);
+        assert_true(slots_sound(&slots, s));
+        assert_int_equal(slots_handle(&slots, s), 2);
+        slots_clear(&slots, s);
         memset(slots.area, 0xff, AREA);
         slots_close(&slots, false, NULL);
     }
-}
-
-PLAIN_TEST(an_offered_slot_says_so)
-{
-    (void)state;
-    struct slots slots;
-    fresh(&slots, NULL, 4);
-    uint32_t s = slots_reserve_offered(&slots, 3, UINT32_MAX);
-    uint32_t plain = slots_reserve(&slots, 3, gfn(1));
-    assert_true(slots_offered(&slots, s));
-    assert_false(slots_offered(&slots, plain));
-    slots_set_state(&slots, s, SLOT_MAPPED);
-    assert_true(slots_offered(&slots, s) && slots_sound(&slots, s));
-    assert_int_equal(slots_state(&slots, s), SLOT_MAPPED);
-    assert_true(slots_gfn(&slots, s).v == UINT32_MAX);
-    slots_close(&slots, true, NULL);
 }
 
 TEST_WITH(a_truncated_file_is_not_believed, make_dir, remove_dir)
@@ -251,7 +286,7 @@ TEST_WITH(a_truncated_file_is_not_believed, make_dir, remove_dir)
     fresh(&slots, *state, 32);
     slots_close(&slots, false, NULL);
     journal_path(*state, path, sizeof(path));
-    for (off_t size = 1; size < 4096 * 5; size += 511) {
+    for (off_t size = 1; size < 4096 * 13; size += 1533) {
         assert_int_equal(truncate(path, size), 0);
         assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
         assert_true(found.exists && found.damaged);

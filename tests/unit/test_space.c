@@ -67,11 +67,12 @@ SPACE_TEST(what_was_not_got_cannot_be_put)
     struct fixture *f = *state;
     struct xengt_bfn bfn;
     struct xengt_bfn twice[2];
+    const struct xengt_cookie cookie = {xengt_get_caps(f->xg)->window_base};
     assert_int_equal(get(f, 9, &bfn), 0);
     twice[0] = twice[1] = bfn;
     assert_int_equal(xengt_space_put(f->space, twice, 2), -ENOENT);
     assert_int_equal(space_stats(f).in_use, 0);
-    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), -ENOENT);
     bfn.v = 4;
     assert_int_equal(xengt_space_put(f->space, &bfn, 1), -ENOENT);
     assert_int_equal(xengt_space_users(f->space, bfn), 0);
@@ -136,17 +137,18 @@ SMALL_TEST(a_full_window_is_not_fatal)
     struct fixture *f = *state;
     struct xengt_gfn gfn[20];
     struct xengt_bfn bfn[20];
+    struct xengt_cookie cookie[20];
     int err[20];
     for (unsigned i = 0; i < 20; i++) {
         gfn[i].v = 100 + i;
     }
-    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, err, 20, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, err, 20, XENGT_PROT_RW), 0);
     for (unsigned i = 0; i < 20; i++) {
         assert_int_equal(err[i], i < 16 ? 0 : -ENOSPC);
     }
     struct xengt_bfn one;
     assert_int_equal(get(f, 1, &one), -ENOSPC);
-    assert_int_equal(xengt_unmap(f->xg, bfn, err, 20), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, err, 20), 0);
     assert_int_equal(get(f, 1, &one), 0);
 }
 
@@ -224,13 +226,15 @@ SPACE_TEST(two_spaces_do_not_mix)
     struct xengt_space *space;
     struct xengt_bfn mine;
     struct xengt_bfn theirs;
+    struct xengt_cookie theirs_cookie;
     struct xengt_gfn gfn = {9};
     assert_int_equal(xengt_target_add(f->xg, other), 0);
     assert_int_equal(xengt_space_open(f->xg, other, NULL, &space), 0);
     assert_int_equal(xengt_space_open(f->xg, other, NULL, &space), -EBUSY);
     assert_null(space);
     assert_int_equal(get(f, 9, &mine), 0);
-    assert_int_equal(xengt_map(f->xg, other, &gfn, &theirs, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, other, &gfn, &theirs, &theirs_cookie, NULL, 1, XENGT_PROT_RW),
+                     0);
     assert_true(mine.v != theirs.v);
     assert_int_equal(xengt_space_put(f->space, &theirs, 1), -ENOENT);
 }
@@ -343,12 +347,14 @@ WINDOW_TEST(a_reserve_is_always_to_be_had)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn[400];
+    struct xengt_cookie cookie[400];
     struct xengt_bfn theirs[250];
     struct xengt_space *other = second_space(f, &(struct xengt_space_options){.reserve = 250});
     assert_int_equal(take(f->space, 400, bfn), -ENOSPC);
     assert_int_equal(space_stats(f).mapped, 150);
     const struct xengt_gfn gfn = {500};
-    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, bfn, NULL, 1, XENGT_PROT_RW), -ENOSPC);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, bfn, cookie, NULL, 1, XENGT_PROT_RW),
+                     -ENOSPC);
     assert_int_equal(take(other, 250, theirs), 0);
     assert_int_equal(xengt_space_put(other, theirs, 250), 0);
     xengt_space_close(other);
@@ -383,6 +389,7 @@ WINDOW_TEST(plain_mappings_count_as_the_reserve)
     struct fixture *f = *state;
     struct xengt_gfn gfn[300];
     struct xengt_bfn bfn[300];
+    struct xengt_cookie cookie[300];
     int err[300];
     uint32_t domid = domain(f, "third", false, false);
     struct xengt_space *space;
@@ -391,12 +398,12 @@ WINDOW_TEST(plain_mappings_count_as_the_reserve)
         gfn[i].v = i;
     }
     assert_int_equal(xengt_target_add(f->xg, domid), 0);
-    assert_int_equal(xengt_map(f->xg, domid, gfn, bfn, NULL, 300, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(f->xg, domid, gfn, bfn, cookie, NULL, 300, XENGT_PROT_RW), 0);
     assert_int_equal(xengt_space_open(f->xg, domid, &options, &space), 0);
     struct xengt_bfn none;
     assert_int_equal(get(f, 1, &none), -ENOSPC);
     assert_int_equal(xengt_mappings(f->xg, NULL, 0), 300);
-    assert_int_equal(xengt_space_adopt(space, bfn, err, 300), 0);
+    assert_int_equal(xengt_space_adopt(space, cookie, err, 300), 0);
     assert_int_equal(err[299], 0);
     assert_int_equal(get(f, 1, &none), -ENOSPC);
 }

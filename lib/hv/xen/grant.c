@@ -8,6 +8,10 @@
  *   unmap  GNTTABOP_unmap_grant_ref, then the entry is cleared
  *
  * The BFN is the machine frame. Every mapping has a handle, and Xen counts them.
+ *
+ * A slot stands for one entry: each guest that is mapped has a pool of slots, whose places are the
+ * places of entries in its table. So a record names the reference, and the free slots of the pool
+ * are the entries that are free. What guests offer is in pools of its own.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +28,11 @@
 
 #define DOM0          0u
 #define TABLES_MAX    (XENGT_TARGETS_MAX + 1) /* one to clear entries in */
+#define OFFERED_POOLS 4u
+#define POOLS         (TABLES_MAX + OFFERED_POOLS)
 #define SLOTS_DEFAULT (1u << 17) /* half of the grant mappings Xen lets a domain have */
+
+_Static_assert(POOLS <= POOLS_MAX, "a slot table has as many");
 
 struct hv_grant {
     struct hv hv;
@@ -34,7 +42,7 @@ struct hv_grant {
     uint32_t frames_max;
     struct table {
         struct seed_table *seed; /* NULL: none */
-        bool maps;               /* entries were taken, and not just cleared */
+        struct pool *pool;       /* of its slots; NULL: entries were just cleared */
     } table[TABLES_MAX];
 };
 
@@ -100,17 +108,6 @@ static void table_unmap(void *arg, void *cookie)
     g->env.table_unmap(g->env.arg, cookie);
 }
 
-/* What a predecessor wrote, and a slot still refers to. */
-static void keep_entries(const struct slots *journal, struct seed_table *t)
-{
-    for (uint32_t s = 0; s < journal->count; s++) {
-        if (slots_domid(journal, s) == t->domid && slots_state(journal, s) != SLOT_FREE &&
-            !slots_offered(journal, s) && !held_empty(journal, s)) {
-            seed_keep(t, journal->held[s].ref);
-        }
-    }
-}
-
 /* One process at a time writes into a guest's table. */
 static int open_table(struct hv_grant *g, uint32_t domid, struct table *t)
 {
@@ -121,10 +118,8 @@ static int open_table(struct hv_grant *g, uint32_t domid, struct table *t)
     ret = seed_open(&g->frames, domid, DOM0, g->frames_max, &t->seed);
     if (ret) {
         g->env.unclaim(g->env.arg, domid);
-        return ret;
     }
-    keep_entries(g->hv.journal, t->seed);
-    return 0;
+    return ret;
 }
 
 static void close_table(struct hv_grant *g, struct table *t)
@@ -166,101 +161,207 @@ static void forget(struct hv *hv, uint32_t domid)
 static void close_others(struct hv_grant *g)
 {
     for (size_t i = 0; i < TABLES_MAX; i++) {
-        if (!g->table[i].maps) {
+        if (!g->table[i].pool) {
             close_table(g, &g->table[i]);
         }
     }
 }
 
-/* --- mapping ----------------------------------------------------------------------------- */
+/* --- slots ------------------------------------------------------------------------------- */
 
-/* The operation is in the journal before there is an entry that a successor would have to clear. */
-static int seed(struct slots *journal, size_t i, uint32_t slot, struct seed_table *t, bool ro)
+/* Whose entries the slots of a pool stand for, as its records say; UINT32_MAX: nobody's. */
+static uint32_t domid_of(const struct slots *journal, const struct pool *pool)
 {
-    uint32_t flags = GNTMAP_device_map | (ro ? GNTMAP_readonly : 0);
-    struct xengt_gfn gfn = slots_gfn(journal, slot);
-    uint32_t ref;
-    do {
-        int ret = seed_choose(t, gfn, &ref);
-        if (ret) {
+    for (uint32_t s = pool->first; s < pool->fresh; s++) {
+        if (slots_state(journal, s) == SLOT_MAPPED) {
+            return slots_domid(journal, s);
+        }
+    }
+    return UINT32_MAX;
+}
+
+static bool has_table(const struct hv_grant *g, const struct pool *pool)
+{
+    bool has = false;
+    for (size_t i = 0; i < TABLES_MAX; i++) {
+        has |= g->table[i].pool == pool;
+    }
+    return has;
+}
+
+/* The pool that has what was adopted of a guest, or one that nobody has. */
+static struct pool *find_pool(struct hv_grant *g, uint32_t domid)
+{
+    struct pool *empty = NULL;
+    for (size_t p = 0; p < TABLES_MAX; p++) {
+        struct pool *pool = &g->hv.journal->pool[p];
+        if (has_table(g, pool)) {
+            continue;
+        }
+        uint32_t owner = domid_of(g->hv.journal, pool);
+        if (owner == domid) {
+            return pool;
+        }
+        empty = empty || owner != UINT32_MAX ? empty : pool;
+    }
+    return empty;
+}
+
+static int ready_table(struct hv_grant *g, uint32_t domid, struct table **out)
+{
+    int ret = get_table(g, domid, out);
+    struct table *t = ret ? NULL : *out;
+    if (t && !t->pool) {
+        t->pool = find_pool(g, domid);
+        if (t->pool) {
+            slots_refill(g->hv.journal, t->pool);
+        }
+    }
+    return ret ? ret : t->pool ? seed_ready(t->seed) : -ENOSPC;
+}
+
+static uint32_t place_of(const struct slots *journal, uint32_t s)
+{
+    return s & ((1u << journal->pool_shift) - 1);
+}
+
+/* What is found to be the guest's, by its slot's turn, is not tried again. */
+static int take_entries(struct slots *journal, const struct table *t, uint32_t *slot, uint32_t n,
+                        uint32_t *got)
+{
+    while (*got < n) {
+        uint32_t s = slots_take(journal, t->pool);
+        if (s == SLOT_NONE) {
+            return -ENOSPC;
+        }
+        int ret = seed_look(t->seed, place_of(journal, s));
+        if (!ret) {
+            slot[(*got)++] = s;
+        } else if (ret != -EEXIST) {
+            slots_untake(journal, s);
             return ret;
         }
-        gnt_add(journal, i, slot, t->domid, ref, 0, flags);
-    } while (!seed_write(t, ref, gfn, ro));
+    }
     return 0;
 }
 
-/* Writes an entry for each frame; returns how many. */
-static size_t seed_batch(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
-                         size_t n, bool read_only)
+static int take_offered(struct slots *journal, uint32_t *slot, uint32_t n, uint32_t *got)
 {
-    size_t ops = 0;
-    for (size_t i = 0; i < n; i++) {
-        err[i] = seed(g->hv.journal, ops, slot[i], t, read_only);
-        ops += !err[i];
+    for (uint32_t p = TABLES_MAX; p < POOLS; p++) {
+        uint32_t s;
+        while (*got < n && (s = slots_take(journal, &journal->pool[p])) != SLOT_NONE) {
+            slot[(*got)++] = s;
+        }
     }
-    return ops;
+    return *got ? 0 : -ENOSPC;
 }
 
-/* What to do with an entry whose mapping failed. */
-static int unseed(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn, int err)
+static int take(struct hv *hv, uint32_t domid, bool offered, uint32_t *slot, uint32_t n,
+                uint32_t *got)
 {
-    enum seed_state state = seed_state(t, ref, gfn);
+    if (offered) {
+        return take_offered(hv->journal, slot, n, got);
+    }
+    struct table *t;
+    int ret = ready_table(grant_of(hv), domid, &t);
+    ret = ret ? ret : take_entries(hv->journal, t, slot, n, got);
+    return *got ? 0 : ret;
+}
+
+/* --- mapping ----------------------------------------------------------------------------- */
+
+/* What to do with an entry whose mapping failed. */
+static int unseed(struct seed_table *t, uint32_t place, struct xengt_gfn gfn, bool read_only,
+                  int err)
+{
+    enum seed_state state = seed_state(t, place, gfn);
     if (err == HV_DOUBT && state != SEED_UNUSED) {
         return HV_DOUBT; /* its handle is unknown: only the end of this domain undoes it */
     }
-    seed_put(t, ref, gfn);
+    seed_clear(t, place, gfn, read_only);
     if (err == HV_DOUBT) {
         return -EFAULT;
     }
     return state == SEED_CHANGED ? -EACCES : err;
 }
 
+/* Slots whose entries have been written, and their operations with them. */
+static void issue_run(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
+                      size_t n, bool read_only)
+{
+    struct slots *journal = g->hv.journal;
+    if (!gnt_issue(&g->env.calls, journal, slot, err, n)) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (err[i]) {
+            err[i] = unseed(t, place_of(journal, slot[i]), slots_gfn(journal, slot[i]), read_only,
+                            err[i]);
+        }
+    }
+}
+
+static void map_into(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
+                     size_t n, bool read_only)
+{
+    struct slots *journal = g->hv.journal;
+    struct gnt_area *a = journal->area;
+    uint32_t flags = GNTMAP_device_map | (read_only ? GNTMAP_readonly : 0);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i; end < n; end++) {
+            uint32_t place = place_of(journal, slot[end]);
+            err[end] = seed_write(t, place, slots_gfn(journal, slot[end]), read_only);
+            if (err[end]) {
+                break;
+            }
+            gnt_set(a, end - i, t->domid, seed_ref(t, place), 0, flags);
+        }
+        if (end > i) {
+            issue_run(g, t, &slot[i], &err[i], end - i, read_only);
+        }
+        end += end < n;
+    }
+}
+
 static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                       unsigned prot)
 {
     struct hv_grant *g = grant_of(hv);
-    struct table *table;
-    int ret = get_table(g, domid, &table);
-    ret = ret ? ret : seed_ready(table->seed);
-    if (ret) {
-        for (size_t i = 0; i < n; i++) {
-            err[i] = ret;
-        }
-        return;
+    struct table *t;
+    int ret = get_table(g, domid, &t); /* there since its slots were taken */
+    if (!ret) {
+        map_into(g, t->seed, slot, err, n, !(prot & XENGT_PROT_WRITE));
     }
-    struct seed_table *t = table->seed;
-    table->maps = true;
-    size_t ops = seed_batch(g, t, slot, err, n, !(prot & XENGT_PROT_WRITE));
-    struct gnt_area *a = hv->journal->area;
-    int answer[XENGT_BATCH_MAX];
-    if (ops) {
-        gnt_issue(&g->env.calls, hv->journal, answer, ops);
+    for (size_t i = 0; i < n && ret; i++) {
+        err[i] = ret;
     }
-    for (size_t i = 0, k = 0; i < n; i++) {
-        if (!err[i]) {
-            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): one answer for each op */
-            err[i] = answer[k]
-                         ? unseed(t, a->map[k].ref, slots_gfn(hv->journal, slot[i]), answer[k])
-                         : 0;
-            k++;
-        }
-    }
-    gnt_end(hv->journal);
 }
 
 /* --- unmapping --------------------------------------------------------------------------- */
 
 /*
- * Clears the entry of a mapping that is undone. A predecessor's is in the top-most frames, too;
- * if its domain is gone, or is another one now, the checks on the entry leave it alone.
+ * Clears the entries of mappings that are undone. Those of a predecessor's are in the top-most
+ * frames, too; if its domain is gone, or is another one now, the checks on the entry leave it
+ * alone.
  */
-static void clear_entry(struct hv_grant *g, uint32_t s)
+static void clear_entries(struct hv_grant *g, const uint32_t *slot, const int *err, size_t n)
 {
-    struct slots *journal = g->hv.journal;
-    struct table *t;
-    if (slots_sound(journal, s) && !get_table(g, slots_domid(journal, s), &t)) {
-        seed_put(t->seed, journal->held[s].ref, slots_gfn(journal, s));
+    const struct slots *journal = g->hv.journal;
+    struct table *t = NULL;
+    uint32_t domid = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = slot[i];
+        if (err[i] && err[i] != -ENOENT) {
+            continue;
+        }
+        if (slots_domid(journal, s) != domid) {
+            domid = slots_domid(journal, s);
+            t = !slots_sound(journal, s) || get_table(g, domid, &t) ? NULL : t;
+        }
+        if (t) {
+            seed_clear(t->seed, place_of(journal, s), slots_gfn(journal, s),
+                       slots_read_only(journal, s));
+        }
     }
 }
 
@@ -268,12 +369,7 @@ static void grant_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     struct hv_grant *g = grant_of(hv);
     gnt_unmap(&g->env.calls, hv->journal, 0, slot, err, n);
-    for (size_t i = 0; i < n; i++) {
-        if ((!err[i] || err[i] == -ENOENT) && !held_empty(hv->journal, slot[i])) {
-            clear_entry(g, slot[i]);
-            held_clear(hv->journal, slot[i]);
-        }
-    }
+    clear_entries(g, slot, err, n);
     close_others(g);
 }
 
@@ -285,7 +381,7 @@ static void grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slo
 
 static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    gnt_unmap_offered(&grant_of(hv)->env.calls, hv->journal, 0, slot, err, n);
+    gnt_unmap(&grant_of(hv)->env.calls, hv->journal, 0, slot, err, n);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -322,6 +418,7 @@ static const struct hv_ops ops = {
     .domain_info = domain_info,
     .unsafe = unsafe,
     .assign = assign,
+    .take = take,
     .map = grant_map,
     .unmap = grant_unmap,
     .map_offered = grant_map_offered,
@@ -341,16 +438,22 @@ struct hv *grant_new(const struct grant_env *env, uint32_t slots, uint32_t frame
     }
     g->env = *env;
     g->xen = XEN_CLOSED;
+    g->frames_max = frames ? frames : XENGT_GRANT_FRAMES_DEFAULT;
+    uint32_t stride = SEED_ENTRIES;
+    while (stride < g->frames_max * SEED_ENTRIES) {
+        stride *= 2;
+    }
     g->hv = (struct hv){
         .ops = &ops,
         .name = "grant",
         .backend = XENGT_BACKEND_GRANT,
         .slots = slots ? slots : SLOTS_DEFAULT,
+        .pools = POOLS,
+        .stride = stride,
         .held_is_proof = true,
         .area_size = sizeof(struct gnt_area),
     };
     g->frames = (struct seed_frames){g, table_version, table_limit, table_map, table_unmap};
-    g->frames_max = frames ? frames : XENGT_GRANT_FRAMES_DEFAULT;
     return &g->hv;
 }
 

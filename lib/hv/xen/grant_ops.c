@@ -4,9 +4,7 @@
 
 #include <errno.h>
 
-#define STATUS_NONE 1 /* Xen's own are 0 and negative */
-
-/* What a held entry of a mapping by grant holds; a handle of 0 is as good as any other. */
+/* What a record holds of a mapping by grant; a handle of 0 is as good as any other. */
 #define HANDLE_NONE  0u
 #define HANDLE_OF(h) ((h) + 1u)
 
@@ -37,68 +35,73 @@ int gnt_errno(int16_t status)
     }
 }
 
-/* The process can be killed anywhere, and its stores must be in the journal in this order. */
-static void in_order(void)
+static bool fits(const struct gnttab_map_grant_ref *op)
 {
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return op->handle < HELD_HANDLE_MAX && op->dev_bus_addr >> XENGT_PAGE_SHIFT <= HELD_BFN_MAX;
 }
 
-static void set_count(struct gnt_area *a, uint32_t n)
+static void keep(struct slots *journal, const struct gnttab_map_grant_ref *op, uint32_t s)
 {
-    in_order();
-    __atomic_store_n(&a->n, n, __ATOMIC_RELEASE);
-    in_order();
+    slots_set_held(journal, s, op->dev_bus_addr >> XENGT_PAGE_SHIFT, HANDLE_OF(op->handle));
 }
 
-void gnt_add(struct slots *journal, size_t i, uint32_t slot, uint32_t domid, uint32_t ref,
-             uint64_t host_addr, uint32_t flags)
+/* A record has no room for such a handle: Xen's table of mappings is larger than we can use. */
+static int refuse(const struct hv_calls *calls, struct gnt_area *a,
+                  const struct gnttab_map_grant_ref *op)
 {
-    struct gnt_area *a = journal->area;
-    a->slot[i] = slot;
-    a->map[i] = (struct gnttab_map_grant_ref){
-        .host_addr = host_addr,
-        .flags = flags,
-        .ref = ref,
-        .dom = (domid_t)domid,
-        .status = STATUS_NONE,
+    a->unmap[0] = (struct gnttab_unmap_grant_ref){
+        .host_addr = op->host_addr,
+        .dev_bus_addr = op->flags & GNTMAP_device_map ? op->dev_bus_addr : 0,
+        .handle = op->handle,
+        .status = GNT_STATUS_NONE,
     };
-    set_count(a, (uint32_t)i + 1);
+    calls->call(calls->arg, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
+                (uintptr_t)a->unmap, 1);
+    return a->unmap[0].status == GNTST_okay ? -ENOSPC : HV_DOUBT;
 }
 
-static bool has_handle(const struct slots *journal, uint32_t s)
+/* One that is not mapped, or not by what we can keep. */
+static int judge(const struct hv_calls *calls, struct gnt_area *a,
+                 const struct gnttab_map_grant_ref *op, int ret, bool *doubt)
 {
-    return !held_empty(journal, s) && journal->held[s].handle != HANDLE_NONE;
+    if (op->status == GNTST_okay) {
+        return refuse(calls, a, op);
+    }
+    if (op->status != GNT_STATUS_NONE) {
+        return gnt_errno(op->status);
+    }
+    bool first = *doubt;
+    *doubt = false; /* it did not come to those behind it */
+    return first ? HV_DOUBT : ret < 0 ? ret : -EIO;
 }
 
-static void keep(struct slots *journal, const struct gnttab_map_grant_ref *op, uint32_t slot)
-{
-    held_set(journal, slot, op->dev_bus_addr >> XENGT_PAGE_SHIFT, HANDLE_OF(op->handle), op->ref);
-}
-
-void gnt_issue(const struct hv_calls *calls, struct slots *journal, int *err, size_t n)
+size_t gnt_issue(const struct hv_calls *calls, struct slots *journal, const uint32_t *slot,
+                 int *err, size_t n)
 {
     struct gnt_area *a = journal->area;
+    size_t failures = 0;
+    a->first = (uint32_t)(slot - journal->maps->slot);
+    slots_order();
+    __atomic_store_n(&a->n, (uint32_t)n, __ATOMIC_RELEASE);
+    slots_order();
     int ret = calls->call(calls->arg, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref,
                           (uintptr_t)a->map, n);
     /* A fault at an entry may have come after Xen mapped it, when it wanted to say so. */
     bool doubt = ret == -EFAULT;
     for (size_t i = 0; i < n; i++) {
-        int16_t status = a->map[i].status;
-        if (status != STATUS_NONE) {
-            err[i] = gnt_errno(status);
+        const struct gnttab_map_grant_ref *op = &a->map[i];
+        if (op->status == GNTST_okay && fits(op)) {
+            keep(journal, op, slot[i]);
+            err[i] = 0;
         } else {
-            err[i] = doubt ? HV_DOUBT : ret < 0 ? ret : -EIO;
-            doubt = false; /* it did not come to those behind it */
-        }
-        if (!err[i]) {
-            keep(journal, &a->map[i], a->slot[i]);
+            err[i] = judge(calls, a, op, ret, &doubt);
+            failures++;
         }
     }
-}
-
-void gnt_end(struct slots *journal)
-{
-    set_count(journal->area, 0);
+    slots_order();
+    __atomic_store_n(&a->n, 0, __ATOMIC_RELEASE);
+    slots_order();
+    return failures;
 }
 
 struct unmaps {
@@ -116,7 +119,18 @@ static int issue_unmaps(void *arg, size_t first, size_t n)
 static bool is_answered(const void *arg, size_t i)
 {
     const struct unmaps *u = arg;
-    return u->op[i].status != STATUS_NONE;
+    return u->op[i].status != GNT_STATUS_NONE;
+}
+
+/* Their answers, if there are some that are not simply 0. */
+static void read_answers(const struct gnt_area *a, int *err, size_t n, int ret)
+{
+    for (size_t i = 0, k = 0; i < n; i++) {
+        if (!err[i]) {
+            int16_t status = a->unmap[k++].status;
+            err[i] = status == GNT_STATUS_NONE ? ret : gnt_errno(status);
+        }
+    }
 }
 
 void gnt_unmap(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
@@ -126,47 +140,39 @@ void gnt_unmap(const struct hv_calls *calls, struct slots *journal, uint64_t win
     size_t ops = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t s = slot[i];
-        if (!has_handle(journal, s)) {
+        uint32_t handle = slots_handle(journal, s);
+        if (handle == HANDLE_NONE) {
             err[i] = -ENOENT; /* it was never mapped */
             continue;
         }
-        err[i] = 1;
+        err[i] = 0;
         a->unmap[ops++] = (struct gnttab_unmap_grant_ref){
             .host_addr = window_base ? (window_base + s) << XENGT_PAGE_SHIFT : 0,
-            .dev_bus_addr = window_base ? 0 : held_bfn(journal, s) << XENGT_PAGE_SHIFT,
-            .handle = journal->held[s].handle - 1,
-            .status = STATUS_NONE,
+            .dev_bus_addr = window_base ? 0 : slots_bfn(journal, s) << XENGT_PAGE_SHIFT,
+            .handle = handle - 1,
+            .status = GNT_STATUS_NONE,
         };
     }
     /* What is undone twice has a handle that is not ours any more: nothing happens to it. */
     struct unmaps u = {calls, a->unmap};
     int ret = hv_insist(&(struct hv_array){&u, issue_unmaps, is_answered}, ops);
-    for (size_t i = 0, k = 0; i < n; i++) {
-        if (err[i] == 1) {
-            int16_t status = a->unmap[k++].status;
-            err[i] = status == STATUS_NONE ? ret : gnt_errno(status);
-        }
-    }
+    read_answers(a, err, n, ret);
 }
 
 void gnt_recover(struct slots *journal)
 {
-    struct gnt_area *a = journal->area;
-    if (journal->area_size < sizeof(*a) || a->n > XENGT_BATCH_MAX) {
+    const struct gnt_area *a = journal->area;
+    const struct flight *maps = journal->maps;
+    if (journal->area_size < sizeof(*a) || maps->n > XENGT_BATCH_MAX || a->n > maps->n ||
+        a->first > maps->n - a->n) {
         return;
     }
     for (uint32_t i = 0; i < a->n; i++) {
-        uint32_t s = a->slot[i];
-        if (s >= journal->count || slots_state(journal, s) == SLOT_FREE) {
-            continue;
-        }
-        if (has_handle(journal, s)) {
-            continue; /* had been copied already */
-        }
-        if (a->map[i].status == GNTST_okay) {
-            keep(journal, &a->map[i], s);
-        } else {
-            held_set(journal, s, 0, HANDLE_NONE, a->map[i].ref); /* the entry is there, only */
+        uint32_t s = maps->slot[a->first + i];
+        const struct gnttab_map_grant_ref *op = &a->map[i];
+        if (s < journal->count && slots_next(journal, s) == s &&
+            slots_state(journal, s) != SLOT_FREE && op->status == GNTST_okay && fits(op)) {
+            keep(journal, op, s);
         }
     }
 }
@@ -181,25 +187,13 @@ void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64
     for (size_t i = 0; i < n; i++) {
         uint64_t host = window_base ? (window_base + slot[i]) << XENGT_PAGE_SHIFT : 0;
         uint32_t ref = (uint32_t)slots_gfn(journal, slot[i]).v;
-        gnt_add(journal, i, slot[i], domid, ref, host, flags);
+        gnt_set(journal->area, i, domid, ref, host, flags);
     }
-    gnt_issue(calls, journal, err, n);
-    gnt_end(journal);
+    gnt_issue(calls, journal, slot, err, n);
     for (size_t i = 0; i < n; i++) {
         /* Xen's "general error" is what it says to an entry that is no grant, or read-only. */
         if (err[i] == -EIO) {
             err[i] = -EACCES;
-        }
-    }
-}
-
-void gnt_unmap_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
-                       const uint32_t *slot, int *err, size_t n)
-{
-    gnt_unmap(calls, journal, window_base, slot, err, n);
-    for (size_t i = 0; i < n; i++) {
-        if (!err[i] || err[i] == -ENOENT) {
-            held_clear(journal, slot[i]);
         }
     }
 }

@@ -4,8 +4,8 @@
  *
  * Xen answers a map with a handle, and only that handle undoes it. The array of operations that
  * is given to Xen therefore lies in the journal: Xen itself writes the handle there, and no kill
- * can come between the mapping and its record. Afterwards it is copied to the held entry of the
- * slot: handle, reference, and the frame of dev_bus_addr, which Xen checks at the unmap.
+ * can come between the mapping and its record. Afterwards it is copied to the record of the slot,
+ * with the frame of dev_bus_addr, which Xen checks at the unmap.
  */
 #ifndef XENGT_LIB_HV_XEN_GRANT_OPS_H
 #define XENGT_LIB_HV_XEN_GRANT_OPS_H
@@ -14,10 +14,12 @@
 
 #include <xen/grant_table.h>
 
+#define GNT_STATUS_NONE 1 /* not answered: Xen's own are 0 and negative */
+
 /* The area of the journal. */
 struct gnt_area {
-    uint32_t n; /* entries of map[] in use: given to Xen, or about to be; 0: held has them all */
-    uint32_t slot[XENGT_BATCH_MAX];
+    uint32_t n;     /* operations given to Xen, or about to be; 0: the records have them all */
+    uint32_t first; /* the place of the first one's slot in the flight of maps */
     struct gnttab_map_grant_ref map[XENGT_BATCH_MAX];
     struct gnttab_unmap_grant_ref unmap[XENGT_BATCH_MAX];
 };
@@ -25,35 +27,39 @@ struct gnt_area {
 /* Xen's answer to one operation as an errno value. */
 int gnt_errno(int16_t status);
 
+/* Builds an operation of the batch. */
+static inline void gnt_set(struct gnt_area *a, size_t i, uint32_t domid, uint32_t ref,
+                           uint64_t host_addr, uint32_t flags)
+{
+    a->map[i] = (struct gnttab_map_grant_ref){
+        .host_addr = host_addr,
+        .flags = flags,
+        .ref = ref,
+        .dom = (domid_t)domid,
+        .status = GNT_STATUS_NONE,
+    };
+}
+
 /*
- * The batch is built in the area: add each from 0 on, issue, end. What an operation refers to is in
- * the journal from then on, and a successor clears the entries of those that failed until the end.
+ * Issues the n operations that were built, for n slots in a row of the flight of maps. Sets err[i]
+ * of all; where it is 0 the slot's record is complete. Returns how many are not.
  */
-void gnt_add(struct slots *journal, size_t i, uint32_t slot, uint32_t domid, uint32_t ref,
-             uint64_t host_addr, uint32_t flags);
-
-/* Sets err[i] of all n; where it is 0 the slot's held entry is complete, else unchanged. */
-void gnt_issue(const struct hv_calls *calls, struct slots *journal, int *err, size_t n);
-
-void gnt_end(struct slots *journal);
+size_t gnt_issue(const struct hv_calls *calls, struct slots *journal, const uint32_t *slot,
+                 int *err, size_t n);
 
 /*
- * Unmaps slots by their held entries, which stay as they are. window_base: of a back end whose
+ * Unmaps slots by their records, which stay as they are. window_base: of a back end whose
  * offered grants lie in its window; 0: they are device mappings. -ENOENT where Xen does not have
  * this mapping any more.
  */
 void gnt_unmap(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
                const uint32_t *slot, int *err, size_t n);
 
-/* After a kill: completes held entries from the operations that Xen had been given. */
+/* After a kill: completes records from the operations that Xen had been given. */
 void gnt_recover(struct slots *journal);
 
 /* Maps grants that a domain offers; into the window unless window_base is 0. */
 void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
                      uint32_t domid, const uint32_t *slot, int *err, size_t n, unsigned prot);
-
-/* Undoes them: as gnt_unmap(), and the held entries of those undone are cleared. */
-void gnt_unmap_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
-                       const uint32_t *slot, int *err, size_t n);
 
 #endif

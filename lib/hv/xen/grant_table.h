@@ -3,18 +3,22 @@
  * Seeded grants: entries that the backend domain writes into a guest's own grant table, so that
  * Xen lets it map the guest's frames by reference.
  *
- * The table belongs to the guest, which may read and write all of it at any time. Only entries
- * that are all zero are taken, by one atomic exchange, from the top-most frames downwards, where
- * no guest has come to yet; an entry is given back by another such exchange, and only if it is
- * still what was written. Which entries are ours is in memory of our own: whatever a guest does to
- * the table, it can only name its own pages, and no entry is given to two.
+ * An entry is named by its place, counted from the table's last frame on: those are the frames that
+ * no guest has come to yet. Which places are ours is for the caller to know, from memory of his
+ * own. The table belongs to the guest, which may read and write all of it at any time: only an
+ * entry that is all zero is written, by one atomic exchange, and it is zeroed by another such
+ * exchange, only if it is still what was written. Whatever a guest does to the table, it can only
+ * name its own pages.
  */
 #ifndef XENGT_LIB_HV_XEN_GRANT_TABLE_H
 #define XENGT_LIB_HV_XEN_GRANT_TABLE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <xen/grant_table.h>
 
 #include <xengt/types.h>
 
@@ -37,17 +41,10 @@ struct seed_table {
     uint32_t self;       /* the domain that is granted */
     uint32_t limit;      /* frames of the table; frame[0] is its last */
     uint32_t frames_max; /* of them to be used at most */
-    uint32_t frames;     /* mapped so far */
-    uint32_t fresh;      /* entries of the mapped frames that were looked at */
-    uint32_t free_count;
-    uint32_t ours; /* entries that are somebody's */
-    uint32_t lost; /* entries the guest had taken or changed: never used again */
+    uint32_t ours;       /* entries that were written, and are not zeroed yet */
     const struct seed_frames *from;
-    uint64_t *frame[SEED_FRAMES_MAX];
+    uint64_t *frame[SEED_FRAMES_MAX]; /* NULL: not mapped yet */
     void *cookie[SEED_FRAMES_MAX];
-    uint64_t
-        used[SEED_FRAMES_MAX * SEED_ENTRIES / 64]; /* bits, from the last frame on: ours, lost */
-    uint32_t free[SEED_FRAMES_MAX * SEED_ENTRIES]; /* references, each once at most */
 };
 
 /* -ENOMEM, or what version() or limit() says. */
@@ -55,23 +52,57 @@ int seed_open(const struct seed_frames *from, uint32_t domid, uint32_t self, uin
               struct seed_table **out);
 void seed_close(struct seed_table *t); /* entries stay as they are; NULL is allowed */
 
-/* An entry that a predecessor took: is not taken again before it has been given back. */
-void seed_keep(struct seed_table *t, uint32_t ref);
-
 /*
  * Can the table be written to? While an entry is in use Xen lets the guest change nothing of its
- * kind; before the first one is taken it has to be asked again.
+ * kind; before the first one is written it has to be asked again.
  */
 int seed_ready(const struct seed_table *t);
 
 /*
- * Takes an entry for a frame. -ENOSPC: none is left. -EINVAL: a frame that an entry cannot name (it
- * has 32 bits). Nothing is written yet, so that the caller can note first that it will be.
+ * Can a place be had? 0, and its frame is mapped. -EEXIST: the guest has something there, or Xen
+ * keeps it for something else. -ENOSPC: there is no such place. Or why its frame cannot be mapped.
  */
-int seed_choose(struct seed_table *t, struct xengt_gfn gfn, uint32_t *ref);
+int seed_look(struct seed_table *t, uint32_t place);
 
-/* Makes it grant the frame. False: the guest was faster, and it is never used again. */
-bool seed_write(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn, bool read_only);
+static inline uint32_t seed_ref(const struct seed_table *t, uint32_t place)
+{
+    return (t->limit - 1 - place / SEED_ENTRIES) * SEED_ENTRIES + place % SEED_ENTRIES;
+}
+
+static inline uint64_t *seed_entry(const struct seed_table *t, uint32_t place)
+{
+    return &t->frame[place / SEED_ENTRIES][place % SEED_ENTRIES];
+}
+
+/* An entry as it is written: flags 16, domid 16, frame 32. */
+static inline uint64_t seed_make(const struct seed_table *t, struct xengt_gfn gfn, bool read_only)
+{
+    uint64_t flags = read_only ? GTF_permit_access | GTF_readonly : GTF_permit_access;
+    return flags | (uint64_t)t->self << 16 | gfn.v << 32;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written, by the builtin */
+static inline bool seed_exchange(uint64_t *entry, uint64_t from, uint64_t to)
+{
+    return __atomic_compare_exchange_n(entry, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Makes the entry of a place that was looked at grant a frame. -EACCES: the guest has taken it.
+ * -EINVAL: a frame that an entry cannot name (it has 32 bits).
+ */
+static inline int seed_write(struct seed_table *t, uint32_t place, struct xengt_gfn gfn,
+                             bool read_only)
+{
+    if (gfn.v > UINT32_MAX) {
+        return -EINVAL;
+    }
+    if (!seed_exchange(seed_entry(t, place), 0, seed_make(t, gfn, read_only))) {
+        return -EACCES;
+    }
+    t->ours++;
+    return 0;
+}
 
 /* What Xen and the guest made of an entry that grants the frame. */
 enum seed_state {
@@ -79,12 +110,12 @@ enum seed_state {
     SEED_IN_USE,  /* Xen has it mapped */
     SEED_CHANGED, /* the guest has changed it */
 };
-enum seed_state seed_state(const struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
+enum seed_state seed_state(const struct seed_table *t, uint32_t place, struct xengt_gfn gfn);
 
 /*
- * Gives an entry back that was taken or kept. One that is not as it was written stays and is never
- * used again: false. So is any other reference.
+ * Zeroes an entry, also one of a predecessor's. One that is not as it was written stays: false. So
+ * does any that there is not.
  */
-bool seed_put(struct seed_table *t, uint32_t ref, struct xengt_gfn gfn);
+bool seed_clear(struct seed_table *t, uint32_t place, struct xengt_gfn gfn, bool read_only);
 
 #endif

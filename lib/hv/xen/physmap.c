@@ -327,7 +327,7 @@ static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *s
 static void physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     struct hv_physmap *p = physmap_of(hv);
-    gnt_unmap_offered(&p->env.calls, hv->journal, hv->window_base, slot, err, n);
+    gnt_unmap(&p->env.calls, hv->journal, hv->window_base, slot, err, n);
     note_empty(p, slot, err, n);
 }
 

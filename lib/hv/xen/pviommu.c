@@ -6,7 +6,7 @@
  * were. So the mapper counts (hv->one_pin), and an unmap is issued for the last mapping only. Xen
  * drops the pins of a domain that dies by itself; an unmap that comes after that would take the
  * pin of whoever has the frame by then. So a mapping remembers which domain it was made for, in
- * the handle and ref of its held entry, and is forgotten without a hypercall when that is gone.
+ * 24 bits where others have a handle, and is forgotten without a hypercall when that is gone.
  */
 #include "hv/xen/pviommu.h"
 
@@ -23,9 +23,9 @@
 /* The area of the journal: Xen's answers are in it before the process can be killed. */
 struct pviommu_area {
     struct pv_iommu_op op[PVIOMMU_BATCH];
-    uint32_t n; /* lookups that were given to Xen; 0: all of them are in held entries */
-    uint32_t tag[2];
-    uint32_t slot[PVIOMMU_BATCH];
+    uint32_t n;     /* lookups that were given to Xen; 0: the records have them all */
+    uint32_t first; /* the place of the first one's slot in the flight of maps */
+    uint32_t tag;
 };
 
 struct hv_pviommu {
@@ -75,19 +75,19 @@ static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *err
     return ret;
 }
 
-/* 64 bits of its uuid, which is random, for a domain that is alive. */
-static int domain_tag(struct hv *hv, uint32_t domid, uint32_t tag[2])
+static int ask(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
 {
-    struct xengt_target_info info;
-    uint32_t word[4];
-    int ret = domain_info(hv, domid, &info);
-    if (ret || info.dying) {
-        return ret ? ret : -ESRCH;
-    }
-    memcpy(word, info.handle, sizeof(word));
-    tag[0] = word[0] ^ word[2];
-    tag[1] = word[1] ^ word[3];
-    return 0;
+    int ret = domain_info(hv, domid, info);
+    return ret ? ret : info->dying ? -ESRCH : 0;
+}
+
+/* Bits of a domain's uuid, which is random; not 0. */
+static uint32_t tag_of(const struct xengt_target_info *info)
+{
+    uint64_t word[2];
+    memcpy(word, info->handle, sizeof(word));
+    uint64_t mixed = (word[0] ^ (word[1] << 1 | word[1] >> 63)) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(mixed >> 40) | 1;
 }
 
 static int issue_ops(void *arg, size_t first, size_t n)
@@ -122,15 +122,18 @@ static int lookup_errno(int32_t status)
     }
 }
 
-static void order(void)
+/* Is it the domain that it was, by all of its uuid? */
+static bool is_still(struct hv *hv, uint32_t domid, const struct xengt_target_info *then)
 {
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    struct xengt_target_info now;
+    return ask(hv, domid, &now) == 0 && memcmp(now.handle, then->handle, sizeof(now.handle)) == 0;
 }
 
-static bool is_still(struct hv *hv, uint32_t domid, const uint32_t tag[2])
+static void set_count(struct pviommu_area *a, size_t n)
 {
-    uint32_t now[2];
-    return domain_tag(hv, domid, now) == 0 && now[0] == tag[0] && now[1] == tag[1];
+    slots_order();
+    __atomic_store_n(&a->n, (uint32_t)n, __ATOMIC_RELEASE);
+    slots_order();
 }
 
 /*
@@ -157,14 +160,11 @@ static void take_back(struct hv *hv, size_t n)
     }
 }
 
-static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                        unsigned prot)
+static void build_lookups(struct hv *hv, uint32_t domid, const uint32_t *slot, size_t n)
 {
     struct pviommu_area *a = area_of(hv);
-    (void)prot; /* Xen does not enforce it: hv->read_only is off */
-    int ret = domain_tag(hv, domid, a->tag);
+    a->first = (uint32_t)(slot - hv->journal->maps->slot);
     for (size_t i = 0; i < n; i++) {
-        a->slot[i] = slot[i];
         a->op[i] = (struct pv_iommu_op){
             .subop = PVIOMMU_LOOKUP_FOREIGN,
             .flags = PVIOMMU_READABLE | PVIOMMU_WRITEABLE,
@@ -173,12 +173,21 @@ static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int
                                  .domid = (uint16_t)domid},
         };
     }
+}
+
+static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
+{
+    struct pviommu_area *a = area_of(hv);
+    struct xengt_target_info info;
+    (void)prot; /* Xen does not enforce it: hv->read_only is off */
+    int ret = ask(hv, domid, &info);
+    build_lookups(hv, domid, slot, n);
     if (!ret) {
-        order();
-        __atomic_store_n(&a->n, (uint32_t)n, __ATOMIC_RELEASE);
-        order();
+        a->tag = tag_of(&info);
+        set_count(a, n);
         ret = issue(hv, n);
-        if (!is_still(hv, domid, a->tag)) {
+        if (!is_still(hv, domid, &info)) {
             take_back(hv, n);
         }
     }
@@ -189,31 +198,29 @@ static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int
         if (err[i] == -EFAULT || (!err[i] && op->u.lookup_foreign.bfn > HELD_BFN_MAX)) {
             err[i] = HV_DOUBT;
         } else if (!err[i]) {
-            held_set(hv->journal, slot[i], op->u.lookup_foreign.bfn, a->tag[0], a->tag[1]);
+            slots_set_held(hv->journal, slot[i], op->u.lookup_foreign.bfn, a->tag);
         }
     }
-    order();
-    __atomic_store_n(&a->n, 0, __ATOMIC_RELEASE);
+    set_count(a, 0);
 }
 
 /* Is the domain a mapping was made for still there? Asked once for each run of one domain. */
 struct lives {
     uint32_t domid;
+    uint32_t tag; /* 0: it does not */
     bool known;
-    bool alive;
-    uint32_t tag[2];
 };
 
 static bool domain_lives(struct hv *hv, struct lives *l, uint32_t s)
 {
     uint32_t domid = slots_domid(hv->journal, s);
     if (!l->known || l->domid != domid) {
-        l->alive = domain_tag(hv, domid, l->tag) == 0;
+        struct xengt_target_info info;
+        l->tag = ask(hv, domid, &info) ? 0 : tag_of(&info);
         l->domid = domid;
         l->known = true;
     }
-    const struct held *h = &hv->journal->held[s];
-    return l->alive && h->handle == l->tag[0] && h->ref == l->tag[1];
+    return l->tag && slots_handle(hv->journal, s) == l->tag;
 }
 
 /* One hypercall's worth of an unmap. */
@@ -226,12 +233,12 @@ static void unmap_some(struct hv *hv, const uint32_t *slot, int *err, size_t n)
     for (size_t i = 0; i < n; i++) {
         uint32_t s = slot[i];
         err[i] = -ENOENT;
-        if (!held_empty(journal, s) && domain_lives(hv, &lives, s)) {
+        if (slots_handle(journal, s) && domain_lives(hv, &lives, s)) {
             err[i] = 1;
             op[ops++] = (struct pv_iommu_op){
                 .subop = PVIOMMU_UNMAP_FOREIGN,
                 .status = STATUS_NONE,
-                .u.unmap_foreign = {.bfn = held_bfn(journal, s)},
+                .u.unmap_foreign = {.bfn = slots_bfn(journal, s)},
             };
         }
     }
@@ -240,9 +247,6 @@ static void unmap_some(struct hv *hv, const uint32_t *slot, int *err, size_t n)
         if (err[i] == 1) {
             int32_t status = op[k++].status;
             err[i] = status == STATUS_NONE ? ret : status > 0 ? -EIO : status;
-        }
-        if (!err[i] || err[i] == -ENOENT) {
-            held_clear(journal, slot[i]);
         }
     }
 }
@@ -262,16 +266,18 @@ static void pviommu_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t 
  */
 static void recover(struct hv *hv, bool begin)
 {
-    struct pviommu_area *a = area_of(hv);
-    if (!begin || !a || a->n > PVIOMMU_BATCH) {
+    const struct pviommu_area *a = area_of(hv);
+    struct slots *journal = hv->journal;
+    if (!begin || !a || a->n > PVIOMMU_BATCH || journal->maps->n > XENGT_BATCH_MAX ||
+        a->n > journal->maps->n || a->first > journal->maps->n - a->n) {
         return;
     }
     for (uint32_t i = 0; i < a->n; i++) {
-        uint32_t s = a->slot[i];
+        uint32_t s = journal->maps->slot[a->first + i];
         uint64_t bfn = a->op[i].u.lookup_foreign.bfn;
-        if (s < hv->journal->count && slots_state(hv->journal, s) != SLOT_FREE &&
-            a->op[i].status == 0 && bfn <= HELD_BFN_MAX) {
-            held_set(hv->journal, s, bfn, a->tag[0], a->tag[1]);
+        if (s < journal->count && slots_state(journal, s) != SLOT_FREE && a->op[i].status == 0 &&
+            bfn <= HELD_BFN_MAX && a->tag <= HELD_HANDLE_MAX) {
+            slots_set_held(journal, s, bfn, a->tag);
         }
     }
 }

@@ -13,6 +13,7 @@
 #include <xengt/target.h>
 
 #include "lib_test.h"
+#include "support/cookie.h"
 
 #define MANY      1000u
 #define NO_DOMAIN 0x7000u
@@ -27,12 +28,14 @@ static struct xengt_stats stats_of(struct test *t)
 int map1(struct test *t, uint64_t gfn, struct xengt_bfn *bfn, unsigned prot)
 {
     struct xengt_gfn g = {gfn};
-    return xengt_map(t->xg, t->domid, &g, bfn, NULL, 1, prot);
+    struct xengt_cookie cookie;
+    return xengt_map(t->xg, t->domid, &g, bfn, &cookie, NULL, 1, prot);
 }
 
 int unmap1(struct test *t, struct xengt_bfn bfn)
 {
-    return xengt_unmap(t->xg, &bfn, NULL, 1);
+    const struct xengt_cookie cookie = cookie_of(t->xg, bfn);
+    return xengt_unmap(t->xg, &cookie, NULL, 1);
 }
 
 static void test_targets(struct test *t)
@@ -62,20 +65,21 @@ static void test_errors(struct test *t)
     };
     static const int want[6] = {0, -EINVAL, -EINVAL, -EINVAL, -EINVAL, 0};
     struct xengt_bfn bfn[6];
+    struct xengt_cookie cookie[6];
     int err[6];
-    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, err, 6, XENGT_PROT_RW), 0);
+    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, cookie, err, 6, XENGT_PROT_RW), 0);
     for (int i = 0; i < 6; i++) {
         expect(t, err[i] == want[i] && (bfn[i].v == XENGT_BFN_INVALID.v) == (want[i] != 0),
                "map of gfn 0x%llx gives %d, got %d", (unsigned long long)gfn[i].v, want[i], err[i]);
     }
     expect(t, stats_of(t).mapped == 2, "the good ones are mapped");
     EXPECT(xengt_target_remove(t->xg, t->domid), -EBUSY);
-    EXPECT(xengt_unmap(t->xg, bfn, err, 6), 0);
+    EXPECT(xengt_unmap(t->xg, cookie, err, 6), 0);
     expect(t, err[0] == 0 && err[1] == -ENOENT && err[5] == 0, "and unmapped, each by itself");
-    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, NULL, 6, XENGT_PROT_RW), -EINVAL);
+    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, cookie, NULL, 6, XENGT_PROT_RW), -EINVAL);
     expect(t, stats_of(t).mapped == 0 && bfn[0].v == XENGT_BFN_INVALID.v,
            "without err[] it is all or nothing");
-    EXPECT(xengt_map(t->xg, t->domid, NULL, NULL, NULL, 0, XENGT_PROT_RW), 0);
+    EXPECT(xengt_map(t->xg, t->domid, NULL, NULL, NULL, NULL, 0, XENGT_PROT_RW), 0);
     EXPECT(xengt_unmap(t->xg, NULL, NULL, 0), 0);
     EXPECT(map1(t, GFN_A, bfn, 0), -EINVAL);
     EXPECT(unmap1(t, (struct xengt_bfn){0x123456789}), -ENOENT);
@@ -85,15 +89,18 @@ static void test_duplicates(struct test *t)
 {
     const struct xengt_gfn gfn[2] = {{GFN_A}, {GFN_A}};
     struct xengt_bfn bfn[2];
-    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, NULL, 2, XENGT_PROT_RW), 0);
+    struct xengt_cookie cookie[2];
+    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, cookie, NULL, 2, XENGT_PROT_RW), 0);
     expect(t, (bfn[0].v == bfn[1].v) == (t->caps->window_base == 0),
            "a gfn named twice has two BFNs where there is a window, and else one");
     EXPECT(unmap1(t, bfn[0]), 0);
     void *view;
-    EXPECT(xengt_view(t->xg, bfn[1], &view), 0);
+    struct xengt_cookie left = cookie_of(t->xg, bfn[1]);
+    EXPECT(xengt_view_mapping(t->xg, left, &view), 0);
     EXPECT(unmap1(t, bfn[1]), 0);
     EXPECT(unmap1(t, bfn[1]), -ENOENT);
-    EXPECT(xengt_view(t->xg, bfn[1], &view), -ENOENT);
+    EXPECT(xengt_unmap(t->xg, &left, NULL, 1), -ENOENT);
+    EXPECT(xengt_view_mapping(t->xg, left, &view), -ENOENT);
 }
 
 static uint64_t now_us(void)
@@ -107,14 +114,15 @@ static void test_many(struct test *t)
 {
     struct xengt_gfn gfn[MANY];
     struct xengt_bfn bfn[MANY];
+    struct xengt_cookie cookie[MANY];
     for (unsigned i = 0; i < MANY; i++) {
         gfn[i].v = 0x800 + i;
     }
     struct xengt_stats before = stats_of(t);
     uint64_t start = now_us();
-    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, NULL, MANY, XENGT_PROT_RW), 0);
+    EXPECT(xengt_map(t->xg, t->domid, gfn, bfn, cookie, NULL, MANY, XENGT_PROT_RW), 0);
     uint64_t middle = now_us();
-    EXPECT(xengt_unmap(t->xg, bfn, NULL, MANY), 0);
+    EXPECT(xengt_unmap(t->xg, cookie, NULL, MANY), 0);
     uint64_t end = now_us();
     printf("# %u pages: map %llu us, unmap %llu us\n", MANY, (unsigned long long)(middle - start),
            (unsigned long long)(end - middle));
@@ -160,7 +168,7 @@ static void test_dma(struct test *t)
     EXPECT(map1(t, GFN_A, &a, XENGT_PROT_RW), 0);
     EXPECT(map1(t, GFN_B, &b, XENGT_PROT_RW), 0);
     expect(t, dma_lands(t, a, b, pages, 0x11223344), "DMA by BFN reads and writes");
-    EXPECT(xengt_view(t->xg, b, &view), 0);
+    EXPECT(xengt_view_mapping(t->xg, cookie_of(t->xg, b), &view), 0);
     expect(t, *(uint32_t *)view == 0x11223344, "the view is that page");
     EXPECT(unmap1(t, b), 0);
     bool landed = dma_lands(t, a, b, pages, 0x55667788);
@@ -208,7 +216,7 @@ static void test_space(struct test *t)
     EXPECT(get1(space, GFN_A, &again), 0);
     expect(t, bfn.v == again.v && space_stats(space).map_calls == 1, "a second use is a hit");
     expect(t, xengt_space_users(space, bfn) == 2, "both are counted");
-    EXPECT(xengt_unmap(t->xg, &bfn, NULL, 1), -ENOENT);
+    EXPECT(unmap1(t, bfn), -ENOENT);
     EXPECT(get1(space, GFN_BEYOND, &again), -EINVAL);
     EXPECT(xengt_space_put(space, &bfn, 1), 0);
     EXPECT(xengt_space_put(space, &bfn, 1), 0);

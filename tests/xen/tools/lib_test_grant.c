@@ -43,18 +43,22 @@ static void test_offered_maps(struct test *t, const grant_entry_v1_t *table)
     const uint32_t ref[5] = {REF, REF, REF + 2, REF + 3, REF + 1};
     static const int want[5] = {0, 0, -EINVAL, -EACCES, -EACCES};
     struct xengt_bfn bfn[5];
+    struct xengt_cookie cookie[5];
     struct xengt_bfn read_only;
+    struct xengt_cookie read_only_cookie;
     int err[5];
-    EXPECT(xengt_map_offered(t->xg, t->domid, ref, bfn, err, 5, XENGT_PROT_RW), 0);
+    EXPECT(xengt_map_offered(t->xg, t->domid, ref, bfn, cookie, err, 5, XENGT_PROT_RW), 0);
     for (int i = 0; i < 5; i++) {
         expect(t, err[i] == want[i], "offered grant %u gives %d, got %d", ref[i], want[i], err[i]);
     }
-    EXPECT(xengt_map_offered(t->xg, t->domid, &ref[4], &read_only, NULL, 1, XENGT_PROT_READ), 0);
-    EXPECT(xengt_map_offered(t->xg, t->domid, ref, bfn, NULL, 0, 0), -EINVAL);
+    EXPECT(xengt_map_offered(t->xg, t->domid, &ref[4], &read_only, &read_only_cookie, NULL, 1,
+                             XENGT_PROT_READ),
+           0);
+    EXPECT(xengt_map_offered(t->xg, t->domid, ref, bfn, cookie, NULL, 0, 0), -EINVAL);
     expect(t, table[REF].flags & GTF_writing, "Xen marks the entry as in use");
     expect(t, (table[REF + 1].flags & (GTF_reading | GTF_writing)) == GTF_reading,
            "and a read-only one as read");
-    EXPECT(xengt_unmap(t->xg, bfn, err, 2), 0);
+    EXPECT(xengt_unmap(t->xg, cookie, err, 2), 0);
     EXPECT(err[0], 0);
     EXPECT(err[1], 0);
     EXPECT(unmap1(t, read_only), 0);

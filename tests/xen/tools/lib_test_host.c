@@ -193,8 +193,8 @@ void test_adopt(struct test *t)
     for (size_t i = 0; i < n; i++) {
         void *view;
         int err;
-        views += xengt_view(t->xg, list[i].bfn, &view) == 0;
-        adopted += !xengt_space_adopt(space, &list[i].bfn, &err, 1) && !err;
+        views += xengt_view_mapping(t->xg, list[i].cookie, &view) == 0;
+        adopted += !xengt_space_adopt(space, &list[i].cookie, &err, 1) && !err;
     }
     expect(t, views == n && adopted > 0 && adopted <= n, "%u go into the space of one domain",
            adopted);
@@ -203,7 +203,7 @@ void test_adopt(struct test *t)
         if (list[i].domid == t->domid) {
             t->failed += xengt_space_put(space, &list[i].bfn, 1) != 0;
         } else {
-            t->failed += xengt_unmap(t->xg, &list[i].bfn, NULL, 1) != 0;
+            t->failed += xengt_unmap(t->xg, &list[i].cookie, NULL, 1) != 0;
         }
     }
     xengt_space_close(space);

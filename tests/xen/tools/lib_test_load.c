@@ -17,6 +17,7 @@
 
 struct kept {
     struct xengt_bfn bfn[BATCH];
+    struct xengt_cookie cookie[BATCH];
     unsigned n;
 };
 
@@ -24,14 +25,14 @@ struct kept {
 static int turn(struct test *t, struct kept *k, uint32_t domid)
 {
     struct xengt_gfn gfn[BATCH];
-    if (k->n && xengt_unmap(t->xg, k->bfn, NULL, k->n)) {
+    if (k->n && xengt_unmap(t->xg, k->cookie, NULL, k->n)) {
         return 1;
     }
     k->n = 1 + (unsigned)rand() % BATCH;
     for (unsigned i = 0; i < k->n; i++) {
         gfn[i].v = FIRST_GFN + (unsigned)rand() % GFNS;
     }
-    if (xengt_map(t->xg, domid, gfn, k->bfn, NULL, k->n, XENGT_PROT_RW)) {
+    if (xengt_map(t->xg, domid, gfn, k->bfn, k->cookie, NULL, k->n, XENGT_PROT_RW)) {
         k->n = 0;
         return 1;
     }

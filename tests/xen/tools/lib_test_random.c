@@ -32,7 +32,8 @@
 
 struct live {
     struct xengt_bfn bfn;
-    unsigned gfn; /* counted from FIRST_GFN */
+    struct xengt_cookie cookie; /* of a plain one */
+    unsigned gfn;               /* counted from FIRST_GFN */
     unsigned guest;
     uint64_t number; /* of the page, when it was mapped */
     bool space;      /* got from the space, not by a plain map */
@@ -127,7 +128,9 @@ static void check_view(struct world *w, const struct live *l)
     if (w->guest[l->guest].number[l->gfn] != l->number) {
         return; /* the CPU sees what the guest has there now */
     }
-    if (xengt_view(w->t->xg, l->bfn, &view)) {
+    int ret = l->space ? xengt_view(w->t->xg, l->bfn, &view)
+                       : xengt_view_mapping(w->t->xg, l->cookie, &view);
+    if (ret) {
         wrong(w, l, xengt_last_error(w->t->xg));
     } else if (*(uint64_t *)view != l->number) {
         wrong(w, l, "the page of another");
@@ -139,6 +142,7 @@ static void map_some(struct world *w)
 {
     struct xengt_gfn gfn[BATCH];
     struct xengt_bfn bfn[BATCH];
+    struct xengt_cookie cookie[BATCH] = {{0}};
     int err[BATCH];
     unsigned d = (unsigned)rand() % GUESTS;
     const struct guest *g = &w->guest[d];
@@ -151,11 +155,11 @@ static void map_some(struct world *w)
         return;
     }
     int ret = space ? xengt_space_get(g->space, gfn, bfn, err, n)
-                    : xengt_map(w->t->xg, g->domid, gfn, bfn, err, n, XENGT_PROT_RW);
+                    : xengt_map(w->t->xg, g->domid, gfn, bfn, cookie, err, n, XENGT_PROT_RW);
     w->wrong += ret != 0;
     for (unsigned i = 0; !ret && i < n; i++) {
         unsigned at = (unsigned)(gfn[i].v - FIRST_GFN);
-        struct live l = {bfn[i], at, d, at < GFNS ? g->number[at] : 0, space};
+        struct live l = {bfn[i], cookie[i], at, d, at < GFNS ? g->number[at] : 0, space};
         if (err[i] != (l.number ? 0 : -EINVAL)) {
             wrong(w, &l, strerror(-err[i]));
         }
@@ -172,7 +176,7 @@ static void unmap_one(struct world *w, unsigned i)
 {
     struct live *l = &w->live[i];
     int ret = l->space ? xengt_space_put(w->guest[l->guest].space, &l->bfn, 1)
-                       : xengt_unmap(w->t->xg, &l->bfn, NULL, 1);
+                       : xengt_unmap(w->t->xg, &l->cookie, NULL, 1);
     if (ret) {
         wrong(w, l, xengt_last_error(w->t->xg));
     }
@@ -192,13 +196,14 @@ static void check_by_dma(struct world *w)
     struct guest *g = &w->guest[rand() % GUESTS];
     struct xengt_gfn gfn = {DMA_GFN};
     struct xengt_bfn to;
+    struct xengt_cookie to_cookie;
     void *view;
     if (!w->t->edu || !w->count) {
         return;
     }
     const struct live *l = &w->live[(unsigned)rand() % w->count];
-    if (xengt_map(w->t->xg, g->domid, &gfn, &to, NULL, 1, XENGT_PROT_RW) ||
-        xengt_view(w->t->xg, to, &view)) {
+    if (xengt_map(w->t->xg, g->domid, &gfn, &to, &to_cookie, NULL, 1, XENGT_PROT_RW) ||
+        xengt_view_mapping(w->t->xg, to_cookie, &view)) {
         wrong(w, l, "nowhere to copy it to");
         return;
     }
@@ -211,7 +216,7 @@ static void check_by_dma(struct world *w)
         wrong(w, l, "DMA reads something else");
     }
     w->transfers++;
-    w->wrong += xengt_unmap(w->t->xg, &to, NULL, 1) != 0;
+    w->wrong += xengt_unmap(w->t->xg, &to_cookie, NULL, 1) != 0;
 }
 
 /* --- death ------------------------------------------------------------------------------- */

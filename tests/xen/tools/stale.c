@@ -44,14 +44,16 @@ static int run(struct xengt *xg, struct dma_port *port, uint32_t domid, struct x
                volatile uint8_t *page)
 {
     struct xengt_bfn bfn;
-    if (xengt_target_add(xg, domid) || xengt_map(xg, domid, &gfn, &bfn, NULL, 1, XENGT_PROT_RW)) {
+    struct xengt_cookie cookie;
+    if (xengt_target_add(xg, domid) ||
+        xengt_map(xg, domid, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW)) {
         return fail("map", xengt_last_error(xg));
     }
     printf("gfn 0x%llx is BFN 0x%llx\n", (unsigned long long)gfn.v, (unsigned long long)bfn.v);
     if (write_by_dma(port, bfn, 0x11) || !is_filled(page, 0x11)) {
         return fail("DMA while mapped", "the page does not hold what was written");
     }
-    if (xengt_unmap(xg, &bfn, NULL, 1)) {
+    if (xengt_unmap(xg, &cookie, NULL, 1)) {
         return fail("unmap", xengt_last_error(xg));
     }
     if (write_by_dma(port, bfn, 0x22)) {
