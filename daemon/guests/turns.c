@@ -107,7 +107,6 @@ static void keep_dates(struct guests *guests)
 
 /* --- the GPU ----------------------------------------------------------------------------- */
 
-/* Turns of one round share its time. */
 static bool run_gpu(struct guests *guests)
 {
     struct turns *turns = &guests->turns;
@@ -116,9 +115,6 @@ static bool run_gpu(struct guests *guests)
     uint64_t start;
     bool more;
 
-    if (turns->left_ns <= 0) {
-        return true; /* perhaps: the next round will tell */
-    }
     start = wake_now_ns();
     more = gpu->ops->run(gpu, budget ? budget : (uint64_t)turns->left_ns);
     turns->left_ns -= (int64_t)(wake_now_ns() - start);
@@ -133,12 +129,20 @@ static uint64_t submissions(const struct gpu *gpu)
     return stats.submissions;
 }
 
-/* The vGPUs look at their engines after the GPU worked, and may have more for it then. */
+/*
+ * The vGPUs look at their engines after the GPU worked, and may have more for it then. Turns of one
+ * round share its time.
+ */
 static bool work_for_gpu(struct guests *guests)
 {
-    bool more = run_gpu(guests);
-    uint64_t before = submissions(guests->config.gpu);
+    uint64_t before;
+    bool more;
 
+    if (guests->turns.left_ns <= 0) {
+        return true; /* perhaps: the next round will tell */
+    }
+    more = run_gpu(guests);
+    before = submissions(guests->config.gpu);
     for (unsigned i = 0; i < guests->attached_n; i++) {
         if (!guests->attached[i]->leaving) {
             vgpu_check(guests->attached[i]->vgpu);

@@ -51,9 +51,10 @@ struct execlist {
     unsigned ports;
     struct execlist_slot running;
     struct execlist_slot pending;
-    unsigned current; /* element of running */
-    unsigned index;   /* slots take turns: which one is running */
-    bool events;      /* entries were added to the context status buffer: an interrupt is due */
+    unsigned current;  /* element of running */
+    unsigned index;    /* slots take turns: which one is running */
+    bool events;       /* entries were added to the context status buffer: an interrupt is due */
+    unsigned patience; /* for so many looks more it may wait */
 };
 
 struct vgpu_engine {

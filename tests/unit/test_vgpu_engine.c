@@ -44,7 +44,7 @@ TEST(engine_error)
     f->gtt->state[GPU_BCS].idle = true;
     vgpu_check(f->vgpu);
     assert_well(f);
-    assert_true(took_interrupt(f, BCS_ERROR));
+    assert_true(took_interrupt(f, BCS_ERROR | BCS_SWITCH));
     assert_int_equal(rd(f, BCS + RING_EIR), 1);
     assert_int_equal(rd(f, BCS + RING_ESR), 1);
     wr(f, BCS + RING_EIR, 1);

@@ -9,6 +9,7 @@
 
 /* Between two looks at the clock, about: it costs as much as a command does. */
 #define BURST_NS  5000u
+#define BURST_MIN 4u /* a clock may be slow */
 #define BURST_MAX 64u
 
 /* Bytes that are moved in the time of a step, where time is the GPU's own. */
@@ -30,7 +31,7 @@ static void adapt_burst(struct soft_client *client, uint64_t took)
     if (!client->gpu->clock) {
         return;
     }
-    if (took > BURST_NS && client->burst > 1) {
+    if (took > BURST_NS && client->burst > BURST_MIN) {
         client->burst /= 2;
     } else if (took < BURST_NS / 4 && client->burst < BURST_MAX) {
         client->burst *= 2;

@@ -114,10 +114,6 @@ static void look(struct vgpu *vgpu, struct vgpu_engine *engine)
     }
 }
 
-/*
- * What a list has begun with is told here, too, not at its submission: most work is done by now,
- * and beginning and end are one interrupt, which spares the guest's driver a third of its accesses.
- */
 void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
     if (!vgpu->failed && engine->state == ENGINE_BUSY) {

@@ -52,13 +52,26 @@ static void csb_add(struct vgpu *vgpu, struct vgpu_engine *engine, uint32_t stat
     gtt_memory_write(vgpu->gtt, page + HWSP_CSB + at * sizeof(entry), entry, sizeof(entry));
     atomic_thread_fence(memory_order_release);
     gtt_memory_write(vgpu->gtt, page + HWSP_CSB_WRITE, &at, sizeof(at));
+    if (status != CSB_IDLE_TO_ACTIVE) {
+        engine->execlist.patience = 0;
+    } else if (!engine->execlist.events) {
+        engine->execlist.patience = EXECLIST_PATIENCE;
+    }
     engine->execlist.events = true;
 }
 
+/*
+ * That a list has begun may wait: most lists are soon through, and beginning and end are one
+ * interrupt then, which spares the guest's driver a third of its accesses.
+ */
 void execlist_signal(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    if (engine->execlist.events) {
-        engine->execlist.events = false;
+    struct execlist *list = &engine->execlist;
+    bool begun = engine->state == ENGINE_BUSY || (engine->waiting && !engine->starved);
+    if (list->events && list->patience && begun) {
+        list->patience--;
+    } else if (list->events) {
+        list->events = false;
         irq_event(vgpu, engine, EVENT_CONTEXT_SWITCH);
     }
 }

@@ -12,6 +12,9 @@ void execlist_submit(struct vgpu *vgpu, struct vgpu_engine *engine,
 /* Is there a command to run? Finishes contexts that have none left and goes to the next. */
 bool execlist_next(struct vgpu *vgpu, struct vgpu_engine *engine);
 
+/* Turns of the GPU, of a millisecond at most each, for which a beginning alone is not told. */
+#define EXECLIST_PATIENCE 4u
+
 /* The interrupt for what was added to the context status buffer. */
 void execlist_signal(struct vgpu *vgpu, struct vgpu_engine *engine);
 
