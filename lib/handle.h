@@ -27,6 +27,7 @@ struct xengt {
     struct hv *hv;
     struct slots slots;
     struct bfns bfns; /* where the back end has no window, and a space or one pin for a page */
+    struct dma *dma;  /* memory for DMA, a list */
     void **views;     /* CPU pointers by slot; NULL until the first is asked for */
     struct target *targets[XENGT_TARGETS_MAX]; /* in the order they were added */
     size_t targets_count;

@@ -151,6 +151,11 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
     if (!is_domid(domid)) {
         return handle_fail(xg, -ESRCH, "no domain has this number");
     }
+    /* Xen would move the page into the window, away from where this domain's kernel has it. */
+    if (domid == xg->hv->self) {
+        return handle_fail(xg, -EINVAL, "domain %u is this one: nothing can be offered to itself",
+                           domid);
+    }
     return map_all(&call, err, n);
 }
 
@@ -255,22 +260,26 @@ static int make_views(struct xengt *xg)
     return 0;
 }
 
+static int make_view(struct xengt *xg, uint32_t s)
+{
+    struct hv *hv = xg->hv;
+    uint32_t domid = slots_domid(&xg->slots, s);
+    struct xengt_gfn gfn = slots_gfn(&xg->slots, s);
+    unsigned prot = slots_read_only(&xg->slots, s) ? XENGT_PROT_READ : XENGT_PROT_RW;
+    return slots_offered(&xg->slots, s)
+               ? hv->ops->view_offered(hv, domid, (uint32_t)gfn.v, s, prot, &xg->views[s])
+               : hv->ops->view(hv, domid, gfn, s, &xg->views[s]);
+}
+
 static int view_slot(struct xengt *xg, uint32_t s, void **view)
 {
     unsigned long long bfn = mapper_bfn(xg, s).v;
-    if (slots_offered(&xg->slots, s)) {
-        return handle_fail(xg, -EOPNOTSUPP,
-                           "BFN 0x%llx is of an offered grant: its gfn is the "
-                           "guest's secret",
-                           bfn);
-    }
     int ret = make_views(xg);
     if (ret) {
         return ret;
     }
     if (!xg->views[s]) {
-        ret = xg->hv->ops->view(xg->hv, slots_domid(&xg->slots, s), slots_gfn(&xg->slots, s), s,
-                                &xg->views[s]);
+        ret = make_view(xg, s);
         if (ret) {
             return handle_fail(xg, ret, "BFN 0x%llx: no CPU pointer to it: %s", bfn,
                                strerror(-ret));

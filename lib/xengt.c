@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "dma.h"
 #include "mapper.h"
 #include "sized.h"
 #include "space.h"
@@ -259,6 +260,7 @@ void xengt_close(struct xengt *xg)
         xengt_space_close(xg->targets[i]->space);
     }
     unmap_plain(xg);
+    dma_free_all(xg);
     bfns_free(&xg->bfns);
     /* Leaked slots stay in the journal, so that the next owner tries again. */
     slots_close(&xg->slots, xg->slots.leaked == 0, xg->state_dir);

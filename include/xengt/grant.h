@@ -24,6 +24,7 @@ extern "C" {
  * The call:
  *   -EOPNOTSUPP  the back end cannot do it (pviommu)
  *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW; an array is NULL and n is not 0
+ *   -EINVAL      domid is the backend domain itself
  *   -ESRCH       not the number of a domain
  *   -EDEADLK     from within the log function
  * An entry (the call, when err is NULL):

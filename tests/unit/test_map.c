@@ -362,11 +362,23 @@ SPACE_TEST(what_is_offered_is_mapped_by_reference)
     assert_string_equal(text, "offered");
     assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn[0]), "x", 1), 0);
     assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn[1]), "x", 1), -EFAULT);
-    assert_int_equal(xengt_view(f->xg, bfn[0], &view), -EOPNOTSUPP);
+    assert_int_equal(xengt_view(f->xg, bfn[0], &view), 0);
+    assert_string_equal(view, "xffered");
+    assert_int_equal(xengt_view(f->xg, bfn[1], &view), 0);
     assert_int_equal(xengt_mappings(f->xg, &mapping, 1), 2);
     assert_true(mapping.offered && mapping.domid == other && mapping.gfn.v == gref[0]);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), 0);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), -ENOENT);
+}
+
+SPACE_TEST(a_domain_offers_itself_nothing)
+{
+    struct fixture *f = *state;
+    const uint32_t gref = 0;
+    struct xengt_bfn bfn;
+    int err;
+    assert_int_equal(xengt_map_offered(f->xg, 0, &gref, &bfn, &err, 1, XENGT_PROT_RW), -EINVAL);
+    assert_non_null(strstr(xengt_last_error(f->xg), "itself"));
 }
 
 SPACE_TEST(arrays_are_checked)

@@ -84,7 +84,7 @@ static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t 
     }
 }
 
-static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
+static int view_at(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
 {
     (void)domid;
     (void)gfn;
@@ -92,10 +92,40 @@ static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t sl
     return *view ? 0 : -EINVAL;
 }
 
+static int view_offered(struct hv *hv, uint32_t domid, uint32_t gref, uint32_t slot, unsigned prot,
+                        void **view)
+{
+    (void)prot;
+    return view_at(hv, domid, (struct xengt_gfn){gref}, slot, view);
+}
+
 static void unview(struct hv *hv, void *view)
 {
     (void)hv;
     (void)view;
+}
+
+static int own_alloc(struct hv *hv, struct hv_own *own)
+{
+    uint64_t first;
+    int ret = own->n > OWN_FRAMES ? -ENOMEM
+                                  : sim_own_alloc(sim_of(hv), (uint32_t)own->n, &first, &own->cpu);
+    own->first = ret ? 0 : first;
+    return ret == -ENOSPC ? -ENOMEM : ret;
+}
+
+static int own_where(struct hv *hv, const struct hv_own *own, struct xengt_bfn *bfn)
+{
+    (void)hv;
+    for (size_t i = 0; i < own->n; i++) {
+        bfn[i].v = own->first + i;
+    }
+    return 0;
+}
+
+static void own_free(struct hv *hv, struct hv_own *own)
+{
+    sim_own_free(sim_of(hv), own->first, (uint32_t)own->n);
 }
 
 static void hv_sim_close(struct hv *hv)
@@ -113,8 +143,13 @@ static const struct hv_ops ops = {
     .unmap = unmap,
     .map_offered = map_offered,
     .unmap_offered = unmap_offered,
-    .view = view,
+    .own_alloc = own_alloc,
+    .own_where = own_where,
+    .own_free = own_free,
+    .view = view_at,
     .unview = unview,
+    .view_offered = view_offered,
+    .unview_offered = unview,
     .close = hv_sim_close,
 };
 

@@ -31,6 +31,9 @@ uint32_t sim_page_alloc(struct xengt_sim *sim, uint32_t owner)
 {
     uint32_t p = sim->free;
     if (p != NO_PAGE) {
+        if (!sim->page[p].data && !(sim->page[p].data = malloc(XENGT_PAGE_SIZE))) {
+            return NO_PAGE; /* it was part of a piece of own memory */
+        }
         sim->free = sim->page[p].next;
         memset(sim->page[p].data, 0, XENGT_PAGE_SIZE); /* Xen scrubs */
     } else {

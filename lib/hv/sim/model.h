@@ -13,7 +13,7 @@
 #define OWNER_NONE  UINT32_MAX
 #define OWNER_SELF  (UINT32_MAX - 1)
 #define DOMAINS_MAX 64u
-#define OWN_FRAMES  64u
+#define OWN_FRAMES  4096u
 #define GRANTS_MAX  256u
 #define CLAIMS_MAX  16u
 #define OWN_BASE    UINT64_C(0x1000)
@@ -77,7 +77,7 @@ struct xengt_sim {
     uint32_t grants;
     struct claim claim[CLAIMS_MAX];
     uint32_t own[OWN_FRAMES];
-    uint32_t own_count;
+    uint32_t own_count; /* of these: some may be free, NO_PAGE */
     struct iotlb_entry iotlb[IOTLB_SIZE];
     xengt_sim_invalidate_fn *on_invalidate;
     void *on_invalidate_arg;
@@ -130,6 +130,13 @@ const char *sim_unsafe(const struct xengt_sim *sim, uint32_t domid);
 
 /* XEN_DOMCTL_set_target: once, and for as long as the domain lives. */
 int sim_set_target(struct xengt_sim *sim, uint32_t domid, uint32_t target);
+
+/*
+ * Frames of the backend domain itself that the device reaches, contiguous for the CPU too, until
+ * they are freed. -ENOSPC, -ENOMEM.
+ */
+int sim_own_alloc(struct xengt_sim *sim, uint32_t n, uint64_t *first, void **cpu);
+void sim_own_free(struct xengt_sim *sim, uint64_t first, uint32_t n);
 
 /* The page behind a frame of the window, as the backend's CPU sees it; NULL when empty. */
 void *sim_window_page(struct xengt_sim *sim, uint64_t window_gfn);

@@ -2,11 +2,16 @@
 /* The real Xen: its interfaces opened, and what is asked of them alike by all back ends. */
 #include "hv/xen/xen.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <xengnttab.h>
+
+#include <xen/arch-x86/cpuid.h>
 
 #include "hv/xen/claim.h"
 #include "hv/xen/unstable.h"
@@ -92,6 +97,12 @@ int xen_open(struct xen *xen, struct hv_error *error)
 void xen_close(struct xen *xen)
 {
     claim_close(xen->claims);
+    if (xen->grants) {
+        xengnttab_close(xen->grants);
+    }
+    if (xen->share) {
+        xengntshr_close(xen->share);
+    }
     if (xen->call) {
         xencall_close(xen->call);
     }
@@ -115,6 +126,29 @@ static bool is_dom0(void)
     char capabilities[64];
     read_line("/proc/xen/capabilities", capabilities, sizeof(capabilities));
     return strstr(capabilities, "control_d");
+}
+
+/* Leaf n of those that Xen tells its translated domains of; false: it does not have it. */
+static bool xen_leaf(uint32_t n, uint32_t r[4])
+{
+    for (uint32_t base = 0x40000000; base < 0x40010000; base += 0x100) {
+        __cpuid(base, r[0], r[1], r[2], r[3]);
+        if (memcmp(&r[1], "XenVMMXenVMM", 12) == 0) {
+            bool has = r[0] >= base + n;
+            __cpuid_count(base + n, 0, r[0], r[1], r[2], r[3]);
+            return has;
+        }
+    }
+    return false;
+}
+
+uint32_t xen_self(void)
+{
+    uint32_t r[4];
+    if (is_dom0()) {
+        return 0;
+    }
+    return xen_leaf(4, r) && r[0] & XEN_HVM_CPUID_DOMID_PRESENT ? r[2] : UINT32_MAX;
 }
 
 const char *xen_judge(int altp2m, int nesting, bool dom0)
@@ -183,6 +217,26 @@ int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view)
 void xen_unview(struct xen *xen, void *view)
 {
     xenforeignmemory_unmap(xen->memory, view, 1);
+}
+
+/* As the device has it: a grant that is read-only can be mapped so only. */
+int xen_view_offered(struct xen *xen, uint32_t domid, uint32_t gref, unsigned prot, void **view)
+{
+    /* Asked first: the library would say it on standard error, too. */
+    if (!xen->grants && !access("/dev/xen/gntdev", R_OK | W_OK)) {
+        xen->grants = xengnttab_open(NULL, 0);
+    }
+    if (!xen->grants) {
+        return errno == EACCES || errno == EPERM ? -EACCES : -ENODEV;
+    }
+    *view = xengnttab_map_grant_ref(xen->grants, domid, gref,
+                                    prot & XENGT_PROT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ);
+    return *view ? 0 : errno ? -errno : -EIO;
+}
+
+void xen_unview_offered(struct xen *xen, void *view)
+{
+    xengnttab_unmap(xen->grants, view, 1);
 }
 
 /* Does one of the options of Xen's command line that begin with name have the word among them? */

@@ -37,6 +37,8 @@ struct xen {
     xencall_handle *call;
     xc_interface *xc;
     xenforeignmemory_handle *memory;
+    struct xengntdev_handle *grants; /* others' grants; NULL: not used yet */
+    struct xengntdev_handle *share;  /* NULL: not used yet; see own.h */
     struct hv_calls calls;
     int claims; /* see claim.h */
 };
@@ -50,6 +52,9 @@ enum xen_guest_type {
 };
 
 enum xen_guest_type xen_guest_type(void);
+
+/* The number of this domain, which is dom0 or translated; UINT32_MAX: not known. */
+uint32_t xen_self(void);
 
 /* Says that this is no Xen domain, and the remedy; returns -ENODEV. */
 int xen_absent(struct hv_error *error);
@@ -70,6 +75,8 @@ const char *xen_judge(int altp2m, int nesting, bool dom0);
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid);
 int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view);
 void xen_unview(struct xen *xen, void *view);
+int xen_view_offered(struct xen *xen, uint32_t domid, uint32_t gref, unsigned prot, void **view);
+void xen_unview_offered(struct xen *xen, void *view);
 
 /* What protects memory from dom0's devices when a PV dom0 unmaps: one phrase for people. */
 const char *xen_iommu_phrase(struct xen *xen);
