@@ -406,6 +406,7 @@ static int space_init(struct xengt_space *space, struct xengt *xg, struct target
     space->no_defer = options->no_defer;
     space->quota = options->quota ? options->quota : UINT32_MAX;
     space->defer_pages = defer_pages < QUEUE_MAX ? defer_pages : QUEUE_MAX - 1;
+    space->defer_ms = options->defer_ms ? options->defer_ms : XENGT_DEFER_MS_DEFAULT;
     /* Where there is a hash of BFNs, too, the other one is denser. */
     int ret = gfns_init(&space->gfns, &xg->slots, xg->hash_key, xg->hv->windowed ? 1 : 2);
     ret = ret ? ret : queue_init(&space->queue, space->defer_pages + 1);

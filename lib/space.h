@@ -23,6 +23,9 @@ struct xengt_space {
     uint32_t drained; /* slots below have been looked at */
     uint32_t quota;
     uint32_t defer_pages;
+    unsigned defer_ms;
+    uint64_t
+        date; /* of the next expiry; 0: nothing is kept, or xengt_expire() has not seen it yet */
     uint32_t high_water;
     struct queue queue;
     struct gfns gfns;

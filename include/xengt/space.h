@@ -22,7 +22,7 @@ struct xengt_space_options {
     uint32_t quota;       /* mappings at a time, deferred and stale ones, too; 0: no limit */
     uint32_t reserve;     /* of these: always to be had, whatever others do; 0: none */
     uint32_t defer_pages; /* mappings kept after their last release; 0: the default */
-    unsigned defer_ms;    /* for whoever calls xengt_space_expire() as often; 0: default */
+    unsigned defer_ms;    /* how long they are kept at least, and twice that at most; 0: default */
     bool no_defer;        /* unmap at the last release: for tests */
 };
 
@@ -126,10 +126,21 @@ void xengt_space_flush(struct xengt_space *space);
 uint32_t xengt_space_shrink(struct xengt_space *space, uint32_t max);
 
 /*
- * Unmaps what has been kept since before the last call, at most XENGT_EXPIRE_PAGES of it. To be
- * called every defer_ms milliseconds: the library has no clock, so what is kept is kept as long at
- * least and, but for a backlog, twice as long at most. Returns whether something is still kept, so
- * that there is reason to call again.
+ * What an event loop calls before it waits: unmaps what the spaces of a handle have kept for
+ * longer than their defer_ms, at most XENGT_EXPIRE_PAGES of each at a time. now_ms is the time by
+ * any clock that does not go back; what is released counts from the next call on. Returns in how
+ * many milliseconds to call again at the latest; -1, which poll() takes for "no timeout": nothing
+ * is kept.
+ *
+ * It does not look for targets that have died: that is xengt_target_dead(), when Xen tells of a
+ * death.
+ */
+int xengt_expire(struct xengt *xg, uint64_t now_ms);
+
+/*
+ * The same for one space and without a clock: unmaps what has been kept since before the last call,
+ * at most XENGT_EXPIRE_PAGES of it. Returns whether something is still kept, so that there is
+ * reason to call again.
  */
 bool xengt_space_expire(struct xengt_space *space);
 #define XENGT_EXPIRE_PAGES 256u
