@@ -114,6 +114,12 @@ def check_programs(tap, copy, folder: Path):
                                     capture_output=True, check=False)
             tap.check(result.returncode == 2 and result.stderr.startswith("usage:"),
                       "and runs with the installed library", result.stderr)
+    example = next(iter(copy.folder.glob("**/doc/xengt/examples/ring-device")), None)
+    if tap.check(example, "the example with a Makefile is installed"):
+        env = {**os.environ, "PKG_CONFIG_PATH": str(copy.pc.parent),
+               "PKG_CONFIG_SYSROOT_DIR": str(copy.folder)}
+        tap.runs("its Makefile builds it against the installed library",
+                 ["make", "-C", str(example), f"OUT={folder}", "CFLAGS=-O2 -Werror"], env=env)
     unit, program = folder / "user.cc", folder / "user"
     unit.write_text(CXX_PROGRAM)
     tap.runs("a program in C++ compiles and links",
