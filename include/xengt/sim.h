@@ -67,6 +67,9 @@ void *xengt_sim_guest_page(struct xengt_sim *sim, uint32_t domid, struct xengt_g
 int xengt_sim_balloon_out(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
 int xengt_sim_balloon_in(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
 
+/* Has anybody reported that the frame is dirty? See xengt_report_dirty(). */
+bool xengt_sim_is_dirty(const struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
+
 /*
  * The guest grants a frame to the backend domain, for xengt_map_offered(). The grant is of the page
  * that is there now, for as long as it is mapped. -ESRCH; -EINVAL: no page there; -ENOSPC.

@@ -90,6 +90,10 @@ uint32_t xengt_space_drain(struct xengt_space *space, uint32_t max);
 int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
                     int *err, size_t n);
 
+/* The same for n frames that follow each other, from first on. */
+int xengt_space_get_range(struct xengt_space *space, struct xengt_gfn first, struct xengt_bfn *bfn,
+                          int *err, size_t n);
+
 /*
  * One user less for each of n BFNs. A device may not use a BFN any more for the user that gives
  * it back. All that can be released is.

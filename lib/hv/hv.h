@@ -37,6 +37,8 @@ struct hv_own {
     uint64_t first; /* sim: the frame of the first page */
 };
 
+#define HV_DIRTY_MAX 128u
+
 struct hv_ops {
     /*
      * Makes this handle the one owner of a range of frames, its window or a predecessor's, and of
@@ -94,6 +96,9 @@ struct hv_ops {
 
     /* A target has been taken off the list: nothing of it may be kept. Or NULL. */
     void (*forget)(struct hv *hv, uint32_t domid);
+
+    /* Frames of a domain are dirty, n of them and HV_DIRTY_MAX at most. NULL: not possible. */
+    int (*dirty)(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n);
 
     /*
      * Memory of this domain's own, own->n pages that stay where they are; where devices reach it,

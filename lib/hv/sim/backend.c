@@ -105,6 +105,11 @@ static void unview(struct hv *hv, void *view)
     (void)view;
 }
 
+static int dirty(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    return sim_dirty(sim_of(hv), domid, gfn, n);
+}
+
 static int own_alloc(struct hv *hv, struct hv_own *own)
 {
     uint64_t first;
@@ -143,6 +148,7 @@ static const struct hv_ops ops = {
     .unmap = unmap,
     .map_offered = map_offered,
     .unmap_offered = unmap_offered,
+    .dirty = dirty,
     .own_alloc = own_alloc,
     .own_where = own_where,
     .own_free = own_free,

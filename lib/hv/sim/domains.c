@@ -76,6 +76,7 @@ static void domain_free(struct xengt_sim *sim, struct domain *d)
         }
     }
     free(d->p2m);
+    free(d->dirty);
     free(d);
 }
 
@@ -226,6 +227,30 @@ const char *sim_unsafe(const struct xengt_sim *sim, uint32_t domid)
 {
     const struct domain *d = sim_domain_find(sim, domid);
     return d ? d->unsafe : NULL;
+}
+
+int sim_dirty(struct xengt_sim *sim, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct domain *d = sim_domain_find(sim, domid);
+    if (!d || d->zombie) {
+        return -ESRCH;
+    }
+    if (!d->dirty && !(d->dirty = calloc(d->frames, 1))) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (gfn[i].v >= d->frames) {
+            return -EINVAL;
+        }
+        d->dirty[gfn[i].v] = 1;
+    }
+    return 0;
+}
+
+bool xengt_sim_is_dirty(const struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn)
+{
+    const struct domain *d = sim_domain_find(sim, domid);
+    return d && d->dirty && gfn.v < d->frames && d->dirty[gfn.v];
 }
 
 int sim_set_target(struct xengt_sim *sim, uint32_t domid, uint32_t target)

@@ -38,6 +38,7 @@ struct domain {
     uint32_t frames;
     uint32_t *p2m; /* gfn -> page; NULL for a zombie */
     uint32_t owned;
+    uint8_t *dirty; /* a byte for each frame; NULL: none was */
 };
 
 struct iotlb_entry {
@@ -127,6 +128,9 @@ int sim_domain_info(const struct xengt_sim *sim, uint32_t domid, struct xengt_ta
 
 /* What makes its memory unsafe to map, or NULL. */
 const char *sim_unsafe(const struct xengt_sim *sim, uint32_t domid);
+
+/* XEN_DMOP_modified_memory. */
+int sim_dirty(struct xengt_sim *sim, uint32_t domid, const struct xengt_gfn *gfn, size_t n);
 
 /* XEN_DOMCTL_set_target: once, and for as long as the domain lives. */
 int sim_set_target(struct xengt_sim *sim, uint32_t domid, uint32_t target);

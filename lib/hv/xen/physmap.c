@@ -373,6 +373,12 @@ static void recover(struct hv *hv, bool begin)
     }
 }
 
+static int dirty(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct xen *xen = &physmap_of(hv)->xen;
+    return xen->call ? xen_dirty(xen, domid, gfn, n) : -EOPNOTSUPP;
+}
+
 static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
 {
     (void)slot;
@@ -411,6 +417,7 @@ static const struct hv_ops ops = {
     .own_alloc = alloc_own,
     .own_where = where_own,
     .own_free = free_own,
+    .dirty = dirty,
     .view = view,
     .unview = unview,
     .view_offered = view_offered,

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <xendevicemodel.h>
 #include <xengnttab.h>
 
 #include <xen/arch-x86/cpuid.h>
@@ -97,6 +98,9 @@ int xen_open(struct xen *xen, struct hv_error *error)
 void xen_close(struct xen *xen)
 {
     claim_close(xen->claims);
+    if (xen->model) {
+        xendevicemodel_close(xen->model);
+    }
     if (xen->grants) {
         xengnttab_close(xen->grants);
     }
@@ -179,6 +183,27 @@ const char *xen_unsafe(struct xen *xen, uint32_t domid)
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid)
 {
     return unstable_set_target(xen->xc, backend, domid);
+}
+
+/* One call for all of them, in which frames that follow each other are one extent. */
+int xen_dirty(struct xen *xen, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct xen_dm_op_modified_memory_extent extent[HV_DIRTY_MAX];
+    uint32_t extents = 0;
+    if (!xen->model && !(xen->model = xendevicemodel_open(NULL, 0))) {
+        return -errno;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct xen_dm_op_modified_memory_extent *last = extents ? &extent[extents - 1] : NULL;
+        if (last && gfn[i].v == last->first_pfn + last->nr) {
+            last->nr++;
+        } else {
+            extent[extents++] =
+                (struct xen_dm_op_modified_memory_extent){.first_pfn = gfn[i].v, .nr = 1};
+        }
+    }
+    return xendevicemodel_modified_memory_bulk(xen->model, (domid_t)domid, extent, extents) ? -errno
+                                                                                            : 0;
 }
 
 int hv_insist(const struct hv_array *array, size_t n)

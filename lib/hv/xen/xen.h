@@ -37,6 +37,7 @@ struct xen {
     xencall_handle *call;
     xc_interface *xc;
     xenforeignmemory_handle *memory;
+    struct xendevicemodel_handle *model; /* NULL: not used yet */
     struct xengntdev_handle *grants; /* others' grants; NULL: not used yet */
     struct xengntdev_handle *share;  /* NULL: not used yet; see own.h */
     struct hv_calls calls;
@@ -72,6 +73,7 @@ const char *xen_unsafe(struct xen *xen, uint32_t domid); /* as of struct hv_ops 
  */
 const char *xen_judge(int altp2m, int nesting, bool dom0);
 
+int xen_dirty(struct xen *xen, uint32_t domid, const struct xengt_gfn *gfn, size_t n);
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid);
 int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view);
 void xen_unview(struct xen *xen, void *view);

@@ -188,6 +188,49 @@ static void test_dma(struct test *t)
     xenforeignmemory_close(memory);
 }
 
+/* --- dirty pages ------------------------------------------------------------------------- */
+
+#define LOG_PAGES 0x2000u /* 32 MiB */
+
+/* Has Xen collected that the frame is dirty? Begins to collect anew. -1: it does not say. */
+static int is_logged(xc_interface *xc, uint32_t domid, uint64_t gfn)
+{
+    DECLARE_HYPERCALL_BUFFER(uint8_t, bitmap);
+    xc_shadow_op_stats_t stats;
+    bitmap = xc_hypercall_buffer_alloc_pages(xc, bitmap, 1);
+    if (!bitmap) {
+        return -1;
+    }
+    long n = xc_logdirty_control(xc, domid, XEN_DOMCTL_SHADOW_OP_CLEAN, HYPERCALL_BUFFER(bitmap),
+                                 LOG_PAGES, 0, &stats);
+    int ret = n < 0 ? -1 : bitmap[gfn / 8] >> gfn % 8 & 1;
+    xc_hypercall_buffer_free_pages(xc, bitmap, 1);
+    return ret;
+}
+
+/* As a live migration would: what a device wrote is not seen by Xen until somebody says so. */
+static void test_dirty(struct test *t)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    struct xengt_bfn a;
+    struct xengt_bfn b;
+    EXPECT(map1(t, GFN_A, &a, XENGT_PROT_RW), 0);
+    EXPECT(map1(t, GFN_B, &b, XENGT_PROT_RW), 0);
+    EXPECT(xengt_report_dirty(t->xg, &b, 1), 0); /* nobody wants to know */
+    EXPECT((int)xc_logdirty_control(xc, t->domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0, 0,
+                                    NULL),
+           0);
+    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(a), xengt_bfn_to_addr(b), 16), 0);
+    EXPECT(is_logged(xc, t->domid, GFN_B), 0);
+    EXPECT(xengt_report_dirty(t->xg, &b, 1), 0);
+    EXPECT(is_logged(xc, t->domid, GFN_B), 1);
+    EXPECT(is_logged(xc, t->domid, GFN_B), 0);
+    EXPECT((int)xc_logdirty_control(xc, t->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0, 0, NULL), 0);
+    EXPECT(unmap1(t, a), 0);
+    EXPECT(unmap1(t, b), 0);
+    xc_interface_close(xc);
+}
+
 /* --- memory of this domain's own --------------------------------------------------------- */
 
 #define OWN  3u
@@ -327,6 +370,9 @@ void test_api(struct test *t)
     test_many(t);
     if (t->edu) {
         test_dma(t);
+    }
+    if (t->edu) {
+        test_dirty(t);
     }
     test_own(t);
     test_space(t);
