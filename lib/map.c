@@ -7,6 +7,7 @@
 #include <xengt/grant.h>
 
 #include "mapper.h"
+#include "offers.h"
 #include "room.h"
 #include "sized.h"
 
@@ -57,10 +58,11 @@ static void map_run(struct map_call *c, size_t first, int *err, size_t n)
     struct target *t = c->maps.t;
     size_t count = 0;
     bool unsure = t && !target_is_held(xg, t);
+    size_t allowed = c->gref ? offers_room(xg, c->maps.domid, n) : n;
     int ret = unsure ? target_check(xg, t) : 0;
-    ret = ret ? ret : mapper_take_all(xg, &c->maps, &count, n);
+    ret = ret ? ret : mapper_take_all(xg, &c->maps, &count, allowed);
     for (size_t i = count; i < n; i++) {
-        err[i] = ret;
+        err[i] = ret ? ret : -EDQUOT;
     }
     write_records(c, first, count);
     size_t failures = mapper_map(xg, &c->maps, err, count);
@@ -72,6 +74,8 @@ static void map_run(struct map_call *c, size_t first, int *err, size_t n)
         hand_out(c, first, err, count);
         if (t) {
             t->raw += (uint32_t)(count - failures);
+        } else {
+            offers_count(xg, c->maps.domid, (uint32_t)(count - failures));
         }
     }
     flight_set(xg->slots.maps, 0);
@@ -196,9 +200,11 @@ static void unmap_batch(void *arg, size_t first, int *err, size_t n)
             continue;
         }
         uint32_t s = slots->unmaps->slot[0];
-        struct target *t =
-            slots_offered(slots, s) ? NULL : target_find(c->xg, slots_domid(slots, s));
-        if (t) {
+        uint32_t domid = slots_domid(slots, s);
+        struct target *t = slots_offered(slots, s) ? NULL : target_find(c->xg, domid);
+        if (slots_offered(slots, s)) {
+            offers_discount(c->xg, domid, (uint32_t)run);
+        } else if (t) {
             t->raw -= (uint32_t)run;
         }
         mapper_unmap(c->xg, err + i, run);

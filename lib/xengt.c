@@ -14,6 +14,7 @@
 
 #include "dma.h"
 #include "mapper.h"
+#include "offers.h"
 #include "sized.h"
 #include "space.h"
 #include "state.h"
@@ -119,6 +120,7 @@ static void handle_free(struct xengt *xg)
     if (xg->lock_fd >= 0) {
         close(xg->lock_fd);
     }
+    offers_free(xg);
     free(xg->batch.entry);
     free(xg->batch.err);
     free(xg->batch.unmap_err);
@@ -169,6 +171,10 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     }
     ret = take_over(xg, options->adopt, error);
     ret = ret || !xg->hv->one_pin ? ret : handle_need_bfns(xg);
+    if (ret) {
+        return ret;
+    }
+    ret = offers_init(xg, options->offer_quota);
     if (ret) {
         return ret;
     }

@@ -32,6 +32,7 @@ extern "C" {
  *            XENGT_PROT_RW; or else refused: Xen logs why
  *   -EINVAL  the grant names a page that is not RAM of the guest
  *   -ESRCH   no such domain
+ *   -EDQUOT  options.offer_quota pages of the domain are mapped in this way
  *   -ENOSPC  the window is full, or Xen's table of grant mappings
  *   -EAGAIN  as of xengt_map()
  *   -EOPNOTSUPP  Xen has no means left to prove that the slot of the window is empty

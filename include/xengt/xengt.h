@@ -122,6 +122,12 @@ struct xengt_options {
     void *log_arg;
 
     struct xengt_sim *sim; /* required by XENGT_BACKEND_SIM; stays the caller's */
+
+    /*
+     * Pages that one domain may have mapped at a time by grants that it offers: it need not be a
+     * target, so no quota of a space bounds them. 0: XENGT_OFFER_QUOTA_DEFAULT.
+     */
+    uint32_t offer_quota;
 };
 
 #define XENGT_STATE_DIR     "/run/xengt"
@@ -129,6 +135,8 @@ struct xengt_options {
 #define XENGT_BATCH_MAX     4096u /* pviommu: 128, and more is taken as that */
 
 #define XENGT_GRANT_FRAMES_DEFAULT 32u
+
+#define XENGT_OFFER_QUOTA_DEFAULT 4096u
 
 #define XENGT_ADDRESS_BITS_DEFAULT 39u /* below 512 GiB */
 
