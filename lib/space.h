@@ -18,6 +18,7 @@ struct xengt_space {
     struct xengt *xg;
     struct target *target; /* has the count of mappings */
     uint32_t generation;   /* 1..255, where it stands in a slot's use; another one is stale */
+    unsigned prot;         /* of all its mappings */
     bool no_defer;
     bool draining;
     uint32_t drained; /* slots below have been looked at */

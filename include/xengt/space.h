@@ -24,6 +24,7 @@ struct xengt_space_options {
     uint32_t defer_pages; /* mappings kept after their last release; 0: the default */
     unsigned defer_ms;    /* how long they are kept at least, and twice that at most; 0: default */
     bool no_defer;        /* unmap at the last release: for tests */
+    unsigned prot;        /* of all mappings, as of xengt_map(); 0: XENGT_PROT_RW */
 };
 
 #define XENGT_DEFER_PAGES_DEFAULT 1024u
@@ -45,7 +46,9 @@ struct xengt_space_stats {
  * Opens the space of a target: one per target and handle.
  *   -EPERM   not a target
  *   -EBUSY   its space is open already
- *   -EINVAL  a reserve above the quota, or an option that this library does not know
+ *   -EINVAL  a reserve above the quota, a prot that is none, or an option that this library does not
+ *            know
+ *   -EOPNOTSUPP  XENGT_PROT_READ, and the back end cannot enforce it (caps.read_only)
  *   -ENOSPC  the reserve cannot be promised: of caps.window_pages less what was leaked so much has
  *            been promised to others, or is in use beyond their reserves. What they only keep
  *            beyond them has been unmapped
@@ -104,12 +107,15 @@ int xengt_space_get_range(struct xengt_space *space, struct xengt_gfn first, str
 int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n);
 
 /*
- * Takes plain mappings of the space's target, made for reading and writing, into the space: each
+ * Takes plain mappings of the space's target, made with the space's prot, into the space: each
  * gets one user, and no cookie any more. For what a predecessor mapped (options.adopt), whose BFNs
- * are still in a device's page tables. They count as invalidated: a get of their gfn maps anew. An
- * entry; err may not be NULL: -ENOENT  not the cookie of such a mapping -EDQUOT  the quota of the
- * space is reached The call: -EINVAL     an array is NULL and n is not 0 -ESHUTDOWN
- * xengt_space_drain() has begun
+ * are still in a device's page tables. They count as invalidated: a get of their gfn maps anew.
+ * An entry; err may not be NULL:
+ *   -ENOENT  not the cookie of such a mapping, or one of another prot than the space's
+ *   -EDQUOT  the quota of the space is reached
+ * The call:
+ *   -EINVAL     an array is NULL and n is not 0
+ *   -ESHUTDOWN  xengt_space_drain() has begun
  */
 int xengt_space_adopt(struct xengt_space *space, const struct xengt_cookie *cookie, int *err,
                       size_t n);

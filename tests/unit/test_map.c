@@ -371,6 +371,39 @@ SPACE_TEST(what_is_offered_is_mapped_by_reference)
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), -ENOENT);
 }
 
+/* The simulator can, but as Xen cannot it does not say so unless it is told to. */
+SPACE_TEST(a_space_may_be_read_only)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn = {5};
+    struct xengt_space_options options = {.prot = XENGT_PROT_READ};
+    struct xengt_space *space;
+    struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
+    uint32_t other = domain(f, "other", false, false);
+    char byte;
+    int err;
+    assert_int_equal(xengt_target_add(f->xg, other), 0);
+    assert_int_equal(xengt_space_open(f->xg, other, &options, &space), -EOPNOTSUPP);
+    f->xg->hv->read_only = true;
+    assert_int_equal(xengt_space_open(f->xg, other, &options, &space), 0);
+    assert_int_equal(xengt_space_get(space, &gfn, &bfn, NULL, 1), 0);
+    assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn), &byte, 1), 0);
+    assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn), &byte, 1), -EFAULT);
+    assert_int_equal(xengt_space_put(space, &bfn, 1), 0);
+    assert_int_equal(xengt_map(f->xg, other, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_space_adopt(space, &cookie, &err, 1), 0);
+    assert_int_equal(err, -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), 0);
+    assert_int_equal(xengt_map(f->xg, other, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_READ), 0);
+    assert_int_equal(xengt_space_adopt(space, &cookie, &err, 1), 0);
+    assert_int_equal(err, 0);
+    assert_int_equal(xengt_space_put(space, &bfn, 1), 0);
+    xengt_space_close(space);
+    options.prot = XENGT_PROT_WRITE;
+    assert_int_equal(xengt_space_open(f->xg, other, &options, &space), -EINVAL);
+}
+
 /* What no target's quota bounds: a domain that offers all it has. */
 SPACE_TEST(offers_have_a_quota_of_each_domain)
 {

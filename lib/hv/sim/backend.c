@@ -45,12 +45,11 @@ static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *err
 static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot)
 {
-    (void)prot; /* only read and write gets here: hv->read_only is off */
     int ret = sim_hypercall(sim_of(hv), true);
     for (size_t i = 0; i < n; i++) {
         err[i] = ret ? ret
                      : sim_add_to_physmap(sim_of(hv), domid, slots_gfn(hv->journal, slot[i]),
-                                          hv->window_base + slot[i]);
+                                          hv->window_base + slot[i], prot & XENGT_PROT_WRITE);
         err[i] = err[i] == -ENXIO ? HV_TAKEN : err[i];
     }
 }

@@ -89,9 +89,9 @@ static int map_page(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
 }
 
 int sim_add_to_physmap(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
-                       uint64_t window_gfn)
+                       uint64_t window_gfn, bool write)
 {
-    return map_page(sim, domid, gfn, window_gfn, 0);
+    return map_page(sim, domid, gfn, window_gfn, write ? 0 : WINDOW_READ_ONLY);
 }
 
 int sim_map_grant(struct xengt_sim *sim, uint32_t domid, uint32_t gref, bool write,

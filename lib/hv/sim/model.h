@@ -114,7 +114,7 @@ void sim_claim_drop(struct xengt_sim *sim, const void *owner);
 
 /* One entry of XENMEM_add_to_physmap_batch, XENMAPSPACE_gmfn_foreign. */
 int sim_add_to_physmap(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
-                       uint64_t window_gfn);
+                       uint64_t window_gfn, bool write);
 
 /* XENMEM_remove_from_physmap. */
 int sim_remove_from_physmap(struct xengt_sim *sim, uint64_t window_gfn);
