@@ -132,6 +132,12 @@ static void handle_free(struct xengt *xg)
     free(xg);
 }
 
+/* What the back end has to say, to the program's log. */
+static void relay(void *arg, int level, const char *line)
+{
+    handle_log(arg, level, "%s", line);
+}
+
 static int handle_init(struct xengt *xg, const struct xengt_options *options,
                        struct hv_error *error)
 {
@@ -147,7 +153,10 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     if (dir && !(xg->state_dir = strdup(dir))) {
         return -ENOMEM;
     }
-    int ret = xg->hv ? 0 : hv_open(options, &xg->hv, error);
+    struct xengt_options relayed = *options;
+    relayed.log = relay;
+    relayed.log_arg = xg;
+    int ret = xg->hv ? 0 : hv_open(&relayed, &xg->hv, error);
     if (ret) {
         return ret;
     }

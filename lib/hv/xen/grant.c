@@ -564,7 +564,7 @@ int hv_grant_open(const struct xengt_options *options, struct hv **out, struct h
         return -EINVAL;
     }
     struct xen xen = XEN_CLOSED;
-    ret = xen_open(&xen, error);
+    ret = xen_open(&xen, options, error);
     const struct grant_env env = {
         .calls = xen.calls,
         .domain_info = real_domain_info,

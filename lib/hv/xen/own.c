@@ -194,11 +194,7 @@ int own_where(const struct own *own, const struct hv_own *mem, struct xengt_bfn 
 static void *real_share(void *arg, uint32_t domid, uint32_t n, uint32_t *ref)
 {
     struct xen *xen = arg;
-    /* Asked first: the library would say it on standard error, too. */
-    if (!xen->share && access("/dev/xen/gntalloc", R_OK | W_OK)) {
-        return NULL;
-    }
-    xen->share = xen->share ? xen->share : xengntshr_open(NULL, 0);
+    xen->share = xen->share ? xen->share : xengntshr_open(xen->logger, 0);
     return xen->share ? xengntshr_share_pages(xen->share, domid, (int)n, ref, 1) : NULL;
 }
 

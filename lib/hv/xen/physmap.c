@@ -505,7 +505,7 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
     struct window window = {0};
     struct xen xen = XEN_CLOSED;
     int ret = check_domain(error);
-    ret = ret ? ret : xen_open(&xen, error);
+    ret = ret ? ret : xen_open(&xen, options, error);
     ret = ret ? ret : window_find(options, &window, error);
     if (!ret) {
         const struct physmap_env env = {

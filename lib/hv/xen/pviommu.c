@@ -379,7 +379,7 @@ int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct
         return -ENODEV;
     }
     struct xen xen = XEN_CLOSED;
-    int ret = xen_open(&xen, error);
+    int ret = xen_open(&xen, options, error);
     if (!ret) {
         ret = pviommu_new(&(struct pviommu_env){.calls = xen.calls}, options->window_pages, out,
                           error);

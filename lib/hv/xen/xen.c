@@ -14,6 +14,7 @@
 
 #include <xen/arch-x86/cpuid.h>
 
+#include "hv/xen/chatter.h"
 #include "hv/xen/claim.h"
 #include "hv/xen/unstable.h"
 
@@ -67,10 +68,14 @@ static void release(void *arg, void *p)
     xencall_free_buffer(arg, p);
 }
 
-int xen_open(struct xen *xen, struct hv_error *error)
+int xen_open(struct xen *xen, const struct xengt_options *options, struct hv_error *error)
 {
-    /* Asked first: libxencall would say it on standard error, too. */
-    xen->call = access(PRIVCMD, R_OK | W_OK) ? NULL : xencall_open(NULL, 0);
+    xen->logger = chatter_new(options->log, options->log_arg);
+    if (!xen->logger) {
+        return -ENOMEM;
+    }
+    /* Asked first: libxencall would say it, too. */
+    xen->call = access(PRIVCMD, R_OK | W_OK) ? NULL : xencall_open(xen->logger, 0);
     if (!xen->call) {
         int err = -errno;
         hv_error(error,
@@ -85,8 +90,8 @@ int xen_open(struct xen *xen, struct hv_error *error)
         hv_error(error, PRIVCMD " cannot be opened for locks: %s", strerror(-xen->claims));
         return xen->claims;
     }
-    xen->xc = unstable_open();
-    xen->memory = xenforeignmemory_open(NULL, 0);
+    xen->xc = unstable_open(xen->logger);
+    xen->memory = xenforeignmemory_open(xen->logger, 0);
     if (!xen->xc || !xen->memory) {
         int err = -errno;
         hv_error(error, "libxenctrl or libxenforeignmemory cannot be opened: %s", strerror(-err));
@@ -116,6 +121,7 @@ void xen_close(struct xen *xen)
     if (xen->memory) {
         xenforeignmemory_close(xen->memory);
     }
+    chatter_free(xen->logger);
 }
 
 int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info)
@@ -190,7 +196,7 @@ int xen_dirty(struct xen *xen, uint32_t domid, const struct xengt_gfn *gfn, size
 {
     struct xen_dm_op_modified_memory_extent extent[HV_DIRTY_MAX];
     uint32_t extents = 0;
-    if (!xen->model && !(xen->model = xendevicemodel_open(NULL, 0))) {
+    if (!xen->model && !(xen->model = xendevicemodel_open(xen->logger, 0))) {
         return -errno;
     }
     for (size_t i = 0; i < n; i++) {
@@ -247,11 +253,7 @@ void xen_unview(struct xen *xen, void *view)
 /* As the device has it: a grant that is read-only can be mapped so only. */
 int xen_view_offered(struct xen *xen, uint32_t domid, uint32_t gref, unsigned prot, void **view)
 {
-    /* Asked first: the library would say it on standard error, too. */
-    if (!xen->grants && !access("/dev/xen/gntdev", R_OK | W_OK)) {
-        xen->grants = xengnttab_open(NULL, 0);
-    }
-    if (!xen->grants) {
+    if (!xen->grants && !(xen->grants = xengnttab_open(xen->logger, 0))) {
         return errno == EACCES || errno == EPERM ? -EACCES : -ENODEV;
     }
     *view = xengnttab_map_grant_ref(xen->grants, domid, gref,

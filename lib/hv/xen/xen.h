@@ -34,12 +34,13 @@ struct hv_array {
 int hv_insist(const struct hv_array *array, size_t n);
 
 struct xen {
+    struct xentoollog_logger *logger; /* of the libraries that are opened */
     xencall_handle *call;
     xc_interface *xc;
     xenforeignmemory_handle *memory;
     struct xendevicemodel_handle *model; /* NULL: not used yet */
-    struct xengntdev_handle *grants; /* others' grants; NULL: not used yet */
-    struct xengntdev_handle *share;  /* NULL: not used yet; see own.h */
+    struct xengntdev_handle *grants;     /* others' grants; NULL: not used yet */
+    struct xengntdev_handle *share;      /* NULL: not used yet; see own.h */
     struct hv_calls calls;
     int claims; /* see claim.h */
 };
@@ -61,7 +62,7 @@ uint32_t xen_self(void);
 int xen_absent(struct hv_error *error);
 
 /* Opens the interfaces, or says what is missing. To be closed in either case. */
-int xen_open(struct xen *xen, struct hv_error *error);
+int xen_open(struct xen *xen, const struct xengt_options *options, struct hv_error *error);
 void xen_close(struct xen *xen);
 
 int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info);
