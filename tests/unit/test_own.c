@@ -86,7 +86,7 @@ OWN_TEST(own_memory_is_no_mapping)
     assert_int_equal(xengt_dma_alloc(f->xg, &cpu, &bfn, 1), 0);
     xengt_get_stats(f->xg, &stats);
     assert_int_equal(stats.mapped, 0);
-    assert_int_equal(xengt_unmap(f->xg, &bfn, NULL, 1), -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, &(struct xengt_cookie){bfn.v}, NULL, 1), -ENOENT);
     assert_int_equal(xengt_view(f->xg, bfn, &view), -ENOENT);
     assert_int_equal(xengt_space_put(f->space, &bfn, 1), -ENOENT);
     assert_true(dma_reads(f, bfn, cpu, 0));

@@ -294,7 +294,7 @@ static void test_own(struct test *t)
         test_own_dma(t, cpu, bfn);
     }
     EXPECT(xengt_dma_check(t->xg, cpu), 0);
-    EXPECT(xengt_unmap(t->xg, bfn, NULL, 1), -ENOENT);
+    EXPECT(unmap1(t, bfn[0]), -ENOENT);
     xengt_dma_free(t->xg, cpu);
     if (t->caps->backend == XENGT_BACKEND_PHYSMAP) {
         test_huge(t);
