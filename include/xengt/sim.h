@@ -81,6 +81,13 @@ int xengt_sim_offer(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
 typedef void xengt_sim_invalidate_fn(void *arg, uint32_t domid);
 void xengt_sim_on_invalidate(struct xengt_sim *sim, xengt_sim_invalidate_fn *fn, void *arg);
 
+/*
+ * Called before each hypercall and each question about a domain takes effect: what may happen to
+ * the host in between happens here. NULL: no more.
+ */
+typedef void xengt_sim_hypercall_fn(void *arg);
+void xengt_sim_on_hypercall(struct xengt_sim *sim, xengt_sim_hypercall_fn *fn, void *arg);
+
 /* --- the device -------------------------------------------------------------------------- */
 
 /*

@@ -204,8 +204,9 @@ int xengt_sim_domain_find(const struct xengt_sim *sim, const char *name, uint32_
     return -ENOENT;
 }
 
-int sim_domain_info(const struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info)
+int sim_domain_info(struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info)
 {
+    sim_between(sim);
     const struct domain *d = sim_domain_find(sim, domid);
     if (!d) {
         return -ESRCH;

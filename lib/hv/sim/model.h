@@ -82,6 +82,8 @@ struct xengt_sim {
     struct iotlb_entry iotlb[IOTLB_SIZE];
     xengt_sim_invalidate_fn *on_invalidate;
     void *on_invalidate_arg;
+    xengt_sim_hypercall_fn *on_hypercall;
+    void *on_hypercall_arg;
     xengt_sim_holds_fn *holds;
     void *holds_arg;
     uint64_t fail_in;
@@ -105,6 +107,9 @@ __attribute__((format(printf, 2, 3))) void sim_violate(struct xengt_sim *sim, co
 
 /* --- hypercalls -------------------------------------------------------------------------- */
 
+/* What happens before Xen does something. */
+void sim_between(struct xengt_sim *sim);
+
 /* 0, or the error the hypercall fails with as a whole, before it did anything. */
 int sim_hypercall(struct xengt_sim *sim, bool maps);
 
@@ -124,7 +129,7 @@ int sim_map_grant(struct xengt_sim *sim, uint32_t domid, uint32_t gref, bool wri
                   uint64_t window_gfn);
 int sim_unmap_grant(struct xengt_sim *sim, uint64_t window_gfn);
 
-int sim_domain_info(const struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info);
+int sim_domain_info(struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info);
 
 /* What makes its memory unsafe to map, or NULL. */
 const char *sim_unsafe(const struct xengt_sim *sim, uint32_t domid);
