@@ -95,8 +95,8 @@ static inline size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping
  * device itself. By BFN the mappings of spaces are found, and where there is a window all others,
  * too. Made at the first call for a mapping, kept until that is undone; the caller never unmaps it.
  * Page-aligned, readable and writeable. Of a mapping of xengt_map_offered() it is the page that is
- * mapped, and read-only if that is. Else Xen finds the page by its gfn: if the guest has put another
- * page there since it was mapped, the first call gives that one.
+ * mapped, and read-only if that is. Else Xen finds the page by its gfn: if the guest has put
+ * another page there since it was mapped, the first call gives that one.
  *   -ENOENT      not a BFN, or cookie, of a mapping
  *   -ENODEV      an offered grant, and the kernel module xen-gntdev is not loaded
  *   -EOPNOTSUPP  the back end does not run on Xen itself

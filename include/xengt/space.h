@@ -46,8 +46,8 @@ struct xengt_space_stats {
  * Opens the space of a target: one per target and handle.
  *   -EPERM   not a target
  *   -EBUSY   its space is open already
- *   -EINVAL  a reserve above the quota, a prot that is none, or an option that this library does not
- *            know
+ *   -EINVAL  a reserve above the quota, a prot that is none, or an option that this library does
+ *            not know
  *   -EOPNOTSUPP  XENGT_PROT_READ, and the back end cannot enforce it (caps.read_only)
  *   -ENOSPC  the reserve cannot be promised: of caps.window_pages less what was leaked so much has
  *            been promised to others, or is in use beyond their reserves. What they only keep

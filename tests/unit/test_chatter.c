@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What Xen's libraries say, in the program's log. */
+/* Chatter of Xen's libraries, in the program's log. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

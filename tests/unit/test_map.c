@@ -416,23 +416,27 @@ SPACE_TEST(offers_have_a_quota_of_each_domain)
     int err[6];
     f->xg->offer_quota = 4;
     for (uint64_t i = 0; i < 6; i++) {
-        assert_int_equal(
-            xengt_sim_offer(f->sim, f->domid, (struct xengt_gfn){i}, i == 1, &gref[i]), 0);
+        assert_int_equal(xengt_sim_offer(f->sim, f->domid, (struct xengt_gfn){i}, i == 1, &gref[i]),
+                         0);
     }
-    assert_int_equal(xengt_map_offered(f->xg, f->domid, gref, bfn, cookie, err, 6, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map_offered(f->xg, f->domid, gref, bfn, cookie, err, 6, XENGT_PROT_RW),
+                     0);
     assert_true(!err[0] && err[1] == -EACCES && !err[2] && !err[3]);
     assert_true(err[4] == -EDQUOT && err[5] == -EDQUOT); /* as long as the second was under way */
-    assert_int_equal(xengt_map_offered(f->xg, f->domid, &gref[4], &bfn[4], &cookie[4], NULL, 1, XENGT_PROT_RW),
-                     0);
-    assert_int_equal(xengt_map_offered(f->xg, f->domid, &gref[5], &again, &last, NULL, 1, XENGT_PROT_RW),
-                     -EDQUOT);
+    assert_int_equal(
+        xengt_map_offered(f->xg, f->domid, &gref[4], &bfn[4], &cookie[4], NULL, 1, XENGT_PROT_RW),
+        0);
+    assert_int_equal(
+        xengt_map_offered(f->xg, f->domid, &gref[5], &again, &last, NULL, 1, XENGT_PROT_RW),
+        -EDQUOT);
     uint32_t other = domain(f, "other", false, false);
     assert_int_equal(xengt_sim_offer(f->sim, other, (struct xengt_gfn){1}, false, &gref[1]), 0);
-    assert_int_equal(xengt_map_offered(f->xg, other, &gref[1], &bfn[1], &cookie[1], NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(
+        xengt_map_offered(f->xg, other, &gref[1], &bfn[1], &cookie[1], NULL, 1, XENGT_PROT_RW), 0);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 5), 0);
     assert_int_equal(f->xg->offered[f->domid], 0);
-    assert_int_equal(xengt_map_offered(f->xg, f->domid, &gref[5], &again, &last, NULL, 1, XENGT_PROT_RW),
-                     0);
+    assert_int_equal(
+        xengt_map_offered(f->xg, f->domid, &gref[5], &again, &last, NULL, 1, XENGT_PROT_RW), 0);
     assert_int_equal(xengt_unmap(f->xg, &last, NULL, 1), 0);
 }
 
@@ -443,7 +447,8 @@ SPACE_TEST(a_domain_offers_itself_nothing)
     struct xengt_bfn bfn;
     struct xengt_cookie cookie;
     int err;
-    assert_int_equal(xengt_map_offered(f->xg, 0, &gref, &bfn, &cookie, &err, 1, XENGT_PROT_RW), -EINVAL);
+    assert_int_equal(xengt_map_offered(f->xg, 0, &gref, &bfn, &cookie, &err, 1, XENGT_PROT_RW),
+                     -EINVAL);
     assert_non_null(strstr(xengt_last_error(f->xg), "itself"));
 }
 

@@ -30,7 +30,8 @@ RANGE_TEST(a_range_is_its_frames_one_after_the_other)
     struct xengt_cookie cookie[MANY];
     struct xengt_stats stats;
     fill(f);
-    assert_int_equal(xengt_map_range(f->xg, f->domid, first, bfn, cookie, NULL, MANY, XENGT_PROT_RW), 0);
+    assert_int_equal(
+        xengt_map_range(f->xg, f->domid, first, bfn, cookie, NULL, MANY, XENGT_PROT_RW), 0);
     for (size_t i = 0; i < MANY; i++) {
         assert_int_equal(read_word(f, bfn[i]), 100 + i);
     }
@@ -52,8 +53,8 @@ RANGE_TEST(a_range_is_mapped_as_a_whole_or_each_by_itself)
     struct xengt_cookie cookie[MANY];
     struct xengt_stats stats;
     int err[MANY];
-    assert_int_equal(xengt_map_range(f->xg, f->domid, first, bfn, cookie, NULL, MANY, XENGT_PROT_RW),
-                     -EINVAL);
+    assert_int_equal(
+        xengt_map_range(f->xg, f->domid, first, bfn, cookie, NULL, MANY, XENGT_PROT_RW), -EINVAL);
     assert_int_equal(xengt_space_get_range(f->space, first, bfn, NULL, MANY), -EINVAL);
     for (size_t i = 0; i < MANY; i++) {
         assert_true(bfn[i].v == XENGT_BFN_INVALID.v);
@@ -61,7 +62,8 @@ RANGE_TEST(a_range_is_mapped_as_a_whole_or_each_by_itself)
     xengt_space_flush(f->space);
     xengt_get_stats(f->xg, &stats);
     assert_int_equal(stats.mapped, 0);
-    assert_int_equal(xengt_map_range(f->xg, f->domid, first, bfn, cookie, err, MANY, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map_range(f->xg, f->domid, first, bfn, cookie, err, MANY, XENGT_PROT_RW),
+                     0);
     for (size_t i = 0; i < MANY; i++) {
         assert_int_equal(err[i], i < 600 ? 0 : -EINVAL);
     }
@@ -83,7 +85,8 @@ RANGE_TEST(a_range_does_not_wrap_around)
     int err[8];
     for (size_t k = 0; k < 3; k++) {
         const struct xengt_gfn first = {firsts[k]};
-        assert_int_equal(xengt_map_range(f->xg, f->domid, first, bfn, cookie, err, 8, XENGT_PROT_RW), 0);
+        assert_int_equal(
+            xengt_map_range(f->xg, f->domid, first, bfn, cookie, err, 8, XENGT_PROT_RW), 0);
         for (size_t i = 0; i < 8; i++) {
             assert_int_equal(err[i], -EINVAL);
         }
@@ -99,10 +102,11 @@ RANGE_TEST(a_range_is_refused_as_an_array_is)
     struct xengt_cookie cookie[2];
     assert_int_equal(xengt_map_range(f->xg, f->domid, first, NULL, NULL, NULL, 2, XENGT_PROT_RW),
                      -EINVAL);
-    assert_int_equal(xengt_map_range(f->xg, f->domid, first, NULL, NULL, NULL, 0, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map_range(f->xg, f->domid, first, NULL, NULL, NULL, 0, XENGT_PROT_RW),
+                     0);
     assert_int_equal(xengt_map_range(f->xg, f->domid, first, NULL, NULL, NULL, 0, 7), -EINVAL);
-    assert_int_equal(xengt_map_range(f->xg, f->domid + 1, first, bfn, cookie, NULL, 2, XENGT_PROT_RW),
-                     -EPERM);
+    assert_int_equal(
+        xengt_map_range(f->xg, f->domid + 1, first, bfn, cookie, NULL, 2, XENGT_PROT_RW), -EPERM);
     assert_int_equal(xengt_space_get_range(f->space, first, NULL, NULL, 2), -EINVAL);
     assert_int_equal(xengt_space_get_range(f->space, first, NULL, NULL, 0), 0);
 }
@@ -120,9 +124,9 @@ RANGE_TEST(what_devices_wrote_is_reported)
     struct xengt_bfn bfn[MANY + 1];
     struct xengt_cookie cookie[MANY];
     const struct xengt_gfn gfn = {3};
-    assert_int_equal(
-        xengt_map_range(f->xg, f->domid, (struct xengt_gfn){100}, bfn, cookie, NULL, MANY, XENGT_PROT_RW),
-        0);
+    assert_int_equal(xengt_map_range(f->xg, f->domid, (struct xengt_gfn){100}, bfn, cookie, NULL,
+                                     MANY, XENGT_PROT_RW),
+                     0);
     assert_int_equal(xengt_space_get(f->space, &gfn, &bfn[MANY], NULL, 1), 0);
     assert_int_equal(xengt_report_dirty(f->xg, &bfn[5], 2), 0);
     assert_true(is_dirty(f, 105) && is_dirty(f, 106));
@@ -139,8 +143,9 @@ RANGE_TEST(what_is_no_mapping_is_not_reported)
     struct fixture *f = *state;
     struct xengt_bfn bfn[3];
     struct xengt_cookie cookie[2];
-    assert_int_equal(
-        xengt_map_range(f->xg, f->domid, (struct xengt_gfn){7}, bfn, cookie, NULL, 2, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map_range(f->xg, f->domid, (struct xengt_gfn){7}, bfn, cookie, NULL, 2,
+                                     XENGT_PROT_RW),
+                     0);
     bfn[2] = bfn[1];
     bfn[1] = XENGT_BFN_INVALID;
     assert_int_equal(xengt_report_dirty(f->xg, bfn, 3), -ENOENT);

@@ -204,6 +204,19 @@ int xengt_sim_domain_find(const struct xengt_sim *sim, const char *name, uint32_
     return -ENOENT;
 }
 
+void xengt_sim_on_hypercall(struct xengt_sim *sim, xengt_sim_hypercall_fn *fn, void *arg)
+{
+    sim->on_hypercall = fn;
+    sim->on_hypercall_arg = arg;
+}
+
+void sim_between(struct xengt_sim *sim)
+{
+    if (sim->on_hypercall) {
+        sim->on_hypercall(sim->on_hypercall_arg);
+    }
+}
+
 int sim_domain_info(struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info)
 {
     sim_between(sim);

@@ -11,19 +11,6 @@
 
 /* --- hypercalls of the backend ----------------------------------------------------------- */
 
-void xengt_sim_on_hypercall(struct xengt_sim *sim, xengt_sim_hypercall_fn *fn, void *arg)
-{
-    sim->on_hypercall = fn;
-    sim->on_hypercall_arg = arg;
-}
-
-void sim_between(struct xengt_sim *sim)
-{
-    if (sim->on_hypercall) {
-        sim->on_hypercall(sim->on_hypercall_arg);
-    }
-}
-
 int sim_hypercall(struct xengt_sim *sim, bool maps)
 {
     sim_between(sim);
