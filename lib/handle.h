@@ -27,9 +27,12 @@ struct xengt {
     struct hv *hv;
     struct slots slots;
     struct bfns bfns; /* where the back end has no window, and a space or one pin for a page */
+    struct dma *dma;  /* memory for DMA, a list */
     void **views;     /* CPU pointers by slot; NULL until the first is asked for */
     struct target *targets[XENGT_TARGETS_MAX]; /* in the order they were added */
     size_t targets_count;
+    uint32_t *offered; /* pages that each domain has offered, mapped now; see offers.h */
+    uint32_t offer_quota;
     uint32_t reserves; /* all of their reserves together */
     uint64_t hash_key; /* random, odd */
     struct xengt_caps caps;

@@ -7,6 +7,7 @@
 #include <xengt/grant.h>
 
 #include "mapper.h"
+#include "offers.h"
 #include "room.h"
 #include "sized.h"
 
@@ -57,10 +58,11 @@ static void map_run(struct map_call *c, size_t first, int *err, size_t n)
     struct target *t = c->maps.t;
     size_t count = 0;
     bool unsure = t && !target_is_held(xg, t);
+    size_t allowed = c->gref ? offers_room(xg, c->maps.domid, n) : n;
     int ret = unsure ? target_check(xg, t) : 0;
-    ret = ret ? ret : mapper_take_all(xg, &c->maps, &count, n);
+    ret = ret ? ret : mapper_take_all(xg, &c->maps, &count, allowed);
     for (size_t i = count; i < n; i++) {
-        err[i] = ret;
+        err[i] = ret ? ret : -EDQUOT;
     }
     write_records(c, first, count);
     size_t failures = mapper_map(xg, &c->maps, err, count);
@@ -72,6 +74,8 @@ static void map_run(struct map_call *c, size_t first, int *err, size_t n)
         hand_out(c, first, err, count);
         if (t) {
             t->raw += (uint32_t)(count - failures);
+        } else {
+            offers_count(xg, c->maps.domid, (uint32_t)(count - failures));
         }
     }
     flight_set(xg->slots.maps, 0);
@@ -151,6 +155,11 @@ int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, st
     if (!is_domid(domid)) {
         return handle_fail(xg, -ESRCH, "no domain has this number");
     }
+    /* Xen would move the page into the window, away from where this domain's kernel has it. */
+    if (domid == xg->hv->self) {
+        return handle_fail(xg, -EINVAL, "domain %u is this one: nothing can be offered to itself",
+                           domid);
+    }
     return map_all(&call, err, n);
 }
 
@@ -191,9 +200,11 @@ static void unmap_batch(void *arg, size_t first, int *err, size_t n)
             continue;
         }
         uint32_t s = slots->unmaps->slot[0];
-        struct target *t =
-            slots_offered(slots, s) ? NULL : target_find(c->xg, slots_domid(slots, s));
-        if (t) {
+        uint32_t domid = slots_domid(slots, s);
+        struct target *t = slots_offered(slots, s) ? NULL : target_find(c->xg, domid);
+        if (slots_offered(slots, s)) {
+            offers_discount(c->xg, domid, (uint32_t)run);
+        } else if (t) {
             t->raw -= (uint32_t)run;
         }
         mapper_unmap(c->xg, err + i, run);
@@ -255,22 +266,26 @@ static int make_views(struct xengt *xg)
     return 0;
 }
 
+static int make_view(struct xengt *xg, uint32_t s)
+{
+    struct hv *hv = xg->hv;
+    uint32_t domid = slots_domid(&xg->slots, s);
+    struct xengt_gfn gfn = slots_gfn(&xg->slots, s);
+    unsigned prot = slots_read_only(&xg->slots, s) ? XENGT_PROT_READ : XENGT_PROT_RW;
+    return slots_offered(&xg->slots, s)
+               ? hv->ops->view_offered(hv, domid, (uint32_t)gfn.v, s, prot, &xg->views[s])
+               : hv->ops->view(hv, domid, gfn, s, &xg->views[s]);
+}
+
 static int view_slot(struct xengt *xg, uint32_t s, void **view)
 {
     unsigned long long bfn = mapper_bfn(xg, s).v;
-    if (slots_offered(&xg->slots, s)) {
-        return handle_fail(xg, -EOPNOTSUPP,
-                           "BFN 0x%llx is of an offered grant: its gfn is the "
-                           "guest's secret",
-                           bfn);
-    }
     int ret = make_views(xg);
     if (ret) {
         return ret;
     }
     if (!xg->views[s]) {
-        ret = xg->hv->ops->view(xg->hv, slots_domid(&xg->slots, s), slots_gfn(&xg->slots, s), s,
-                                &xg->views[s]);
+        ret = make_view(xg, s);
         if (ret) {
             return handle_fail(xg, ret, "BFN 0x%llx: no CPU pointer to it: %s", bfn,
                                strerror(-ret));

@@ -215,7 +215,11 @@ void mapper_undo(struct xengt *xg, int *err, size_t n, int gone)
 void mapper_drop_view(struct xengt *xg, uint32_t s)
 {
     if (xg->views[s]) {
-        xg->hv->ops->unview(xg->hv, xg->views[s]);
+        if (slots_offered(&xg->slots, s)) {
+            xg->hv->ops->unview_offered(xg->hv, xg->views[s]);
+        } else {
+            xg->hv->ops->unview(xg->hv, xg->views[s]);
+        }
         xg->views[s] = NULL;
     }
 }

@@ -215,7 +215,7 @@ static void get_batch(void *arg, size_t first, int *err, size_t n)
     struct xengt *xg = space->xg;
     struct get_batch g = {
         .space = space,
-        .maps = {space->target->domid, space->target, false, XENGT_PROT_RW},
+        .maps = {space->target->domid, space->target, false, space->prot},
     };
     g.kind = mapper_kind(&g.maps);
     bool unsure = !target_is_held(xg, space->target);
@@ -317,12 +317,17 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
                    : 0;
 }
 
+static unsigned prot_of(const struct slots *slots, uint32_t s)
+{
+    return slots_read_only(slots, s) ? XENGT_PROT_READ : XENGT_PROT_RW;
+}
+
 static int adopt(struct xengt_space *space, struct xengt_cookie cookie)
 {
     struct xengt *xg = space->xg;
     uint32_t s = mapper_named(xg, cookie);
     if (s == SLOT_NONE || slots_domid(&xg->slots, s) != space->target->domid ||
-        slots_offered(&xg->slots, s) || slots_read_only(&xg->slots, s)) {
+        slots_offered(&xg->slots, s) || prot_of(&xg->slots, s) != space->prot) {
         return -ENOENT;
     }
     if (!within_quota(space)) {
@@ -382,6 +387,13 @@ static int refuse(struct xengt *xg, const struct target *t,
     if (t->space) {
         return handle_fail(xg, -EBUSY, "domain %u: its space is open already", t->domid);
     }
+    if (options->prot && options->prot != XENGT_PROT_READ && options->prot != XENGT_PROT_RW) {
+        return handle_fail(xg, -EINVAL, "prot 0x%x is neither read nor read and write",
+                           options->prot);
+    }
+    if (options->prot == XENGT_PROT_READ && !xg->hv->read_only) {
+        return handle_fail(xg, -EOPNOTSUPP, "the %s back end cannot map read-only", xg->hv->name);
+    }
     if (options->quota && options->reserve > options->quota) {
         return handle_fail(xg, -EINVAL, "a reserve of %u pages is more than the quota of %u",
                            options->reserve, options->quota);
@@ -403,9 +415,11 @@ static int space_init(struct xengt_space *space, struct xengt *xg, struct target
     space->xg = xg;
     space->target = t;
     space->generation = USE_GENERATION_ONE;
+    space->prot = options->prot ? options->prot : XENGT_PROT_RW;
     space->no_defer = options->no_defer;
     space->quota = options->quota ? options->quota : UINT32_MAX;
     space->defer_pages = defer_pages < QUEUE_MAX ? defer_pages : QUEUE_MAX - 1;
+    space->defer_ms = options->defer_ms ? options->defer_ms : XENGT_DEFER_MS_DEFAULT;
     /* Where there is a hash of BFNs, too, the other one is denser. */
     int ret = gfns_init(&space->gfns, &xg->slots, xg->hash_key, xg->hv->windowed ? 1 : 2);
     ret = ret ? ret : queue_init(&space->queue, space->defer_pages + 1);

@@ -18,11 +18,15 @@ struct xengt_space {
     struct xengt *xg;
     struct target *target; /* has the count of mappings */
     uint32_t generation;   /* 1..255, where it stands in a slot's use; another one is stale */
+    unsigned prot;         /* of all its mappings */
     bool no_defer;
     bool draining;
     uint32_t drained; /* slots below have been looked at */
     uint32_t quota;
     uint32_t defer_pages;
+    unsigned defer_ms;
+    uint64_t
+        date; /* of the next expiry; 0: nothing is kept, or xengt_expire() has not seen it yet */
     uint32_t high_water;
     struct queue queue;
     struct gfns gfns;

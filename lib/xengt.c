@@ -12,7 +12,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "dma.h"
 #include "mapper.h"
+#include "offers.h"
 #include "sized.h"
 #include "space.h"
 #include "state.h"
@@ -118,6 +120,7 @@ static void handle_free(struct xengt *xg)
     if (xg->lock_fd >= 0) {
         close(xg->lock_fd);
     }
+    offers_free(xg);
     free(xg->batch.entry);
     free(xg->batch.err);
     free(xg->batch.unmap_err);
@@ -127,6 +130,12 @@ static void handle_free(struct xengt *xg)
     }
     free(xg->state_dir);
     free(xg);
+}
+
+/* What the back end has to say, to the program's log. */
+static void relay(void *arg, int level, const char *line)
+{
+    handle_log(arg, level, "%s", line);
 }
 
 static int handle_init(struct xengt *xg, const struct xengt_options *options,
@@ -144,7 +153,10 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     if (dir && !(xg->state_dir = strdup(dir))) {
         return -ENOMEM;
     }
-    int ret = xg->hv ? 0 : hv_open(options, &xg->hv, error);
+    struct xengt_options relayed = *options;
+    relayed.log = relay;
+    relayed.log_arg = xg;
+    int ret = xg->hv ? 0 : hv_open(&relayed, &xg->hv, error);
     if (ret) {
         return ret;
     }
@@ -168,6 +180,10 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
     }
     ret = take_over(xg, options->adopt, error);
     ret = ret || !xg->hv->one_pin ? ret : handle_need_bfns(xg);
+    if (ret) {
+        return ret;
+    }
+    ret = offers_init(xg, options->offer_quota);
     if (ret) {
         return ret;
     }
@@ -259,6 +275,7 @@ void xengt_close(struct xengt *xg)
         xengt_space_close(xg->targets[i]->space);
     }
     unmap_plain(xg);
+    dma_free_all(xg);
     bfns_free(&xg->bfns);
     /* Leaked slots stay in the journal, so that the next owner tries again. */
     slots_close(&xg->slots, xg->slots.leaked == 0, xg->state_dir);

@@ -21,6 +21,7 @@ static int view(void *arg, uint64_t frame, void **page)
 static int open_port(const struct gpu_options *options, struct dma_port **port, char *error,
                      size_t error_size)
 {
+    const struct dma_memory memory = dma_memory_of(options->xengt);
     enum gpu_dma dma = options->dma;
 
     if (dma == GPU_DMA_AUTO) {
@@ -32,7 +33,7 @@ static int open_port(const struct gpu_options *options, struct dma_port **port, 
                    ? dma_sim_open(options->sim, port)
                    : text_error(error, error_size, -EINVAL, "--dma sim needs --backend sim");
     case GPU_DMA_EDU:
-        return dma_edu_open(NULL, port, error, error_size);
+        return dma_edu_open(NULL, &memory, port, error, error_size);
     default:
         return dma_cpu_open(view, options->xengt, port);
     }

@@ -173,7 +173,6 @@ void guest_leave(struct guest *guest)
 {
     guest->leaving = true;
     guest->settle_at_ms = 0;
-    guest->expire_at_ms = 0;
     if (guest->vgpu) {
         vgpu_end(guest->vgpu);
     }

@@ -32,15 +32,15 @@ struct guest {
     struct vgpu *vgpu;
 
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
-    uint64_t expire_at_ms; /* 0: nothing of it is kept for later */
 };
 
 /* When there is something to do for the guests, and how long it may take. */
 struct turns {
     struct wake wake;
-    uint64_t round;  /* of the event loop */
-    int64_t left_ns; /* of the GPU's time in it */
-    bool more;       /* guests have more to do than fitted into it */
+    uint64_t round;        /* of the event loop */
+    uint64_t expire_at_ms; /* 0: nothing is kept for later */
+    int64_t left_ns;       /* of the GPU's time in it */
+    bool more;             /* guests have more to do than fitted into it */
 };
 
 struct guests {

@@ -73,36 +73,20 @@ static void settle(struct guest *guest, uint64_t now)
     }
 }
 
-/* The clock runs only while something is kept. */
-static void expire(struct guest *guest, uint64_t now)
-{
-    unsigned ms = guest->guests->config.space.defer_ms;
-    struct xengt_space_stats stats;
-
-    if (guest->expire_at_ms && now >= guest->expire_at_ms) {
-        xengt_space_expire(guest->space);
-        guest->expire_at_ms = 0;
-    }
-    xengt_space_get_stats(guest->space, &stats);
-    if (!stats.deferred) {
-        guest->expire_at_ms = 0;
-    } else if (!guest->expire_at_ms) {
-        guest->expire_at_ms = now + (ms ? ms : XENGT_DEFER_MS_DEFAULT);
-    }
-}
-
 static void keep_dates(struct guests *guests)
 {
     uint64_t now = wake_now_ms();
+    int kept;
 
     for (unsigned i = 0; i < guests->attached_n; i++) {
         struct guest *guest = guests->attached[i];
 
         if (!guest->leaving) {
             settle(guest, now);
-            expire(guest, now);
         }
     }
+    kept = xengt_expire(guests->config.xengt, now);
+    guests->turns.expire_at_ms = kept < 0 ? 0 : now + (uint64_t)kept;
 }
 
 /* --- the GPU ----------------------------------------------------------------------------- */
@@ -179,10 +163,11 @@ static uint64_t next_date(const struct guests *guests)
     const struct gpu *gpu = guests->config.gpu;
     uint64_t date = gpu->ops->waiting(gpu) ? wake_now_ms() + POLL_MS : 0;
 
+    date = earlier(date, guests->turns.expire_at_ms);
     for (unsigned i = 0; i < guests->attached_n; i++) {
         const struct guest *guest = guests->attached[i];
 
-        date = earlier(date, earlier(guest->settle_at_ms, guest->expire_at_ms));
+        date = earlier(date, guest->settle_at_ms);
         if (!guest->leaving && vgpu_is_starved(guest->vgpu)) {
             date = earlier(date, wake_now_ms() + STARVED_MS);
         }

@@ -24,6 +24,7 @@ extern "C" {
  * The call:
  *   -EOPNOTSUPP  the back end cannot do it (pviommu)
  *   -EINVAL      prot is not XENGT_PROT_READ or XENGT_PROT_RW; an array is NULL and n is not 0
+ *   -EINVAL      domid is the backend domain itself
  *   -ESRCH       not the number of a domain
  *   -EDEADLK     from within the log function
  * An entry (the call, when err is NULL):
@@ -31,6 +32,7 @@ extern "C" {
  *            XENGT_PROT_RW; or else refused: Xen logs why
  *   -EINVAL  the grant names a page that is not RAM of the guest
  *   -ESRCH   no such domain
+ *   -EDQUOT  options.offer_quota pages of the domain are mapped in this way
  *   -ENOSPC  the window is full, or Xen's table of grant mappings
  *   -EAGAIN  as of xengt_map()
  *   -EOPNOTSUPP  Xen has no means left to prove that the slot of the window is empty

@@ -51,6 +51,10 @@ extern "C" {
 int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
               struct xengt_cookie *cookie, int *err, size_t n, unsigned prot);
 
+/* The same for n frames that follow each other, from first on. */
+int xengt_map_range(struct xengt *xg, uint32_t domid, struct xengt_gfn first, struct xengt_bfn *bfn,
+                    struct xengt_cookie *cookie, int *err, size_t n, unsigned prot);
+
 /*
  * Undoes mappings, in as few hypercalls as possible. No device may use their BFNs any more:
  * the entries are out of the device's page tables and its TLB. All entries are tried, also when err
@@ -89,17 +93,37 @@ static inline size_t xengt_mappings(const struct xengt *xg, struct xengt_mapping
 /*
  * A CPU pointer to the page behind a mapping of this handle, for a device model that plays the
  * device itself. By BFN the mappings of spaces are found, and where there is a window all others,
- * too. Made at the first call for a mapping, kept until that is undone; the caller
- * never unmaps it. Page-aligned, readable and writeable. Xen finds the page by its gfn: if the
- * guest has put another page there since it was mapped, the first call gives that one.
+ * too. Made at the first call for a mapping, kept until that is undone; the caller never unmaps it.
+ * Page-aligned, readable and writeable. Of a mapping of xengt_map_offered() it is the page that is
+ * mapped, and read-only if that is. Else Xen finds the page by its gfn: if the guest has put
+ * another page there since it was mapped, the first call gives that one.
  *   -ENOENT      not a BFN, or cookie, of a mapping
- *   -EOPNOTSUPP  a mapping of xengt_map_offered()
+ *   -ENODEV      an offered grant, and the kernel module xen-gntdev is not loaded
  *   -EOPNOTSUPP  the back end does not run on Xen itself
  *   -ENOMEM
  *   other        the page cannot be mapped now (its owner ballooned it out, say)
  */
 int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view);
 int xengt_view_mapping(struct xengt *xg, struct xengt_cookie cookie, void **view);
+
+/*
+ * Tells Xen that devices have written to the pages behind n BFNs, each a plain mapping's or a
+ * space's. Xen does not see DMA: where somebody has it collect a guest's dirty pages, as a live
+ * migration does, those would be missing. To be called after the device has written and before the
+ * guest can know of it. While nobody collects them it has no effect, and costs a hypercall for
+ * each 128 pages or so.
+ *
+ * What is reported is the frame that a mapping was made of: where the guest has put another page
+ * there in the meantime, that one is said to be dirty, which does no harm.
+ *   -EINVAL      bfn is NULL and n is not 0
+ *   -ENOENT      one is not a BFN of a mapping; those before it have been reported
+ *   -EOPNOTSUPP  one is of an offered grant, whose frame is not known
+ *   -ESRCH       the domain is gone
+ *   -EPERM       this domain may not: it has no rights over that one
+ *   -EDEADLK     from within the log function
+ *   -EIO         Xen refuses for another reason, which is logged
+ */
+int xengt_report_dirty(struct xengt *xg, const struct xengt_bfn *bfn, size_t n);
 
 #ifdef __cplusplus
 }

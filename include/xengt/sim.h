@@ -67,6 +67,9 @@ void *xengt_sim_guest_page(struct xengt_sim *sim, uint32_t domid, struct xengt_g
 int xengt_sim_balloon_out(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
 int xengt_sim_balloon_in(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
 
+/* Has anybody reported that the frame is dirty? See xengt_report_dirty(). */
+bool xengt_sim_is_dirty(const struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn);
+
 /*
  * The guest grants a frame to the backend domain, for xengt_map_offered(). The grant is of the page
  * that is there now, for as long as it is mapped. -ESRCH; -EINVAL: no page there; -ENOSPC.
@@ -77,6 +80,13 @@ int xengt_sim_offer(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
 /* Called when a domain's memory layout changed: what IOREQ_TYPE_INVALIDATE tells a backend. */
 typedef void xengt_sim_invalidate_fn(void *arg, uint32_t domid);
 void xengt_sim_on_invalidate(struct xengt_sim *sim, xengt_sim_invalidate_fn *fn, void *arg);
+
+/*
+ * Called before each hypercall and each question about a domain takes effect: what may happen to
+ * the host in between happens here. NULL: no more.
+ */
+typedef void xengt_sim_hypercall_fn(void *arg);
+void xengt_sim_on_hypercall(struct xengt_sim *sim, xengt_sim_hypercall_fn *fn, void *arg);
 
 /* --- the device -------------------------------------------------------------------------- */
 

@@ -22,8 +22,9 @@ struct xengt_space_options {
     uint32_t quota;       /* mappings at a time, deferred and stale ones, too; 0: no limit */
     uint32_t reserve;     /* of these: always to be had, whatever others do; 0: none */
     uint32_t defer_pages; /* mappings kept after their last release; 0: the default */
-    unsigned defer_ms;    /* for whoever calls xengt_space_expire() as often; 0: default */
+    unsigned defer_ms;    /* how long they are kept at least, and twice that at most; 0: default */
     bool no_defer;        /* unmap at the last release: for tests */
+    unsigned prot;        /* of all mappings, as of xengt_map(); 0: XENGT_PROT_RW */
 };
 
 #define XENGT_DEFER_PAGES_DEFAULT 1024u
@@ -45,7 +46,9 @@ struct xengt_space_stats {
  * Opens the space of a target: one per target and handle.
  *   -EPERM   not a target
  *   -EBUSY   its space is open already
- *   -EINVAL  a reserve above the quota, or an option that this library does not know
+ *   -EINVAL  a reserve above the quota, a prot that is none, or an option that this library does
+ *            not know
+ *   -EOPNOTSUPP  XENGT_PROT_READ, and the back end cannot enforce it (caps.read_only)
  *   -ENOSPC  the reserve cannot be promised: of caps.window_pages less what was leaked so much has
  *            been promised to others, or is in use beyond their reserves. What they only keep
  *            beyond them has been unmapped
@@ -90,6 +93,10 @@ uint32_t xengt_space_drain(struct xengt_space *space, uint32_t max);
 int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
                     int *err, size_t n);
 
+/* The same for n frames that follow each other, from first on. */
+int xengt_space_get_range(struct xengt_space *space, struct xengt_gfn first, struct xengt_bfn *bfn,
+                          int *err, size_t n);
+
 /*
  * One user less for each of n BFNs. A device may not use a BFN any more for the user that gives
  * it back. All that can be released is.
@@ -100,12 +107,15 @@ int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, stru
 int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n);
 
 /*
- * Takes plain mappings of the space's target, made for reading and writing, into the space: each
+ * Takes plain mappings of the space's target, made with the space's prot, into the space: each
  * gets one user, and no cookie any more. For what a predecessor mapped (options.adopt), whose BFNs
- * are still in a device's page tables. They count as invalidated: a get of their gfn maps anew. An
- * entry; err may not be NULL: -ENOENT  not the cookie of such a mapping -EDQUOT  the quota of the
- * space is reached The call: -EINVAL     an array is NULL and n is not 0 -ESHUTDOWN
- * xengt_space_drain() has begun
+ * are still in a device's page tables. They count as invalidated: a get of their gfn maps anew.
+ * An entry; err may not be NULL:
+ *   -ENOENT  not the cookie of such a mapping, or one of another prot than the space's
+ *   -EDQUOT  the quota of the space is reached
+ * The call:
+ *   -EINVAL     an array is NULL and n is not 0
+ *   -ESHUTDOWN  xengt_space_drain() has begun
  */
 int xengt_space_adopt(struct xengt_space *space, const struct xengt_cookie *cookie, int *err,
                       size_t n);
@@ -126,10 +136,21 @@ void xengt_space_flush(struct xengt_space *space);
 uint32_t xengt_space_shrink(struct xengt_space *space, uint32_t max);
 
 /*
- * Unmaps what has been kept since before the last call, at most XENGT_EXPIRE_PAGES of it. To be
- * called every defer_ms milliseconds: the library has no clock, so what is kept is kept as long at
- * least and, but for a backlog, twice as long at most. Returns whether something is still kept, so
- * that there is reason to call again.
+ * What an event loop calls before it waits: unmaps what the spaces of a handle have kept for
+ * longer than their defer_ms, at most XENGT_EXPIRE_PAGES of each at a time. now_ms is the time by
+ * any clock that does not go back; what is released counts from the next call on. Returns in how
+ * many milliseconds to call again at the latest; -1, which poll() takes for "no timeout": nothing
+ * is kept.
+ *
+ * It does not look for targets that have died: that is xengt_target_dead(), when Xen tells of a
+ * death.
+ */
+int xengt_expire(struct xengt *xg, uint64_t now_ms);
+
+/*
+ * The same for one space and without a clock: unmaps what has been kept since before the last call,
+ * at most XENGT_EXPIRE_PAGES of it. Returns whether something is still kept, so that there is
+ * reason to call again.
  */
 bool xengt_space_expire(struct xengt_space *space);
 #define XENGT_EXPIRE_PAGES 256u

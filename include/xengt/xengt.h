@@ -28,8 +28,10 @@
  *             make the next call. Handles are independent of each other and may be used at the
  *             same time; there is no global state.
  *   Processes A handle does not survive fork() in the child: the child must not touch it. As long
- * as the child does not exec or end, though, the handle has its owner, whatever became of the
- * parent: nobody else can open it.
+ *             as the child does not exec or end, though, the handle has its owner, whatever became
+ *             of the parent: nobody else can open it.
+ *   Log       Nothing is written to standard output or error, not by Xen's own libraries either:
+ *             what they say is information (LOG_INFO) for options.log.
  */
 #ifndef XENGT_XENGT_H
 #define XENGT_XENGT_H
@@ -93,8 +95,7 @@ struct xengt_options {
      * The grant back end: how many frames of each guest's grant table it may use, from the last
      * one downwards. A frame serves 512 mappings; a guest's table has 64 unless its
      * configuration says otherwise (max_grant_frames), and the first use makes Xen allocate all
-     * of them. 0: XENGT_GRANT_FRAMES_DEFAULT; at most
-     * 64.
+     * of them. 0: XENGT_GRANT_FRAMES_DEFAULT; at most 64.
      */
     uint32_t grant_frames;
 
@@ -122,6 +123,12 @@ struct xengt_options {
     void *log_arg;
 
     struct xengt_sim *sim; /* required by XENGT_BACKEND_SIM; stays the caller's */
+
+    /*
+     * Pages that one domain may have mapped at a time by grants that it offers: it need not be a
+     * target, so no quota of a space bounds them. 0: XENGT_OFFER_QUOTA_DEFAULT.
+     */
+    uint32_t offer_quota;
 };
 
 #define XENGT_STATE_DIR     "/run/xengt"
@@ -129,6 +136,8 @@ struct xengt_options {
 #define XENGT_BATCH_MAX     4096u /* pviommu: 128, and more is taken as that */
 
 #define XENGT_GRANT_FRAMES_DEFAULT 32u
+
+#define XENGT_OFFER_QUOTA_DEFAULT 4096u
 
 #define XENGT_ADDRESS_BITS_DEFAULT 39u /* below 512 GiB */
 
@@ -166,13 +175,17 @@ struct xengt_stats {
  *
  * A handle is the one owner of its state directory, and on the host of its window, of the grant
  * tables of the guests that it maps (grant) or of all pages pinned for devices (pviommu). Nothing
- * is touched before that is certain. What is in the window all the same is left there. -EBUSY
- * another process owns the state directory, the window, or a part of it -ENODEV  no Xen here, or
- * not a domain that can be a backend -EPERM, -EACCES  Xen's interfaces need privilege; or others
- * can write to the state directory -EINVAL  an option makes no sense, or the window is not safe to
- * use, or the state directory holds mappings of another back end -ENOSPC  no room for the journal
+ * is touched before that is certain. What is in the window all the same is left there.
+ *   -EBUSY   another process owns the state directory, the window, or a part of it
+ *   -ENODEV  no Xen here, or not a domain that can be a backend
+ *   -EPERM, -EACCES
+ *            Xen's interfaces need privilege; or others can write to the state directory
+ *   -EINVAL  an option makes no sense, or is one that this library does not know; or the window is
+ *            not safe to use; or the state directory holds mappings of another back end
+ *   -ENOSPC  no room for the journal
  *   -ENOMEM
- *   other    a file of the state directory, or of /proc, cannot be opened
+ *   -EIO     the kernel has no random numbers
+ *   other    a file of the state directory, or of /proc, cannot be opened: as the kernel says
  * On failure *out is NULL and, if error is not NULL, one line of at most error_size bytes is
  * put there that names what is missing and the remedy.
  */

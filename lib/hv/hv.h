@@ -29,6 +29,16 @@ struct hv;
 /* Something is in the slot that this handle did not put there: it is left alone, for good. */
 #define HV_TAKEN (-ENOTUNIQ)
 
+/* Memory for DMA: all of it but n is the back end's to fill in. */
+struct hv_own {
+    void *cpu; /* zeroed */
+    size_t n;
+    uint32_t *ref;  /* of each page the grant to oneself; NULL: there are none */
+    uint64_t first; /* sim: the frame of the first page */
+};
+
+#define HV_DIRTY_MAX 128u
+
 struct hv_ops {
     /*
      * Makes this handle the one owner of a range of frames, its window or a predecessor's, and of
@@ -87,9 +97,25 @@ struct hv_ops {
     /* A target has been taken off the list: nothing of it may be kept. Or NULL. */
     void (*forget)(struct hv *hv, uint32_t domid);
 
+    /* Frames of a domain are dirty, n of them and HV_DIRTY_MAX at most. NULL: not possible. */
+    int (*dirty)(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n);
+
+    /*
+     * Memory of this domain's own, own->n pages that stay where they are; where devices reach it,
+     * which is asked for anew at each call; and its end. All three NULL: not possible.
+     */
+    int (*own_alloc)(struct hv *hv, struct hv_own *own);
+    int (*own_where)(struct hv *hv, const struct hv_own *own, struct xengt_bfn *bfn);
+    void (*own_free)(struct hv *hv, struct hv_own *own);
+
     /* A CPU pointer to the page in a slot, and its end. */
     int (*view)(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view);
     void (*unview)(struct hv *hv, void *view);
+
+    /* The same two of a grant that is offered, as long as it is mapped in a slot; for the CPU. */
+    int (*view_offered)(struct hv *hv, uint32_t domid, uint32_t gref, uint32_t slot, unsigned prot,
+                        void **view);
+    void (*unview_offered)(struct hv *hv, void *view);
 
     void (*close)(struct hv *hv);
 };
@@ -103,6 +129,7 @@ struct hv {
     char advice[300];      /* how an -ENOMEM is cured; "" again once it has been told */
     uint32_t refused;      /* first of the slots that can never be used; and how many: 0 again */
     uint32_t refused_n;    /* once they are taken out of use */
+    uint32_t self;         /* the number of this domain; not that of any, if it is not known */
     uint64_t window_base;
     uint32_t slots;     /* in use at a time; and how many there are, unless they are in pools */
     uint32_t pools;     /* 0: one */

@@ -148,6 +148,8 @@ const struct test_case test_cases[] = {
     {"former", case_former},
     {"survive", case_survive},
     {"media", case_media},
+    {"ring", case_ring},
+    {"ringbusy", case_ringbusy},
     {NULL, NULL},
 };
 /* clang-format on */

@@ -35,4 +35,7 @@ const char *case_former(void);
 const char *case_survive(void);
 const char *case_media(void);
 
+const char *case_ring(void);
+const char *case_ringbusy(void);
+
 #endif

@@ -15,7 +15,7 @@ from pathlib import Path
 
 C = ["cc", "-std=c11", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
 CXX = ["g++", "-std=c++17", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
-VERSION = re.compile(r"XENGT_1\.\d+")
+VERSION = re.compile(r"LIBXENGT_1\.\d+")
 # What a C++ program would do with every kind of thing the headers hold.
 CXX_PROGRAM = """\
 #include <xengt/grant.h>
@@ -114,6 +114,12 @@ def check_programs(tap, copy, folder: Path):
                                     capture_output=True, check=False)
             tap.check(result.returncode == 2 and result.stderr.startswith("usage:"),
                       "and runs with the installed library", result.stderr)
+    example = next(iter(copy.folder.glob("**/doc/xengt/examples/ring-device")), None)
+    if tap.check(example, "the example with a Makefile is installed"):
+        env = {**os.environ, "PKG_CONFIG_PATH": str(copy.pc.parent),
+               "PKG_CONFIG_SYSROOT_DIR": str(copy.folder)}
+        tap.runs("its Makefile builds it against the installed library",
+                 ["make", "-C", str(example), f"OUT={folder}", "CFLAGS=-O2 -Werror"], env=env)
     unit, program = folder / "user.cc", folder / "user"
     unit.write_text(CXX_PROGRAM)
     tap.runs("a program in C++ compiles and links",
@@ -140,13 +146,13 @@ def check_library(tap, copy):
     foreign = [name for name, _, version in exported
                if not name.startswith("xengt_") or not VERSION.fullmatch(version)]
     tap.check(exported and not foreign,
-              "it exports xengt_ names of version XENGT_1.x and no others", foreign)
+              "it exports xengt_ names of version LIBXENGT_1.x and no others", foreign)
     names = {name for name, _, _ in exported}
     wanted = declared_functions(copy.headers)
     tap.check(names == wanted, "namely those that the headers declare",
               f"only exported: {names - wanted}; only declared: {wanted - names}")
     dynamic = tap.runs("its dynamic section can be read", ["readelf", "-d", str(copy.library)])
-    tap.check("soname: [libxengt.so.0]" in dynamic, "its soname is libxengt.so.0", dynamic)
+    tap.check("soname: [libxengt.so.1]" in dynamic, "its soname is libxengt.so.1", dynamic)
 
 
 def check_pages(tap, copy, source: Path):

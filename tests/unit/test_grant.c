@@ -426,3 +426,114 @@ TEST(a_successor_finds_what_any_instruction_leaves)
     print_message("# %u states were succeeded to\n", looks);
     assert_true(looks > 50);
 }
+
+/* --- a guest that writes between any two instructions ------------------------------------ */
+
+#define HOSTILE_RUNS  5u
+#define HOSTILE_PAGES 6u
+
+struct hostile {
+    struct fixture *f;
+    uint64_t seed;
+    unsigned writes;
+    grant_entry_v1_t kept; /* an entry as it once was, to be put back somewhere */
+};
+
+static uint32_t rnd(struct hostile *h)
+{
+    h->seed = h->seed * UINT64_C(6364136223846793005) + 1;
+    return (uint32_t)(h->seed >> 33);
+}
+
+/* Zeroes, grants something else, marks as in use or not, puts back what was; changes the version.
+ */
+static void write_something(struct hostile *h)
+{
+    struct model *m = &h->f->model;
+    grant_entry_v1_t *e = entry(m, 1, (FRAMES - 1) * SEED_ENTRIES + rnd(h) % FIRST_ENTRIES);
+    h->writes++;
+    switch (rnd(h) % 8) {
+    case 0:
+        *e = (grant_entry_v1_t){0};
+        break;
+    case 1:
+        *e = (grant_entry_v1_t){GTF_permit_access, 0, rnd(h) % (2 * PAGES)};
+        break;
+    case 2:
+        e->flags ^= GTF_reading | GTF_writing;
+        break;
+    case 3:
+        e->frame = rnd(h) % (2 * PAGES);
+        break;
+    case 4:
+        h->kept = *e;
+        break;
+    case 5:
+        *e = h->kept;
+        break;
+    case 6:
+        e->domid = (domid_t)rnd(h);
+        break;
+    default:
+        m->version[1] = 1 + rnd(h) % 2;
+    }
+}
+
+/* The child has stopped between two instructions; what Xen does is not interrupted. */
+static bool interfere(void *arg)
+{
+    struct hostile *h = arg;
+    if (!h->f->model.busy && rnd(h) % 16 == 0) {
+        write_something(h);
+    }
+    return false;
+}
+
+static bool is_an_answer(int err)
+{
+    return !err || err == -EACCES || err == -EINVAL || err == -ENOSPC || err == -EOPNOTSUPP;
+}
+
+/* Whatever it gets is the guest's, and all of it can be given back. */
+static void map_in_between(void *arg)
+{
+    const struct hostile *h = arg;
+    const struct xengt_gfn gfn[HOSTILE_PAGES] = {{3}, {PAGES + 1}, {4}, {5}, {3}, {6}};
+    struct xengt_cookie cookie[HOSTILE_PAGES];
+    struct xengt_bfn bfn[HOSTILE_PAGES];
+    int err[HOSTILE_PAGES];
+    bool good = true;
+    for (int round = 0; round < 3; round++) {
+        good &= !xengt_map(h->f->xg, 1, gfn, bfn, cookie, err, HOSTILE_PAGES, XENGT_PROT_RW);
+        for (size_t i = 0; i < HOSTILE_PAGES; i++) {
+            good &= is_an_answer(err[i]) && (err[i] || bfn[i].v >> 16 == 1);
+        }
+        xengt_unmap(h->f->xg, cookie, err, HOSTILE_PAGES);
+        for (size_t i = 0; i < HOSTILE_PAGES; i++) {
+            good &= cookie[i].v ? !err[i] : err[i] == -ENOENT;
+        }
+    }
+    struct xengt_stats stats;
+    xengt_get_stats(h->f->xg, &stats);
+    _exit(good && !stats.mapped && !stats.leaked ? 0 : 1);
+}
+
+static void nothing_is_held(void *arg)
+{
+    const struct hostile *h = arg;
+    assert_int_equal(handles_of(&h->f->model, 1), 0);
+}
+
+TEST(a_guest_may_rewrite_its_table_between_any_two_instructions)
+{
+    struct fixture *f = *state;
+    for (unsigned run = 0; run < HOSTILE_RUNS; run++) {
+        struct hostile h = {.f = f, .seed = run};
+        const struct step_watch watch = {map_in_between, interfere, nothing_is_held, &h};
+        memset(f->model.table[1], 0, sizeof(f->model.table[1]));
+        f->model.version[1] = 1;
+        step_through(&watch);
+        f->model.mapped[1] = f->model.claims[1] = 0; /* the kernel has seen to it */
+        assert_true(h.writes > 100);
+    }
+}

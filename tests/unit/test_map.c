@@ -362,11 +362,94 @@ SPACE_TEST(what_is_offered_is_mapped_by_reference)
     assert_string_equal(text, "offered");
     assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn[0]), "x", 1), 0);
     assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn[1]), "x", 1), -EFAULT);
-    assert_int_equal(xengt_view(f->xg, bfn[0], &view), -EOPNOTSUPP);
+    assert_int_equal(xengt_view(f->xg, bfn[0], &view), 0);
+    assert_string_equal(view, "xffered");
+    assert_int_equal(xengt_view(f->xg, bfn[1], &view), 0);
     assert_int_equal(xengt_mappings(f->xg, &mapping, 1), 2);
     assert_true(mapping.offered && mapping.domid == other && mapping.gfn.v == gref[0]);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), 0);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), -ENOENT);
+}
+
+/* The simulator can, but as Xen cannot it does not say so unless it is told to. */
+SPACE_TEST(a_space_may_be_read_only)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn = {5};
+    struct xengt_space_options options = {.prot = XENGT_PROT_READ};
+    struct xengt_space *space;
+    struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
+    uint32_t other = domain(f, "other", false, false);
+    char byte;
+    int err;
+    assert_int_equal(xengt_target_add(f->xg, other), 0);
+    assert_int_equal(xengt_space_open(f->xg, other, &options, &space), -EOPNOTSUPP);
+    f->xg->hv->read_only = true;
+    assert_int_equal(xengt_space_open(f->xg, other, &options, &space), 0);
+    assert_int_equal(xengt_space_get(space, &gfn, &bfn, NULL, 1), 0);
+    assert_int_equal(xengt_sim_dma_read(f->sim, xengt_bfn_to_addr(bfn), &byte, 1), 0);
+    assert_int_equal(xengt_sim_dma_write(f->sim, xengt_bfn_to_addr(bfn), &byte, 1), -EFAULT);
+    assert_int_equal(xengt_space_put(space, &bfn, 1), 0);
+    assert_int_equal(xengt_map(f->xg, other, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_space_adopt(space, &cookie, &err, 1), 0);
+    assert_int_equal(err, -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), 0);
+    assert_int_equal(xengt_map(f->xg, other, &gfn, &bfn, &cookie, NULL, 1, XENGT_PROT_READ), 0);
+    assert_int_equal(xengt_space_adopt(space, &cookie, &err, 1), 0);
+    assert_int_equal(err, 0);
+    assert_int_equal(xengt_space_put(space, &bfn, 1), 0);
+    xengt_space_close(space);
+    options.prot = XENGT_PROT_WRITE;
+    assert_int_equal(xengt_space_open(f->xg, other, &options, &space), -EINVAL);
+}
+
+/* What no target's quota bounds: a domain that offers all it has. */
+SPACE_TEST(offers_have_a_quota_of_each_domain)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[6];
+    struct xengt_bfn again;
+    struct xengt_cookie cookie[6];
+    struct xengt_cookie last;
+    uint32_t gref[6];
+    int err[6];
+    f->xg->offer_quota = 4;
+    for (uint64_t i = 0; i < 6; i++) {
+        assert_int_equal(xengt_sim_offer(f->sim, f->domid, (struct xengt_gfn){i}, i == 1, &gref[i]),
+                         0);
+    }
+    assert_int_equal(xengt_map_offered(f->xg, f->domid, gref, bfn, cookie, err, 6, XENGT_PROT_RW),
+                     0);
+    assert_true(!err[0] && err[1] == -EACCES && !err[2] && !err[3]);
+    assert_true(err[4] == -EDQUOT && err[5] == -EDQUOT); /* as long as the second was under way */
+    assert_int_equal(
+        xengt_map_offered(f->xg, f->domid, &gref[4], &bfn[4], &cookie[4], NULL, 1, XENGT_PROT_RW),
+        0);
+    assert_int_equal(
+        xengt_map_offered(f->xg, f->domid, &gref[5], &again, &last, NULL, 1, XENGT_PROT_RW),
+        -EDQUOT);
+    uint32_t other = domain(f, "other", false, false);
+    assert_int_equal(xengt_sim_offer(f->sim, other, (struct xengt_gfn){1}, false, &gref[1]), 0);
+    assert_int_equal(
+        xengt_map_offered(f->xg, other, &gref[1], &bfn[1], &cookie[1], NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 5), 0);
+    assert_int_equal(f->xg->offered[f->domid], 0);
+    assert_int_equal(
+        xengt_map_offered(f->xg, f->domid, &gref[5], &again, &last, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_unmap(f->xg, &last, NULL, 1), 0);
+}
+
+SPACE_TEST(a_domain_offers_itself_nothing)
+{
+    struct fixture *f = *state;
+    const uint32_t gref = 0;
+    struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
+    int err;
+    assert_int_equal(xengt_map_offered(f->xg, 0, &gref, &bfn, &cookie, &err, 1, XENGT_PROT_RW),
+                     -EINVAL);
+    assert_non_null(strstr(xengt_last_error(f->xg), "itself"));
 }
 
 SPACE_TEST(arrays_are_checked)

@@ -244,7 +244,7 @@ OWNER_TEST(what_is_in_a_slot_already_is_left_there)
     char text[8];
     strcpy(xengt_sim_guest_page(o->sim, o->domid, (struct xengt_gfn){9}), "theirs");
     uint64_t frame = xengt_get_caps(o->xg)->window_base + 1;
-    assert_int_equal(sim_add_to_physmap(o->sim, o->domid, (struct xengt_gfn){9}, frame), 0);
+    assert_int_equal(sim_add_to_physmap(o->sim, o->domid, (struct xengt_gfn){9}, frame, true), 0);
     assert_int_equal(xengt_map(o->xg, o->domid, gfn, bfn, cookie, err, 3, XENGT_PROT_RW), 0);
     assert_true(err[0] == 0 && err[1] == -EAGAIN && err[2] == 0);
     struct xengt_stats stats;

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from boots import BOOTS, iommu_log
 from emulator import emulator
+from example import example_payload
 from fetch import FetchError, fetch
 from guest import guest_payload
 from image import ImageError, build_initramfs, prepare
@@ -44,7 +45,7 @@ class Scenario:
     boots: list
     limit: int
     takes: int           # seconds, measured on two idle cores: for the order of work only
-    needs: tuple = ()    # "i915": Linux as a guest; "i915-tools": with intel-gpu-tools
+    needs: tuple = ()    # "i915": Linux as a guest; "i915-tools": with intel-gpu-tools; "example"
 
     @property
     def name(self):
@@ -294,7 +295,8 @@ def parse_arguments():
     parser.add_argument("--label", help="names the log and the image; default: the boot")
     parser.add_argument("--payload", metavar="FILE[:PATH]", type=payload_argument, default=[],
                         action="append", help="add a file to dom0, at /opt/xengt unless said")
-    parser.add_argument("--needs", choices=["i915", "i915-tools"], default=[], action="append",
+    parser.add_argument("--needs", choices=["example", "i915", "i915-tools"], default=[],
+                        action="append",
                         help="with --command: what the script needs besides")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--command", metavar="FILE", type=Path,
@@ -352,8 +354,10 @@ def build_machine(args, scenarios, xen_dir: Path):
         qemu = emulator(xen_dir)
         needs = {need for scenario in scenarios for need in scenario.needs}
         guest = []
-        if needs:
+        if needs & {"i915", "i915-tools"}:
             guest = guest_payload(xen_dir, root, kernel, args.builddir, "i915-tools" in needs)
+        if "example" in needs:
+            guest += example_payload(xen_dir, args.builddir)
 
     payload = [(HERE / "init.sh", "/init")]
     payload += [(HERE / name, f"{TESTS}/{name}") for name in ("lib.sh", "scenario.sh")]

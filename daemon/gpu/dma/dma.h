@@ -56,6 +56,21 @@ typedef int dma_view_fn(void *arg, uint64_t frame, void **view);
 int dma_cpu_open(dma_view_fn *view, void *arg, struct dma_port **out);
 
 /*
+ * Memory of this process that devices reach, in pages that stay where they are: frame[i] is the
+ * number by which page i is reached. check() fails when one has been moved all the same.
+ */
+struct dma_memory {
+    void *arg;
+    int (*alloc)(void *arg, void **cpu, uint64_t *frame, size_t n);
+    int (*check)(void *arg, const void *cpu);
+    void (*free)(void *arg, void *cpu);
+};
+
+/* The library's, a few pages at a time. The handle is to be closed after the port. */
+struct xengt;
+struct dma_memory dma_memory_of(struct xengt *xengt);
+
+/*
  * edu: QEMU's PCI device of that name (docs/specs/edu.txt), whose DMA goes through the machine's
  * real IOMMU. A transfer takes about 100 ms, a read or a write is two of them, a copy too. sysfs
  * is the device's folder below /sys/bus/pci/devices, or NULL for the first edu device there is.
@@ -63,11 +78,12 @@ int dma_cpu_open(dma_view_fn *view, void *arg, struct dma_port **out);
  *
  * The device does not tell when the IOMMU stopped it: there is no -EFAULT here, what was to be
  * read is then undefined and what was to be written is not. It reaches 256 MiB unless QEMU gives
- * it a dma_mask. Not for a PV domain, whose processes see no bus frame numbers.
+ * it a dma_mask.
  *
  * -ENODEV: no such device; -EACCES: not permitted; -EBUSY: a transfer is under way that does
- * not end; -EOPNOTSUPP: a PV domain; -ENOMEM; others as the kernel gives them.
+ * not end; -ENOMEM; others as the kernel gives them, or the memory.
  */
-int dma_edu_open(const char *sysfs, struct dma_port **out, char *error, size_t error_size);
+int dma_edu_open(const char *sysfs, const struct dma_memory *memory, struct dma_port **out,
+                 char *error, size_t error_size);
 
 #endif

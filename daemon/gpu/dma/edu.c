@@ -4,8 +4,7 @@
  * a GPU in the machine.
  *
  * The device moves data between the bus and a buffer of its own, which the CPU cannot see. What
- * is for this process goes through a bounce page: locked memory of the process, whose frame
- * number the kernel tells. In an autotranslated domain that is the bus frame number.
+ * is for this process goes through a bounce page, of memory that the device reaches.
  */
 
 #include <dirent.h>
@@ -47,18 +46,15 @@
 #define PCI_COMMAND_MEMORY UINT16_C(2)
 #define PCI_COMMAND_MASTER UINT16_C(4)
 
-#define PAGES_SIZE ((size_t)2 * DMA_PAGE_SIZE) /* bounce page, scratch page */
+#define PAGES 2 /* bounce page, scratch page */
 
 #define POLL_US  500
 #define LIMIT_MS 5000
 
-#define PAGEMAP_PRESENT    (UINT64_C(1) << 63)
-#define PAGEMAP_FRAME_MASK ((UINT64_C(1) << 55) - 1)
-
 struct edu_port {
     struct dma_port base;
-    int config;  /* the device's configuration space */
-    int pagemap; /* of this process */
+    struct dma_memory memory;
+    int config; /* the device's configuration space */
     volatile uint8_t *bar;
     uint8_t *pages; /* bounce page, scratch page */
     uint64_t bounce_addr;
@@ -121,33 +117,10 @@ static int wait_done(struct edu_port *edu)
     return 0;
 }
 
-static int frame_address(const struct edu_port *edu, const void *page, uint64_t *addr)
-{
-    off_t offset = (off_t)((uintptr_t)page / DMA_PAGE_SIZE * sizeof(uint64_t));
-    uint64_t entry;
-
-    if (pread(edu->pagemap, &entry, sizeof(entry), offset) != (ssize_t)sizeof(entry)) {
-        return -EIO;
-    }
-    /* Without CAP_SYS_ADMIN the kernel says 0 for every frame number. */
-    if (!(entry & PAGEMAP_PRESENT) || (entry & PAGEMAP_FRAME_MASK) == 0) {
-        return -EACCES;
-    }
-    *addr = (entry & PAGEMAP_FRAME_MASK) * DMA_PAGE_SIZE;
-    return 0;
-}
-
-/*
- * A locked page cannot be swapped out, but the kernel may still move it (compaction). A device
- * must not write where it was: then the port is of no more use.
- */
+/* A device must not write where its pages were: then the port is of no more use. */
 static int pages_still_there(struct edu_port *edu)
 {
-    uint64_t bounce, scratch;
-
-    if (frame_address(edu, edu->pages, &bounce) ||
-        frame_address(edu, edu->pages + DMA_PAGE_SIZE, &scratch) || bounce != edu->bounce_addr ||
-        scratch != edu->base.scratch) {
+    if (edu->memory.check(edu->memory.arg, edu->pages)) {
         edu->dead = true;
     }
     return edu->dead ? -EIO : 0;
@@ -233,10 +206,7 @@ static void edu_close(struct dma_port *port)
         munmap((void *)edu->bar, EDU_BAR_SIZE);
     }
     if (edu->pages) {
-        munmap(edu->pages, PAGES_SIZE);
-    }
-    if (edu->pagemap >= 0) {
-        close(edu->pagemap);
+        edu->memory.free(edu->memory.arg, edu->pages);
     }
     free(edu);
 }
@@ -287,22 +257,6 @@ static int find_device(char *folder, size_t size, const struct edu_error *error)
     return 0;
 }
 
-/* A PV domain's kernel tells its pseudo-physical frame numbers, not those of the bus. */
-static bool domain_is_pv(void)
-{
-    char type[8] = "";
-    int fd = open("/sys/hypervisor/guest_type", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return false;
-    }
-    if (read(fd, type, sizeof(type) - 1) < 0) {
-        type[0] = '\0';
-    }
-    close(fd);
-    return strcmp(type, "PV\n") == 0;
-}
-
 static int map_registers(struct edu_port *edu, const char *folder, const struct edu_error *error)
 {
     char path[PATH_MAX];
@@ -340,45 +294,29 @@ static int map_registers(struct edu_port *edu, const char *folder, const struct 
 
 static int make_pages(struct edu_port *edu, const struct edu_error *error)
 {
-    const size_t size = PAGES_SIZE;
-    void *pages =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    uint64_t frame[PAGES];
+    void *pages;
+    int ret = edu->memory.alloc(edu->memory.arg, &pages, frame, PAGES);
 
-    if (pages == MAP_FAILED) {
-        return fail(error, ENOMEM, "no memory for the bounce page");
+    if (ret) {
+        return fail(error, -ret, "no memory that the device reaches: %s", strerror(-ret));
     }
     edu->pages = pages;
-    /* Neither a huge page may swallow it nor a fork take it away (copy on write). */
-    madvise(pages, size, MADV_NOHUGEPAGE);
-    madvise(pages, size, MADV_DONTFORK);
-    if (mlock(pages, size)) {
-        return fail(error, errno, "cannot lock the bounce page: %s", strerror(errno));
-    }
-    memset(pages, 0, size);
-
-    edu->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (edu->pagemap < 0) {
-        return fail_path(error, "/proc/self/pagemap");
-    }
-    if (frame_address(edu, edu->pages, &edu->bounce_addr) ||
-        frame_address(edu, edu->pages + DMA_PAGE_SIZE, &edu->base.scratch)) {
-        return fail(error, EACCES, "/proc/self/pagemap: hides frame numbers; run as root");
-    }
+    edu->bounce_addr = frame[0] * DMA_PAGE_SIZE;
+    edu->base.scratch = frame[1] * DMA_PAGE_SIZE;
     return 0;
 }
 
 /* The check does not see the text written through edu_error. */
 /* NOLINTNEXTLINE(readability-non-const-parameter) */
-int dma_edu_open(const char *sysfs, struct dma_port **out, char *error, size_t error_size)
+int dma_edu_open(const char *sysfs, const struct dma_memory *memory, struct dma_port **out,
+                 char *error, size_t error_size)
 {
     const struct edu_error err = {.text = error, .size = error_size};
     char folder[PATH_MAX - 16]; /* leaves room for a file's name */
     struct edu_port *edu;
     int ret;
 
-    if (domain_is_pv()) {
-        return fail(&err, EOPNOTSUPP, "edu: bus frame numbers are not known in a PV domain");
-    }
     if (!sysfs) {
         ret = find_device(folder, sizeof(folder), &err);
         if (ret) {
@@ -395,7 +333,7 @@ int dma_edu_open(const char *sysfs, struct dma_port **out, char *error, size_t e
     }
     edu->base.ops = &edu_ops;
     edu->config = -1;
-    edu->pagemap = -1;
+    edu->memory = *memory;
     ret = make_pages(edu, &err);
     if (ret == 0) {
         ret = map_registers(edu, sysfs, &err);

@@ -45,12 +45,11 @@ static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *err
 static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
                 unsigned prot)
 {
-    (void)prot; /* only read and write gets here: hv->read_only is off */
     int ret = sim_hypercall(sim_of(hv), true);
     for (size_t i = 0; i < n; i++) {
         err[i] = ret ? ret
                      : sim_add_to_physmap(sim_of(hv), domid, slots_gfn(hv->journal, slot[i]),
-                                          hv->window_base + slot[i]);
+                                          hv->window_base + slot[i], prot & XENGT_PROT_WRITE);
         err[i] = err[i] == -ENXIO ? HV_TAKEN : err[i];
     }
 }
@@ -84,7 +83,7 @@ static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t 
     }
 }
 
-static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
+static int view_at(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
 {
     (void)domid;
     (void)gfn;
@@ -92,10 +91,45 @@ static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t sl
     return *view ? 0 : -EINVAL;
 }
 
+static int view_offered(struct hv *hv, uint32_t domid, uint32_t gref, uint32_t slot, unsigned prot,
+                        void **view)
+{
+    (void)prot;
+    return view_at(hv, domid, (struct xengt_gfn){gref}, slot, view);
+}
+
 static void unview(struct hv *hv, void *view)
 {
     (void)hv;
     (void)view;
+}
+
+static int dirty(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    return sim_dirty(sim_of(hv), domid, gfn, n);
+}
+
+static int own_alloc(struct hv *hv, struct hv_own *own)
+{
+    uint64_t first;
+    int ret = own->n > OWN_FRAMES ? -ENOMEM
+                                  : sim_own_alloc(sim_of(hv), (uint32_t)own->n, &first, &own->cpu);
+    own->first = ret ? 0 : first;
+    return ret == -ENOSPC ? -ENOMEM : ret;
+}
+
+static int own_where(struct hv *hv, const struct hv_own *own, struct xengt_bfn *bfn)
+{
+    (void)hv;
+    for (size_t i = 0; i < own->n; i++) {
+        bfn[i].v = own->first + i;
+    }
+    return 0;
+}
+
+static void own_free(struct hv *hv, struct hv_own *own)
+{
+    sim_own_free(sim_of(hv), own->first, (uint32_t)own->n);
 }
 
 static void hv_sim_close(struct hv *hv)
@@ -113,8 +147,14 @@ static const struct hv_ops ops = {
     .unmap = unmap,
     .map_offered = map_offered,
     .unmap_offered = unmap_offered,
-    .view = view,
+    .dirty = dirty,
+    .own_alloc = own_alloc,
+    .own_where = own_where,
+    .own_free = own_free,
+    .view = view_at,
     .unview = unview,
+    .view_offered = view_offered,
+    .unview_offered = unview,
     .close = hv_sim_close,
 };
 

@@ -31,6 +31,9 @@ uint32_t sim_page_alloc(struct xengt_sim *sim, uint32_t owner)
 {
     uint32_t p = sim->free;
     if (p != NO_PAGE) {
+        if (!sim->page[p].data && !(sim->page[p].data = malloc(XENGT_PAGE_SIZE))) {
+            return NO_PAGE; /* it was part of a piece of own memory */
+        }
         sim->free = sim->page[p].next;
         memset(sim->page[p].data, 0, XENGT_PAGE_SIZE); /* Xen scrubs */
     } else {
@@ -73,6 +76,7 @@ static void domain_free(struct xengt_sim *sim, struct domain *d)
         }
     }
     free(d->p2m);
+    free(d->dirty);
     free(d);
 }
 
@@ -200,8 +204,22 @@ int xengt_sim_domain_find(const struct xengt_sim *sim, const char *name, uint32_
     return -ENOENT;
 }
 
-int sim_domain_info(const struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info)
+void xengt_sim_on_hypercall(struct xengt_sim *sim, xengt_sim_hypercall_fn *fn, void *arg)
 {
+    sim->on_hypercall = fn;
+    sim->on_hypercall_arg = arg;
+}
+
+void sim_between(struct xengt_sim *sim)
+{
+    if (sim->on_hypercall) {
+        sim->on_hypercall(sim->on_hypercall_arg);
+    }
+}
+
+int sim_domain_info(struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info)
+{
+    sim_between(sim);
     const struct domain *d = sim_domain_find(sim, domid);
     if (!d) {
         return -ESRCH;
@@ -223,6 +241,30 @@ const char *sim_unsafe(const struct xengt_sim *sim, uint32_t domid)
 {
     const struct domain *d = sim_domain_find(sim, domid);
     return d ? d->unsafe : NULL;
+}
+
+int sim_dirty(struct xengt_sim *sim, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct domain *d = sim_domain_find(sim, domid);
+    if (!d || d->zombie) {
+        return -ESRCH;
+    }
+    if (!d->dirty && !(d->dirty = calloc(d->frames, 1))) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (gfn[i].v >= d->frames) {
+            return -EINVAL;
+        }
+        d->dirty[gfn[i].v] = 1;
+    }
+    return 0;
+}
+
+bool xengt_sim_is_dirty(const struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn)
+{
+    const struct domain *d = sim_domain_find(sim, domid);
+    return d && d->dirty && gfn.v < d->frames && d->dirty[gfn.v];
 }
 
 int sim_set_target(struct xengt_sim *sim, uint32_t domid, uint32_t target)

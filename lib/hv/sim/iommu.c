@@ -4,6 +4,7 @@
  * follows it, whose IOTLB is only as fresh as its last flush.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hv/sim/model.h"
@@ -12,6 +13,7 @@
 
 int sim_hypercall(struct xengt_sim *sim, bool maps)
 {
+    sim_between(sim);
     sim->stats.hypercalls++;
     sim->stats.map_calls += maps;
     sim->stats.unmap_calls += !maps;
@@ -88,9 +90,9 @@ static int map_page(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
 }
 
 int sim_add_to_physmap(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
-                       uint64_t window_gfn)
+                       uint64_t window_gfn, bool write)
 {
-    return map_page(sim, domid, gfn, window_gfn, 0);
+    return map_page(sim, domid, gfn, window_gfn, write ? 0 : WINDOW_READ_ONLY);
 }
 
 int sim_map_grant(struct xengt_sim *sim, uint32_t domid, uint32_t gref, bool write,
@@ -229,17 +231,88 @@ int xengt_sim_dma_write(struct xengt_sim *sim, uint64_t addr, const void *buf, s
     return 0;
 }
 
-int xengt_sim_own_frame(struct xengt_sim *sim, struct xengt_bfn *bfn, void **page)
+/* --- the backend's own memory ------------------------------------------------------------ */
+
+/* The first of n frames that are free, one after the other; or OWN_FRAMES. */
+static uint32_t own_room(const struct xengt_sim *sim, uint32_t n)
 {
-    if (sim->own_count == OWN_FRAMES) {
+    uint32_t run = 0;
+    for (uint32_t i = 0; i < OWN_FRAMES; i++) {
+        run = i >= sim->own_count || sim->own[i] == NO_PAGE ? run + 1 : 0;
+        if (run == n) {
+            return i + 1 - n;
+        }
+    }
+    return OWN_FRAMES;
+}
+
+/* What the CPU sees as one piece is allocated as one, in place of its pages' own memory. */
+static void own_place(struct xengt_sim *sim, uint32_t i, uint32_t p, void *data)
+{
+    free(sim->page[p].data);
+    sim->page[p].data = data;
+    while (sim->own_count <= i) {
+        sim->own[sim->own_count++] = NO_PAGE;
+    }
+    sim->own[i] = p;
+}
+
+int sim_own_alloc(struct xengt_sim *sim, uint32_t n, uint64_t *first, void **cpu)
+{
+    uint32_t at = own_room(sim, n);
+    if (at == OWN_FRAMES) {
         return -ENOSPC;
     }
-    uint32_t p = sim_page_alloc(sim, OWNER_SELF);
-    if (p == NO_PAGE) {
+    char *data = aligned_alloc(XENGT_PAGE_SIZE, (size_t)n * XENGT_PAGE_SIZE);
+    if (!data) {
         return -ENOMEM;
     }
-    *bfn = (struct xengt_bfn){OWN_BASE + sim->own_count};
+    memset(data, 0, (size_t)n * XENGT_PAGE_SIZE);
+    *first = OWN_BASE + at;
+    *cpu = data;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t p = sim_page_alloc(sim, OWNER_SELF);
+        if (p == NO_PAGE) {
+            sim_own_free(sim, *first, i);
+            free(i ? NULL : data);
+            return -ENOMEM;
+        }
+        own_place(sim, at + i, p, data + (size_t)i * XENGT_PAGE_SIZE);
+    }
+    return 0;
+}
+
+void sim_own_free(struct xengt_sim *sim, uint64_t first, uint32_t n)
+{
+    void *data = n ? sim->page[sim->own[first - OWN_BASE]].data : NULL;
+    for (uint64_t bfn = first; bfn < first + n; bfn++) {
+        if (sim->holds && sim->holds(sim->holds_arg, (struct xengt_bfn){bfn})) {
+            sim_violate(sim, "own memory at BFN 0x%llx freed while the device can still use it",
+                        (unsigned long long)bfn);
+        }
+        uint32_t p = sim->own[bfn - OWN_BASE];
+        sim->own[bfn - OWN_BASE] = NO_PAGE;
+        sim->page[p].data = NULL;
+        if (iotlb_entry(sim, bfn)->bfn == bfn) {
+            iotlb_entry(sim, bfn)->bfn = 0;
+        }
+        sim_page_put(sim, p);
+    }
+    free(data);
+}
+
+int xengt_sim_own_frame(struct xengt_sim *sim, struct xengt_bfn *bfn, void **page)
+{
+    uint32_t at = own_room(sim, 1);
+    uint32_t p = at == OWN_FRAMES ? NO_PAGE : sim_page_alloc(sim, OWNER_SELF);
+    if (p == NO_PAGE) {
+        return at == OWN_FRAMES ? -ENOSPC : -ENOMEM;
+    }
+    if (at == sim->own_count) {
+        sim->own_count++;
+    }
+    *bfn = (struct xengt_bfn){OWN_BASE + at};
     *page = sim->page[p].data;
-    sim->own[sim->own_count++] = p;
+    sim->own[at] = p;
     return 0;
 }

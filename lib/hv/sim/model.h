@@ -13,7 +13,7 @@
 #define OWNER_NONE  UINT32_MAX
 #define OWNER_SELF  (UINT32_MAX - 1)
 #define DOMAINS_MAX 64u
-#define OWN_FRAMES  64u
+#define OWN_FRAMES  4096u
 #define GRANTS_MAX  256u
 #define CLAIMS_MAX  16u
 #define OWN_BASE    UINT64_C(0x1000)
@@ -38,6 +38,7 @@ struct domain {
     uint32_t frames;
     uint32_t *p2m; /* gfn -> page; NULL for a zombie */
     uint32_t owned;
+    uint8_t *dirty; /* a byte for each frame; NULL: none was */
 };
 
 struct iotlb_entry {
@@ -77,10 +78,12 @@ struct xengt_sim {
     uint32_t grants;
     struct claim claim[CLAIMS_MAX];
     uint32_t own[OWN_FRAMES];
-    uint32_t own_count;
+    uint32_t own_count; /* of these: some may be free, NO_PAGE */
     struct iotlb_entry iotlb[IOTLB_SIZE];
     xengt_sim_invalidate_fn *on_invalidate;
     void *on_invalidate_arg;
+    xengt_sim_hypercall_fn *on_hypercall;
+    void *on_hypercall_arg;
     xengt_sim_holds_fn *holds;
     void *holds_arg;
     uint64_t fail_in;
@@ -104,6 +107,9 @@ __attribute__((format(printf, 2, 3))) void sim_violate(struct xengt_sim *sim, co
 
 /* --- hypercalls -------------------------------------------------------------------------- */
 
+/* What happens before Xen does something. */
+void sim_between(struct xengt_sim *sim);
+
 /* 0, or the error the hypercall fails with as a whole, before it did anything. */
 int sim_hypercall(struct xengt_sim *sim, bool maps);
 
@@ -113,7 +119,7 @@ void sim_claim_drop(struct xengt_sim *sim, const void *owner);
 
 /* One entry of XENMEM_add_to_physmap_batch, XENMAPSPACE_gmfn_foreign. */
 int sim_add_to_physmap(struct xengt_sim *sim, uint32_t domid, struct xengt_gfn gfn,
-                       uint64_t window_gfn);
+                       uint64_t window_gfn, bool write);
 
 /* XENMEM_remove_from_physmap. */
 int sim_remove_from_physmap(struct xengt_sim *sim, uint64_t window_gfn);
@@ -123,13 +129,23 @@ int sim_map_grant(struct xengt_sim *sim, uint32_t domid, uint32_t gref, bool wri
                   uint64_t window_gfn);
 int sim_unmap_grant(struct xengt_sim *sim, uint64_t window_gfn);
 
-int sim_domain_info(const struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info);
+int sim_domain_info(struct xengt_sim *sim, uint32_t domid, struct xengt_target_info *info);
 
 /* What makes its memory unsafe to map, or NULL. */
 const char *sim_unsafe(const struct xengt_sim *sim, uint32_t domid);
 
+/* XEN_DMOP_modified_memory. */
+int sim_dirty(struct xengt_sim *sim, uint32_t domid, const struct xengt_gfn *gfn, size_t n);
+
 /* XEN_DOMCTL_set_target: once, and for as long as the domain lives. */
 int sim_set_target(struct xengt_sim *sim, uint32_t domid, uint32_t target);
+
+/*
+ * Frames of the backend domain itself that the device reaches, contiguous for the CPU too, until
+ * they are freed. -ENOSPC, -ENOMEM.
+ */
+int sim_own_alloc(struct xengt_sim *sim, uint32_t n, uint64_t *first, void **cpu);
+void sim_own_free(struct xengt_sim *sim, uint64_t first, uint32_t n);
 
 /* The page behind a frame of the window, as the backend's CPU sees it; NULL when empty. */
 void *sim_window_page(struct xengt_sim *sim, uint64_t window_gfn);

@@ -23,6 +23,7 @@
 #include "hv/xen/grant.h"
 #include "hv/xen/grant_ops.h"
 #include "hv/xen/grant_table.h"
+#include "hv/xen/own.h"
 
 #include <xen/memory.h>
 
@@ -384,6 +385,39 @@ static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, s
     gnt_unmap(&grant_of(hv)->env.calls, hv->journal, 0, slot, err, n);
 }
 
+static int view_offered(struct hv *hv, uint32_t domid, uint32_t gref, uint32_t slot, unsigned prot,
+                        void **view)
+{
+    (void)slot;
+    struct xen *xen = &grant_of(hv)->xen;
+    return xen->call ? xen_view_offered(xen, domid, gref, prot, view) : -EOPNOTSUPP;
+}
+
+static void unview_offered(struct hv *hv, void *view)
+{
+    xen_unview_offered(&grant_of(hv)->xen, view);
+}
+
+/* --- memory of this domain's own --------------------------------------------------------- */
+
+static int alloc_own(struct hv *hv, struct hv_own *mem)
+{
+    const struct own own = own_of(&grant_of(hv)->xen, false);
+    return own.calls.call ? own_alloc(&own, mem) : -EOPNOTSUPP;
+}
+
+static int where_own(struct hv *hv, const struct hv_own *mem, struct xengt_bfn *bfn)
+{
+    const struct own own = own_of(&grant_of(hv)->xen, false);
+    return own_where(&own, mem, bfn);
+}
+
+static void free_own(struct hv *hv, struct hv_own *mem)
+{
+    const struct own own = own_of(&grant_of(hv)->xen, false);
+    own_free(&own, mem);
+}
+
 /* --- life -------------------------------------------------------------------------------- */
 
 static void recover(struct hv *hv, bool begin)
@@ -391,6 +425,12 @@ static void recover(struct hv *hv, bool begin)
     if (begin && hv->journal->area) {
         gnt_recover(hv->journal);
     }
+}
+
+static int dirty(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct xen *xen = &grant_of(hv)->xen;
+    return xen->call ? xen_dirty(xen, domid, gfn, n) : -EOPNOTSUPP;
 }
 
 static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
@@ -425,8 +465,14 @@ static const struct hv_ops ops = {
     .unmap_offered = grant_unmap_offered,
     .recover = recover,
     .forget = forget,
+    .own_alloc = alloc_own,
+    .own_where = where_own,
+    .own_free = free_own,
+    .dirty = dirty,
     .view = view,
     .unview = unview,
+    .view_offered = view_offered,
+    .unview_offered = unview_offered,
     .close = grant_close,
 };
 
@@ -518,7 +564,7 @@ int hv_grant_open(const struct xengt_options *options, struct hv **out, struct h
         return -EINVAL;
     }
     struct xen xen = XEN_CLOSED;
-    ret = xen_open(&xen, error);
+    ret = xen_open(&xen, options, error);
     const struct grant_env env = {
         .calls = xen.calls,
         .domain_info = real_domain_info,

@@ -16,6 +16,7 @@
 
 #include "hv/xen/claim.h"
 #include "hv/xen/grant_ops.h"
+#include "hv/xen/own.h"
 #include "hv/xen/physmap.h"
 #include "hv/xen/probe.h"
 #include "hv/xen/unstable.h"
@@ -331,12 +332,51 @@ static void physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err,
     note_empty(p, slot, err, n);
 }
 
+static int view_offered(struct hv *hv, uint32_t domid, uint32_t gref, uint32_t slot, unsigned prot,
+                        void **view)
+{
+    (void)slot;
+    struct xen *xen = &physmap_of(hv)->xen;
+    return xen->call ? xen_view_offered(xen, domid, gref, prot, view) : -EOPNOTSUPP;
+}
+
+static void unview_offered(struct hv *hv, void *view)
+{
+    xen_unview_offered(&physmap_of(hv)->xen, view);
+}
+
+/* --- memory of this domain's own --------------------------------------------------------- */
+
+static int alloc_own(struct hv *hv, struct hv_own *mem)
+{
+    const struct own own = own_of(&physmap_of(hv)->xen, true);
+    return own.calls.call ? own_alloc(&own, mem) : -EOPNOTSUPP;
+}
+
+static int where_own(struct hv *hv, const struct hv_own *mem, struct xengt_bfn *bfn)
+{
+    const struct own own = own_of(&physmap_of(hv)->xen, true);
+    return own_where(&own, mem, bfn);
+}
+
+static void free_own(struct hv *hv, struct hv_own *mem)
+{
+    const struct own own = own_of(&physmap_of(hv)->xen, true);
+    own_free(&own, mem);
+}
+
 static void recover(struct hv *hv, bool begin)
 {
     physmap_of(hv)->recovering = begin;
     if (begin && hv->journal->area) {
         gnt_recover(hv->journal);
     }
+}
+
+static int dirty(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct xen *xen = &physmap_of(hv)->xen;
+    return xen->call ? xen_dirty(xen, domid, gfn, n) : -EOPNOTSUPP;
 }
 
 static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
@@ -374,8 +414,14 @@ static const struct hv_ops ops = {
     .map_offered = physmap_map_offered,
     .unmap_offered = physmap_unmap_offered,
     .recover = recover,
+    .own_alloc = alloc_own,
+    .own_where = where_own,
+    .own_free = free_own,
+    .dirty = dirty,
     .view = view,
     .unview = unview,
+    .view_offered = view_offered,
+    .unview_offered = unview_offered,
     .close = physmap_close,
 };
 
@@ -459,7 +505,7 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
     struct window window = {0};
     struct xen xen = XEN_CLOSED;
     int ret = check_domain(error);
-    ret = ret ? ret : xen_open(&xen, error);
+    ret = ret ? ret : xen_open(&xen, options, error);
     ret = ret ? ret : window_find(options, &window, error);
     if (!ret) {
         const struct physmap_env env = {

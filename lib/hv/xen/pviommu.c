@@ -282,6 +282,12 @@ static void recover(struct hv *hv, bool begin)
     }
 }
 
+static int dirty(struct hv *hv, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct xen *xen = &pviommu_of(hv)->xen;
+    return xen->call ? xen_dirty(xen, domid, gfn, n) : -EOPNOTSUPP;
+}
+
 static int view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)
 {
     (void)slot;
@@ -308,6 +314,7 @@ static const struct hv_ops ops = {
     .map = pviommu_map,
     .unmap = pviommu_unmap,
     .recover = recover,
+    .dirty = dirty,
     .view = view,
     .unview = unview,
     .close = pviommu_close,
@@ -372,7 +379,7 @@ int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct
         return -ENODEV;
     }
     struct xen xen = XEN_CLOSED;
-    int ret = xen_open(&xen, error);
+    int ret = xen_open(&xen, options, error);
     if (!ret) {
         ret = pviommu_new(&(struct pviommu_env){.calls = xen.calls}, options->window_pages, out,
                           error);

@@ -20,9 +20,9 @@ static int failure(void)
     return errno ? -errno : -EIO;
 }
 
-xc_interface *unstable_open(void)
+xc_interface *unstable_open(struct xentoollog_logger *logger)
 {
-    return xc_interface_open(NULL, NULL, 0);
+    return xc_interface_open(logger, logger, 0);
 }
 
 void unstable_close(xc_interface *xc)

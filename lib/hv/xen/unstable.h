@@ -21,7 +21,8 @@
 
 #include <xengt/target.h>
 
-xc_interface *unstable_open(void); /* NULL, and errno is set */
+/* NULL, and errno is set. */
+xc_interface *unstable_open(struct xentoollog_logger *logger);
 void unstable_close(xc_interface *xc);
 
 int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_info *info);

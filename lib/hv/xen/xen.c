@@ -2,12 +2,19 @@
 /* The real Xen: its interfaces opened, and what is asked of them alike by all back ends. */
 #include "hv/xen/xen.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <xendevicemodel.h>
+#include <xengnttab.h>
+
+#include <xen/arch-x86/cpuid.h>
+
+#include "hv/xen/chatter.h"
 #include "hv/xen/claim.h"
 #include "hv/xen/unstable.h"
 
@@ -61,10 +68,14 @@ static void release(void *arg, void *p)
     xencall_free_buffer(arg, p);
 }
 
-int xen_open(struct xen *xen, struct hv_error *error)
+int xen_open(struct xen *xen, const struct xengt_options *options, struct hv_error *error)
 {
-    /* Asked first: libxencall would say it on standard error, too. */
-    xen->call = access(PRIVCMD, R_OK | W_OK) ? NULL : xencall_open(NULL, 0);
+    xen->logger = chatter_new(options->log, options->log_arg);
+    if (!xen->logger) {
+        return -ENOMEM;
+    }
+    /* Asked first: libxencall would say it, too. */
+    xen->call = access(PRIVCMD, R_OK | W_OK) ? NULL : xencall_open(xen->logger, 0);
     if (!xen->call) {
         int err = -errno;
         hv_error(error,
@@ -79,8 +90,8 @@ int xen_open(struct xen *xen, struct hv_error *error)
         hv_error(error, PRIVCMD " cannot be opened for locks: %s", strerror(-xen->claims));
         return xen->claims;
     }
-    xen->xc = unstable_open();
-    xen->memory = xenforeignmemory_open(NULL, 0);
+    xen->xc = unstable_open(xen->logger);
+    xen->memory = xenforeignmemory_open(xen->logger, 0);
     if (!xen->xc || !xen->memory) {
         int err = -errno;
         hv_error(error, "libxenctrl or libxenforeignmemory cannot be opened: %s", strerror(-err));
@@ -92,6 +103,15 @@ int xen_open(struct xen *xen, struct hv_error *error)
 void xen_close(struct xen *xen)
 {
     claim_close(xen->claims);
+    if (xen->model) {
+        xendevicemodel_close(xen->model);
+    }
+    if (xen->grants) {
+        xengnttab_close(xen->grants);
+    }
+    if (xen->share) {
+        xengntshr_close(xen->share);
+    }
     if (xen->call) {
         xencall_close(xen->call);
     }
@@ -101,6 +121,7 @@ void xen_close(struct xen *xen)
     if (xen->memory) {
         xenforeignmemory_close(xen->memory);
     }
+    chatter_free(xen->logger);
 }
 
 int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info)
@@ -115,6 +136,29 @@ static bool is_dom0(void)
     char capabilities[64];
     read_line("/proc/xen/capabilities", capabilities, sizeof(capabilities));
     return strstr(capabilities, "control_d");
+}
+
+/* Leaf n of those that Xen tells its translated domains of; false: it does not have it. */
+static bool xen_leaf(uint32_t n, uint32_t r[4])
+{
+    for (uint32_t base = 0x40000000; base < 0x40010000; base += 0x100) {
+        __cpuid(base, r[0], r[1], r[2], r[3]);
+        if (memcmp(&r[1], "XenVMMXenVMM", 12) == 0) {
+            bool has = r[0] >= base + n;
+            __cpuid_count(base + n, 0, r[0], r[1], r[2], r[3]);
+            return has;
+        }
+    }
+    return false;
+}
+
+uint32_t xen_self(void)
+{
+    uint32_t r[4];
+    if (is_dom0()) {
+        return 0;
+    }
+    return xen_leaf(4, r) && r[0] & XEN_HVM_CPUID_DOMID_PRESENT ? r[2] : UINT32_MAX;
 }
 
 const char *xen_judge(int altp2m, int nesting, bool dom0)
@@ -145,6 +189,27 @@ const char *xen_unsafe(struct xen *xen, uint32_t domid)
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid)
 {
     return unstable_set_target(xen->xc, backend, domid);
+}
+
+/* One call for all of them, in which frames that follow each other are one extent. */
+int xen_dirty(struct xen *xen, uint32_t domid, const struct xengt_gfn *gfn, size_t n)
+{
+    struct xen_dm_op_modified_memory_extent extent[HV_DIRTY_MAX];
+    uint32_t extents = 0;
+    if (!xen->model && !(xen->model = xendevicemodel_open(xen->logger, 0))) {
+        return -errno;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct xen_dm_op_modified_memory_extent *last = extents ? &extent[extents - 1] : NULL;
+        if (last && gfn[i].v == last->first_pfn + last->nr) {
+            last->nr++;
+        } else {
+            extent[extents++] =
+                (struct xen_dm_op_modified_memory_extent){.first_pfn = gfn[i].v, .nr = 1};
+        }
+    }
+    return xendevicemodel_modified_memory_bulk(xen->model, (domid_t)domid, extent, extents) ? -errno
+                                                                                            : 0;
 }
 
 int hv_insist(const struct hv_array *array, size_t n)
@@ -183,6 +248,22 @@ int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view)
 void xen_unview(struct xen *xen, void *view)
 {
     xenforeignmemory_unmap(xen->memory, view, 1);
+}
+
+/* As the device has it: a grant that is read-only can be mapped so only. */
+int xen_view_offered(struct xen *xen, uint32_t domid, uint32_t gref, unsigned prot, void **view)
+{
+    if (!xen->grants && !(xen->grants = xengnttab_open(xen->logger, 0))) {
+        return errno == EACCES || errno == EPERM ? -EACCES : -ENODEV;
+    }
+    *view = xengnttab_map_grant_ref(xen->grants, domid, gref,
+                                    prot & XENGT_PROT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ);
+    return *view ? 0 : errno ? -errno : -EIO;
+}
+
+void xen_unview_offered(struct xen *xen, void *view)
+{
+    xengnttab_unmap(xen->grants, view, 1);
 }
 
 /* Does one of the options of Xen's command line that begin with name have the word among them? */

@@ -34,9 +34,13 @@ struct hv_array {
 int hv_insist(const struct hv_array *array, size_t n);
 
 struct xen {
+    struct xentoollog_logger *logger; /* of the libraries that are opened */
     xencall_handle *call;
     xc_interface *xc;
     xenforeignmemory_handle *memory;
+    struct xendevicemodel_handle *model; /* NULL: not used yet */
+    struct xengntdev_handle *grants;     /* others' grants; NULL: not used yet */
+    struct xengntdev_handle *share;      /* NULL: not used yet; see own.h */
     struct hv_calls calls;
     int claims; /* see claim.h */
 };
@@ -51,11 +55,14 @@ enum xen_guest_type {
 
 enum xen_guest_type xen_guest_type(void);
 
+/* The number of this domain, which is dom0 or translated; UINT32_MAX: not known. */
+uint32_t xen_self(void);
+
 /* Says that this is no Xen domain, and the remedy; returns -ENODEV. */
 int xen_absent(struct hv_error *error);
 
 /* Opens the interfaces, or says what is missing. To be closed in either case. */
-int xen_open(struct xen *xen, struct hv_error *error);
+int xen_open(struct xen *xen, const struct xengt_options *options, struct hv_error *error);
 void xen_close(struct xen *xen);
 
 int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *info);
@@ -67,9 +74,12 @@ const char *xen_unsafe(struct xen *xen, uint32_t domid); /* as of struct hv_ops 
  */
 const char *xen_judge(int altp2m, int nesting, bool dom0);
 
+int xen_dirty(struct xen *xen, uint32_t domid, const struct xengt_gfn *gfn, size_t n);
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid);
 int xen_view(struct xen *xen, uint32_t domid, struct xengt_gfn gfn, void **view);
 void xen_unview(struct xen *xen, void *view);
+int xen_view_offered(struct xen *xen, uint32_t domid, uint32_t gref, unsigned prot, void **view);
+void xen_unview_offered(struct xen *xen, void *view);
 
 /* What protects memory from dom0's devices when a PV dom0 unmaps: one phrase for people. */
 const char *xen_iommu_phrase(struct xen *xen);

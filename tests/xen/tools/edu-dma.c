@@ -3,15 +3,58 @@
  * One transfer by QEMU's edu device to or from a bus frame, with nobody asked: what a device
  * does that still believes in an address it was once given.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "gpu/dma/dma.h"
 
 #define PAGE 4096u
+
+/*
+ * Memory for the moment, and of this process: another one has the library's window. That locked
+ * pages may be moved does not matter for so long.
+ */
+static int memory_alloc(void *arg, void **cpu, uint64_t *frame, size_t n)
+{
+    (void)arg;
+    void *pages = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pages == MAP_FAILED || pagemap < 0) {
+        return -errno;
+    }
+    off_t at = (off_t)((uintptr_t)pages / PAGE * sizeof(*frame));
+    ssize_t got = pread(pagemap, frame, n * sizeof(*frame), at);
+    close(pagemap);
+    if (got != (ssize_t)(n * sizeof(*frame))) {
+        return -EIO;
+    }
+    for (size_t i = 0; i < n; i++) {
+        frame[i] &= (UINT64_C(1) << 55) - 1;
+    }
+    *cpu = pages;
+    return 0;
+}
+
+static int memory_check(void *arg, const void *cpu)
+{
+    (void)arg;
+    (void)cpu;
+    return 0;
+}
+
+static void memory_free(void *arg, void *cpu)
+{
+    (void)arg;
+    (void)cpu; /* it goes with the process */
+}
 
 static int usage(void)
 {
@@ -30,7 +73,8 @@ int main(int argc, char **argv)
     uint64_t addr = strtoull(argv[2], NULL, 0) * PAGE;
     char error[200] = "";
     struct dma_port *port;
-    if (dma_edu_open(NULL, &port, error, sizeof(error))) {
+    const struct dma_memory memory = {NULL, memory_alloc, memory_check, memory_free};
+    if (dma_edu_open(NULL, &memory, &port, error, sizeof(error))) {
         fprintf(stderr, "edu-dma: %s\n", error);
         return 1;
     }

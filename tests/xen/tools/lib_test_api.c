@@ -9,6 +9,7 @@
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
 
+#include <xengt/dma.h>
 #include <xengt/space.h>
 #include <xengt/target.h>
 
@@ -187,6 +188,119 @@ static void test_dma(struct test *t)
     xenforeignmemory_close(memory);
 }
 
+/* --- dirty pages ------------------------------------------------------------------------- */
+
+#define LOG_PAGES 0x2000u /* 32 MiB */
+
+/* Has Xen collected that the frame is dirty? Begins to collect anew. -1: it does not say. */
+static int is_logged(xc_interface *xc, uint32_t domid, uint64_t gfn)
+{
+    DECLARE_HYPERCALL_BUFFER(uint8_t, bitmap);
+    xc_shadow_op_stats_t stats;
+    bitmap = xc_hypercall_buffer_alloc_pages(xc, bitmap, 1);
+    if (!bitmap) {
+        return -1;
+    }
+    long n = xc_logdirty_control(xc, domid, XEN_DOMCTL_SHADOW_OP_CLEAN, HYPERCALL_BUFFER(bitmap),
+                                 LOG_PAGES, 0, &stats);
+    int ret = n < 0 ? -1 : bitmap[gfn / 8] >> gfn % 8 & 1;
+    xc_hypercall_buffer_free_pages(xc, bitmap, 1);
+    return ret;
+}
+
+/* As a live migration would: what a device wrote is not seen by Xen until somebody says so. */
+static void test_dirty(struct test *t)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    struct xengt_bfn a;
+    struct xengt_bfn b;
+    EXPECT(map1(t, GFN_A, &a, XENGT_PROT_RW), 0);
+    EXPECT(map1(t, GFN_B, &b, XENGT_PROT_RW), 0);
+    EXPECT(xengt_report_dirty(t->xg, &b, 1), 0); /* nobody wants to know */
+    EXPECT((int)xc_logdirty_control(xc, t->domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0, 0,
+                                    NULL),
+           0);
+    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(a), xengt_bfn_to_addr(b), 16), 0);
+    EXPECT(is_logged(xc, t->domid, GFN_B), 0);
+    EXPECT(xengt_report_dirty(t->xg, &b, 1), 0);
+    EXPECT(is_logged(xc, t->domid, GFN_B), 1);
+    EXPECT(is_logged(xc, t->domid, GFN_B), 0);
+    EXPECT((int)xc_logdirty_control(xc, t->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0, 0, NULL), 0);
+    EXPECT(unmap1(t, a), 0);
+    EXPECT(unmap1(t, b), 0);
+    xc_interface_close(xc);
+}
+
+/* --- memory of this domain's own --------------------------------------------------------- */
+
+#define OWN  3u
+#define HUGE 600u /* more than a huge page */
+
+/* Between the guest's page and memory of ours, by DMA, both ways. */
+static void test_own_dma(struct test *t, uint8_t *cpu, const struct xengt_bfn *own)
+{
+    struct xengt_bfn bfn;
+    void *view;
+    EXPECT(map1(t, GFN_A, &bfn, XENGT_PROT_RW), 0);
+    EXPECT(xengt_view(t->xg, bfn, &view), 0);
+    memset(view, 0, 64);
+    memcpy(cpu + (size_t)2 * XENGT_PAGE_SIZE, "from the backend", 16);
+    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(own[2]), xengt_bfn_to_addr(bfn), 16), 0);
+    expect(t, !memcmp(view, "from the backend", 16), "DMA reads memory of our own");
+    memcpy(view, "from the guest..", 16);
+    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(bfn), xengt_bfn_to_addr(own[1]), 16), 0);
+    expect(t, !memcmp(cpu + XENGT_PAGE_SIZE, "from the guest..", 16), "and writes it");
+    EXPECT(unmap1(t, bfn), 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "we");
+    if (f) {
+        fputs(text, f);
+        fclose(f);
+    }
+}
+
+/* Huge pages, where this domain's frames are the bus's. */
+static void test_huge(struct test *t)
+{
+    struct xengt_bfn bfn[HUGE];
+    uint8_t *cpu;
+    write_file("/proc/sys/vm/nr_hugepages", "2");
+    EXPECT(xengt_dma_alloc(t->xg, (void **)&cpu, bfn, HUGE), 0);
+    bool whole = true;
+    for (unsigned i = 1; i < 512; i++) {
+        whole = whole && bfn[i].v == bfn[0].v + i;
+    }
+    expect(t, whole && bfn[0].v % 512 == 0, "much memory is of huge pages");
+    cpu[(HUGE - 1) * (size_t)XENGT_PAGE_SIZE] = 1;
+    EXPECT(xengt_dma_check(t->xg, cpu), 0);
+    xengt_dma_free(t->xg, cpu);
+    write_file("/proc/sys/vm/nr_hugepages", "0");
+}
+
+static void test_own(struct test *t)
+{
+    struct xengt_bfn bfn[OWN];
+    uint8_t *cpu = NULL;
+    EXPECT(xengt_dma_alloc(t->xg, (void **)&cpu, bfn, OWN), 0);
+    if (!cpu) {
+        return;
+    }
+    expect(t, cpu[0] == 0 && !memcmp(cpu, cpu + 1, (size_t)OWN * XENGT_PAGE_SIZE - 1),
+           "memory of our own is zeroed");
+    if (t->edu) {
+        test_own_dma(t, cpu, bfn);
+    }
+    EXPECT(xengt_dma_check(t->xg, cpu), 0);
+    EXPECT(unmap1(t, bfn[0]), -ENOENT);
+    xengt_dma_free(t->xg, cpu);
+    if (t->caps->backend == XENGT_BACKEND_PHYSMAP) {
+        test_huge(t);
+    }
+}
+
 /* --- spaces ------------------------------------------------------------------------------ */
 
 static int get1(struct xengt_space *space, uint64_t gfn, struct xengt_bfn *bfn)
@@ -257,6 +371,10 @@ void test_api(struct test *t)
     if (t->edu) {
         test_dma(t);
     }
+    if (t->edu) {
+        test_dirty(t);
+    }
+    test_own(t);
     test_space(t);
     EXPECT(xengt_target_remove(t->xg, t->domid), 0);
 }

@@ -38,6 +38,32 @@ static void offer(grant_entry_v1_t *table)
     }
 }
 
+/* The CPU sees the pages that are mapped: the guest's, which are looked at by another way, too. */
+static void test_offered_views(struct test *t, struct xengt_cookie writeable,
+                               struct xengt_cookie read_only)
+{
+    xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
+    const xen_pfn_t pfn[2] = {GFN_A, GFN_B};
+    int err[2];
+    volatile uint32_t *pages =
+        xenforeignmemory_map(memory, t->domid, PROT_READ | PROT_WRITE, 2, pfn, err);
+    volatile uint32_t *second = pages + XENGT_PAGE_SIZE / sizeof(*pages);
+    void *view;
+    void *again;
+    EXPECT(xengt_view_mapping(t->xg, writeable, &view), 0);
+    *(volatile uint32_t *)view = 0xa5a50001;
+    expect(t, pages[0] == 0xa5a50001, "what is stored in the view of an offered page is there");
+    pages[1] = 0xa5a50002;
+    expect(t, ((volatile uint32_t *)view)[1] == 0xa5a50002, "and what the guest stores is seen");
+    EXPECT(xengt_view_mapping(t->xg, writeable, &again), 0);
+    expect(t, again == view, "there is one view of a mapping");
+    *second = 0xa5a50003;
+    EXPECT(xengt_view_mapping(t->xg, read_only, &view), 0);
+    expect(t, *(volatile uint32_t *)view == 0xa5a50003, "a read-only grant has a view, too");
+    xenforeignmemory_unmap(memory, (void *)pages, 2);
+    xenforeignmemory_close(memory);
+}
+
 static void test_offered_maps(struct test *t, const grant_entry_v1_t *table)
 {
     const uint32_t ref[5] = {REF, REF, REF + 2, REF + 3, REF + 1};
@@ -58,6 +84,7 @@ static void test_offered_maps(struct test *t, const grant_entry_v1_t *table)
     expect(t, table[REF].flags & GTF_writing, "Xen marks the entry as in use");
     expect(t, (table[REF + 1].flags & (GTF_reading | GTF_writing)) == GTF_reading,
            "and a read-only one as read");
+    test_offered_views(t, cookie[0], read_only_cookie);
     EXPECT(xengt_unmap(t->xg, cookie, err, 2), 0);
     EXPECT(err[0], 0);
     EXPECT(err[1], 0);

@@ -77,8 +77,11 @@ int main(int argc, char **argv)
     char error[256];
     struct xengt *xg;
     struct dma_port *port;
-    if (xengt_open(&xg, NULL, error, sizeof(error)) ||
-        dma_edu_open(NULL, &port, error, sizeof(error))) {
+    if (xengt_open(&xg, NULL, error, sizeof(error))) {
+        return fail("open", error);
+    }
+    const struct dma_memory own = dma_memory_of(xg);
+    if (dma_edu_open(NULL, &own, &port, error, sizeof(error))) {
         return fail("open", error);
     }
     xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
