@@ -66,6 +66,7 @@ static int map_piece(const void *arg, const struct range *r, size_t done,
 }
 
 int xengt_map_range(struct xengt *xg, uint32_t domid, struct xengt_gfn first, struct xengt_bfn *bfn,
+                    /* NOLINTNEXTLINE(readability-non-const-parameter): written by xengt_map() */
                     struct xengt_cookie *cookie, int *err, size_t n, unsigned prot)
 {
     const struct map_range m = {xg, domid, prot, cookie};
@@ -100,6 +101,7 @@ static int get_piece(const void *arg, const struct range *r, size_t done,
 }
 
 int xengt_space_get_range(struct xengt_space *space, struct xengt_gfn first, struct xengt_bfn *bfn,
+                          /* NOLINTNEXTLINE(readability-non-const-parameter): written likewise */
                           int *err, size_t n)
 {
     const struct get_range g = {space};

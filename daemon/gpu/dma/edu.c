@@ -307,9 +307,8 @@ static int make_pages(struct edu_port *edu, const struct edu_error *error)
     return 0;
 }
 
-/* The check does not see the text written through edu_error. */
-/* NOLINTNEXTLINE(readability-non-const-parameter) */
 int dma_edu_open(const char *sysfs, const struct dma_memory *memory, struct dma_port **out,
+                 /* NOLINTNEXTLINE(readability-non-const-parameter): written through edu_error */
                  char *error, size_t error_size)
 {
     const struct edu_error err = {.text = error, .size = error_size};

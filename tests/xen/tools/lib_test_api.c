@@ -244,12 +244,12 @@ static void test_own_dma(struct test *t, uint8_t *cpu, const struct xengt_bfn *o
     EXPECT(map1(t, GFN_A, &bfn, XENGT_PROT_RW), 0);
     EXPECT(xengt_view(t->xg, bfn, &view), 0);
     memset(view, 0, 64);
-    memcpy(cpu + (size_t)2 * XENGT_PAGE_SIZE, "from the backend", 16);
-    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(own[2]), xengt_bfn_to_addr(bfn), 16), 0);
-    expect(t, !memcmp(view, "from the backend", 16), "DMA reads memory of our own");
-    memcpy(view, "from the guest..", 16);
-    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(bfn), xengt_bfn_to_addr(own[1]), 16), 0);
-    expect(t, !memcmp(cpu + XENGT_PAGE_SIZE, "from the guest..", 16), "and writes it");
+    strcpy((char *)cpu + (size_t)2 * XENGT_PAGE_SIZE, "from the backend");
+    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(own[2]), xengt_bfn_to_addr(bfn), 32), 0);
+    expect(t, !strcmp(view, "from the backend"), "DMA reads memory of our own");
+    strcpy(view, "from the guest");
+    EXPECT(edu_copy(t->edu, xengt_bfn_to_addr(bfn), xengt_bfn_to_addr(own[1]), 32), 0);
+    expect(t, !strcmp((char *)cpu + XENGT_PAGE_SIZE, "from the guest"), "and writes it");
     EXPECT(unmap1(t, bfn), 0);
 }
 
