@@ -17,6 +17,9 @@ struct gfns {
     unsigned shift; /* of a product's upper bits to a place in head */
 };
 
+/* A key, as good as a random number is. */
+uint64_t gfns_key(uint64_t random);
+
 int gfns_init(struct gfns *gfns, const struct slots *slots, uint64_t key,
               uint32_t load); /* -ENOMEM */
 void gfns_free(struct gfns *gfns);
@@ -33,10 +36,10 @@ static inline uint32_t *gfns_bucket(const struct gfns *gfns, struct xengt_gfn gf
     return &gfns->head[gfn.v * gfns->key >> gfns->shift];
 }
 
-static inline void gfns_insert(struct gfns *gfns, struct xengt_gfn gfn, uint32_t s)
+/* At the head of a chain, which is that of its gfn. */
+static inline void gfns_insert(struct slot *slot, uint32_t *head, uint32_t s)
 {
-    uint32_t *head = gfns_bucket(gfns, gfn);
-    gfns->slots->slot[s].next = *head;
+    slot[s].next = *head;
     *head = s;
 }
 
@@ -54,23 +57,22 @@ static inline void gfns_remove(struct gfns *gfns, uint32_t s)
 }
 
 /*
- * The mapping of a gfn that is of this generation, or SLOT_NONE. A stale one that is met on the
- * way leaves the hash.
+ * The mapping of a gfn that is of this generation, in a chain from its head on, or SLOT_NONE. A
+ * stale one that is met on the way leaves the hash.
  */
-static inline uint32_t gfns_find(struct gfns *gfns, struct xengt_gfn gfn, uint32_t generation)
+static inline uint32_t gfns_find(const struct slots *slots, uint32_t *link, struct xengt_gfn gfn,
+                                 uint32_t generation)
 {
-    const struct slots *slots = gfns->slots;
-    uint32_t *link = gfns_bucket(gfns, gfn);
+    struct slot *slot = slots->slot;
     while (*link != SLOT_NONE) {
         uint32_t s = *link;
-        if (slots_gfn(slots, s).v == gfn.v) {
-            if ((slots->slot[s].use & USE_GENERATION) == generation) {
-                return s;
-            }
-            *link = slots->slot[s].next;
-            continue;
+        if (slots_gfn(slots, s).v != gfn.v) {
+            link = &slot[s].next;
+        } else if ((slot[s].use & USE_GENERATION) == generation) {
+            return s;
+        } else {
+            *link = slot[s].next;
         }
-        link = &slots->slot[s].next;
     }
     return SLOT_NONE;
 }

@@ -6,6 +6,7 @@
 
 #include <xengt/grant.h>
 
+#include "hot.h"
 #include "mapper.h"
 #include "offers.h"
 #include "room.h"
@@ -20,18 +21,46 @@ struct map_call {
     const uint32_t *gref; /* instead of gfn */
     struct xengt_bfn *bfn;
     struct xengt_cookie *cookie;
+    size_t done; /* entries that have been tried */
 };
 
-/* Writes what is to be mapped into records: n entries from the first on. */
-static void write_records(const struct map_call *c, size_t first, size_t n)
+/*
+ * Writes what is to be mapped into the records of slots that were taken for it, n entries from the
+ * first on, up to one that cannot be. Returns how many.
+ */
+static HOT_LOOP size_t write_records(const struct map_call *c, size_t first, size_t n)
 {
     struct slots *slots = &c->xg->slots;
     const uint32_t *slot = slots->maps->slot;
     uint64_t kind = mapper_kind(&c->maps);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t gfn = c->gref ? c->gref[first + i] : c->gfn[first + i].v;
-        slots_set(slots, slot[i], kind | gfn);
+    uint64_t max = c->xg->hv->gfn_max;
+    size_t i = 0;
+    if (c->gref) {
+        for (; i < n; i++) {
+            slots_set(slots, slot[i], kind | c->gref[first + i]);
+        }
+    } else if (c->xg->hv->windowed) {
+        for (; i < n && c->gfn[first + i].v <= max; i++) {
+            slots_set(slots, slot[i], kind | c->gfn[first + i].v);
+        }
+    } else {
+        const struct xengt_gfn *gfn = &c->gfn[first];
+        struct record *record = slots->record;
+        HOT_UNROLL
+        for (; i < n; i++) {
+            if (gfn[i].v > max) {
+                break;
+            }
+            record_begin(&record[slot[i]], kind | gfn[i].v);
+        }
     }
+    return i;
+}
+
+static void fail(struct map_call *c, size_t i)
+{
+    c->bfn[i] = XENGT_BFN_INVALID;
+    c->cookie[i] = XENGT_COOKIE_NONE;
 }
 
 /* What became mappings is the caller's. */
@@ -41,6 +70,7 @@ static void hand_out(struct map_call *c, size_t first, const int *err, size_t n)
     const uint32_t *slot = xg->slots.maps->slot;
     for (size_t i = 0; i < n; i++) {
         if (err[i]) {
+            fail(c, first + i);
             continue;
         }
         c->bfn[first + i] = mapper_bfn(xg, slot[i]);
@@ -51,62 +81,96 @@ static void hand_out(struct map_call *c, size_t first, const int *err, size_t n)
     }
 }
 
-/* Entries all of which can be mapped, as far as we can see. */
-static void map_run(struct map_call *c, size_t first, int *err, size_t n)
+/* The same where all of them did, and nothing else is to be done. */
+static HOT_LOOP void hand_out_all(struct map_call *c, size_t first, size_t n)
+{
+    const struct slots *slots = &c->xg->slots;
+    const uint32_t *slot = slots->maps->slot;
+    const struct record *record = slots->record;
+    struct xengt_bfn *bfn = &c->bfn[first];
+    struct xengt_cookie *cookie = &c->cookie[first];
+    struct slot *use = slots->slot;
+    uint32_t serial = mapper_serials(c->xg, (uint32_t)n);
+    if (c->xg->hv->windowed) {
+        uint64_t base = c->xg->hv->window_base;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t s = slot[i];
+            bfn[i].v = base + s;
+            cookie[i] = mapper_cookie(s, serial);
+            use[s].use = serial++;
+        }
+        return;
+    }
+    HOT_UNROLL
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = slot[i];
+        bfn[i].v = record[s].held & HELD_BFN_MAX;
+        cookie[i] = mapper_cookie(s, serial);
+        use[s].use = serial++;
+    }
+}
+
+/* What Xen says of a target of which nothing was held, now that something is. */
+static int confirm(struct map_call *c, int *err, size_t n, size_t failures, bool unsure)
+{
+    int gone = unsure && failures < n ? target_confirm(c->xg, c->maps.t) : 0;
+    if (failures || gone) {
+        mapper_undo(c->xg, err, n, gone);
+    }
+    return gone;
+}
+
+/*
+ * As many entries as there are slots for, up to one that cannot be mapped. Returns how many; of
+ * those behind them, *why none of them can be, or 0: it is the next one only.
+ */
+static size_t map_run(struct map_call *c, size_t first, int *err, size_t n, size_t *failed,
+                      int *why)
 {
     struct xengt *xg = c->xg;
     struct target *t = c->maps.t;
-    size_t count = 0;
+    size_t taken = 0;
     bool unsure = t && !target_is_held(xg, t);
     size_t allowed = c->gref ? offers_room(xg, c->maps.domid, n) : n;
     int ret = unsure ? target_check(xg, t) : 0;
-    ret = ret ? ret : mapper_take_all(xg, &c->maps, &count, allowed);
-    for (size_t i = count; i < n; i++) {
-        err[i] = ret ? ret : -EDQUOT;
-    }
-    write_records(c, first, count);
+    ret = ret ? ret : mapper_take_all(xg, &c->maps, &taken, allowed);
+    size_t count = write_records(c, first, taken);
+    *why = count < taken ? 0 : ret ? ret : -EDQUOT; /* of offers */
+    mapper_untake(xg, count, taken);
     size_t failures = mapper_map(xg, &c->maps, err, count);
-    int gone = unsure && failures < count ? target_confirm(xg, t) : 0;
-    if (failures || gone) {
-        mapper_undo(xg, err, count, gone);
+    if (confirm(c, err, count, failures, unsure)) {
+        failures = count;
     }
-    if (!gone) {
+    if (failures || xg->hv->one_pin) {
         hand_out(c, first, err, count);
-        if (t) {
-            t->raw += (uint32_t)(count - failures);
-        } else {
-            offers_count(xg, c->maps.domid, (uint32_t)(count - failures));
-        }
+    } else {
+        hand_out_all(c, first, count);
+    }
+    if (t) {
+        t->raw += (uint32_t)(count - failures);
+    } else {
+        offers_count(xg, c->maps.domid, (uint32_t)(count - failures));
     }
     flight_set(xg->slots.maps, 0);
+    *failed += failures;
+    return count;
 }
 
-static bool is_gfn(const struct map_call *c, size_t i)
-{
-    return c->gref || c->gfn[i].v <= XENGT_GFN_MAX;
-}
-
-static void map_batch(void *arg, size_t first, int *err, size_t n)
+static size_t map_batch(void *arg, size_t first, int *err, size_t n)
 {
     struct map_call *c = arg;
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i; end < n && is_gfn(c, first + end);) {
-            end++;
-        }
-        if (end > i) {
-            map_run(c, first + i, err + i, end - i);
-        } else {
-            err[end++] = -EINVAL;
+    size_t failures = 0;
+    for (size_t i = 0; i < n;) {
+        int why;
+        i += map_run(c, first + i, err + i, n - i, &failures, &why);
+        for (size_t end = i < n && !why ? i + 1 : n; i < end; i++) {
+            fail(c, first + i);
+            err[i] = why ? why : -EINVAL;
+            failures++;
         }
     }
-}
-
-static void invalidate(const struct map_call *c, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        c->bfn[i] = XENGT_BFN_INVALID;
-        c->cookie[i] = XENGT_COOKIE_NONE;
-    }
+    c->done = first + n;
+    return failures;
 }
 
 static int map_all(struct map_call *c, int *err, size_t n)
@@ -119,13 +183,14 @@ static int map_all(struct map_call *c, int *err, size_t n)
     if (n && (!c->bfn || !c->cookie || (!c->gfn && !c->gref))) {
         return handle_fail(xg, -EINVAL, "no array");
     }
-    invalidate(c, n);
     int ret = in_batches(xg, map_batch, c, err, n, true);
     if (!ret) {
         return 0;
     }
-    xengt_unmap(xg, c->cookie, NULL, n); /* those that are none are no mappings */
-    invalidate(c, n);
+    xengt_unmap(xg, c->cookie, NULL, c->done); /* those that are none are no mappings */
+    for (size_t i = 0; i < n; i++) {
+        fail(c, i);
+    }
     return handle_fail(xg, ret, "domain %u: %s cannot be mapped: %s", c->maps.domid,
                        c->gref ? "an offered grant" : "a frame", strerror(-ret));
 }
@@ -147,7 +212,7 @@ int xengt_map(struct xengt *xg, uint32_t domid, const struct xengt_gfn *gfn, str
 int xengt_map_offered(struct xengt *xg, uint32_t domid, const uint32_t *gref, struct xengt_bfn *bfn,
                       struct xengt_cookie *cookie, int *err, size_t n, unsigned prot)
 {
-    struct map_call call = {xg, {domid, NULL, true, prot}, NULL, gref, bfn, cookie};
+    struct map_call call = {xg, {domid, NULL, true, prot}, NULL, gref, bfn, cookie, 0};
     if (!xg->hv->ops->map_offered) {
         return handle_fail(xg, -EOPNOTSUPP, "the %s back end cannot map by grant reference",
                            xg->hv->name);
@@ -171,32 +236,46 @@ struct unmap_call {
 };
 
 /* Mappings that follow each other and are of one kind, put into the flight; how many. */
-static size_t leave_run(struct xengt *xg, const struct xengt_cookie *cookie, size_t n)
+static HOT_LOOP size_t leave_run(struct xengt *xg, const struct xengt_cookie *cookie, size_t n)
 {
-    struct slots *slots = &xg->slots;
-    uint64_t kind = 0;
+    const struct slots *slots = &xg->slots;
+    const struct record *record = slots->record;
+    struct slot *slot = slots->slot;
+    uint32_t *out = slots->unmaps->slot;
+    uint32_t slot_count = slots->count;
+    uint32_t first = mapper_find(xg, cookie[0]);
     size_t count = 0;
+    if (first == SLOT_NONE) {
+        return 0;
+    }
+    uint64_t kind = slots_kind_of(slots, first); /* a slot that is free is of none */
+    HOT_UNROLL
     for (; count < n; count++) {
-        uint32_t s = mapper_named(xg, cookie[count]);
-        if (s == SLOT_NONE || (count && slots_kind_of(slots, s) != kind)) {
+        uint32_t s = (uint32_t)cookie[count].v;
+        if (!mapper_may_name(slot, slot_count, cookie[count]) ||
+            (record[s].what & RECORD_KIND_MASK) != kind) {
             break;
         }
-        kind = slots_kind_of(slots, s);
-        slots->unmaps->slot[count] = s;
-        mapper_leave(xg, s);
+        out[count] = s;
+        slot[s].use = USE_SPACE; /* which no cookie names, not even none */
+    }
+    for (size_t i = 0; i < count && (xg->views || xg->hv->one_pin); i++) {
+        mapper_leave(xg, out[i]);
     }
     return count;
 }
 
 /* A cookie that stands twice is known only the first time. */
-static void unmap_batch(void *arg, size_t first, int *err, size_t n)
+static size_t unmap_batch(void *arg, size_t first, int *err, size_t n)
 {
     const struct unmap_call *c = arg;
-    struct slots *slots = &c->xg->slots;
+    const struct slots *slots = &c->xg->slots;
+    size_t failures = 0;
     for (size_t i = 0; i < n;) {
         size_t run = leave_run(c->xg, &c->cookie[first + i], n - i);
         if (!run) {
             err[i++] = -ENOENT;
+            failures++;
             continue;
         }
         uint32_t s = slots->unmaps->slot[0];
@@ -207,9 +286,10 @@ static void unmap_batch(void *arg, size_t first, int *err, size_t n)
         } else if (t) {
             t->raw -= (uint32_t)run;
         }
-        mapper_unmap(c->xg, err + i, run);
+        failures += mapper_unmap(c->xg, err + i, run);
         i += run;
     }
+    return failures;
 }
 
 int xengt_unmap(struct xengt *xg, const struct xengt_cookie *cookie, int *err, size_t n)
@@ -242,7 +322,7 @@ size_t xengt_mappings_sized(const struct xengt *xg, struct xengt_mapping *list, 
                 .prot = slots_read_only(slots, s) ? XENGT_PROT_READ : XENGT_PROT_RW,
                 .gfn = slots_gfn(slots, s),
                 .bfn = mapper_bfn(xg, s),
-                .cookie = {(uint64_t)serial << 32 | s},
+                .cookie = mapper_cookie(s, serial),
             };
             sized_write((char *)list + count * size, size, &one, sizeof(one));
         }
@@ -306,7 +386,7 @@ int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view)
 
 int xengt_view_mapping(struct xengt *xg, struct xengt_cookie cookie, void **view)
 {
-    uint32_t s = mapper_named(xg, cookie);
+    uint32_t s = mapper_find(xg, cookie);
     if (s == SLOT_NONE) {
         return handle_fail(xg, -ENOENT, "no mapping has cookie 0x%llx",
                            (unsigned long long)cookie.v);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "hot.h"
 #include "room.h"
 
 static int first_error(const int *err, size_t n)
@@ -27,8 +28,8 @@ int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, b
     for (size_t done = 0; done < n && !(ret && all_or_nothing);) {
         size_t chunk = n - done < xg->hv->batch ? n - done : xg->hv->batch;
         int *chunk_err = err ? err + done : xg->batch.entry_err;
-        fn(call, done, chunk_err, chunk);
-        if (!err && !ret) {
+        size_t failures = fn(call, done, chunk_err, chunk);
+        if (failures && !err && !ret) {
             ret = first_error(chunk_err, chunk);
         }
         done += chunk;
@@ -46,9 +47,7 @@ static int take_some(struct xengt *xg, const struct maps *maps, uint32_t *slot, 
     if (xg->hv->ops->take) {
         return xg->hv->ops->take(xg->hv, maps->domid, maps->offered, slot, n, got);
     }
-    while (*got < n && (slot[*got] = slots_take(slots, &slots->pool[0])) != SLOT_NONE) {
-        ++*got;
-    }
+    *got = slots_take_some(slots, &slots->pool[0], slot, n);
     return *got ? 0 : -ENOSPC;
 }
 
@@ -139,24 +138,19 @@ static void retire(struct xengt *xg)
 size_t mapper_map(struct xengt *xg, const struct maps *maps, int *err, size_t n)
 {
     const uint32_t *slot = xg->slots.maps->slot;
-    size_t failures = 0;
+    const struct hv_ops *ops = xg->hv->ops;
     if (!n) {
         return 0;
     }
-    if (maps->offered) {
-        xg->hv->ops->map_offered(xg->hv, maps->domid, slot, err, n, maps->prot);
-    } else {
-        xg->hv->ops->map(xg->hv, maps->domid, slot, err, n, maps->prot);
-    }
+    size_t failures = maps->offered
+                          ? ops->map_offered(xg->hv, maps->domid, slot, err, n, maps->prot)
+                          : ops->map(xg->hv, maps->domid, slot, err, n, maps->prot);
     if (xg->hv->advice[0]) {
         handle_log(xg, LOG_ERR, "%s", xg->hv->advice);
         xg->hv->advice[0] = '\0';
     }
     if (xg->hv->refused_n) {
         retire(xg);
-    }
-    for (size_t i = 0; i < n; i++) {
-        failures += err[i] != 0;
     }
     xg->stats.map_calls++;
     xg->stats.map_pages += n - failures;
@@ -166,8 +160,7 @@ size_t mapper_map(struct xengt *xg, const struct maps *maps, int *err, size_t n)
 
 static void give_back(struct xengt *xg, uint32_t s)
 {
-    slots_clear(&xg->slots, s);
-    slots_untake(&xg->slots, s);
+    slots_free(&xg->slots, s);
     xg->slots.used--;
 }
 
@@ -230,24 +223,60 @@ static void leak(struct xengt *xg, uint32_t s, int err)
     handle_log(xg, LOG_ERR, "BFN 0x%llx cannot be unmapped and is leaked: %s",
                (unsigned long long)mapper_bfn(xg, s).v, strerror(-err));
     slots_give_up(&xg->slots, s, SLOT_LEAKED);
+    xg->slots.slot[s].use = 0;
 }
 
-/* Xen has answered for a part of the flight. */
-static void unmapped(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
+/* Xen let go of slots that are of one pool, as those of one domain are. */
+static HOT_LOOP void free_run(struct xengt *xg, const uint32_t *slot, size_t n)
 {
-    uint32_t gone = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (err[i] == 0 || err[i] == -ENOENT) {
-            err[i] = 0;
-            gone++;
-            slots_clear(&xg->slots, slot[i]);
-            slots_untake(&xg->slots, slot[i]);
-        } else {
-            leak(xg, slot[i], err[i]);
+    struct record *record = xg->slots.record;
+    struct pool *pool = slots_pool(&xg->slots, slot[0]);
+    uint32_t free = pool->free;
+    if (xg->hv->keeps_past) {
+        HOT_UNROLL
+        for (size_t i = n; i-- > 0;) {
+            struct record *r = &record[slot[i]];
+            record_free(r, record_past(r->what), free);
+            free = slot[i];
+        }
+    } else {
+        for (size_t i = n; i-- > 0;) {
+            record_free(&record[slot[i]], 0, free);
+            free = slot[i];
         }
     }
-    xg->slots.used -= gone;
-    xg->stats.unmap_pages += gone;
+    pool->free = free;
+}
+
+static void free_slots(struct xengt *xg, const uint32_t *slot, size_t n)
+{
+    if (n && !slots_offered(&xg->slots, slot[0])) {
+        free_run(xg, slot, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        slots_free(&xg->slots, slot[i]);
+    }
+}
+
+/* Xen has answered for the flight. Returns how many it did not let go. */
+static size_t unmapped(struct xengt *xg, const uint32_t *slot, int *err, size_t n, size_t failures)
+{
+    size_t leaks = 0;
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = failures ? i : n; end < n && (!err[end] || err[end] == -ENOENT);) {
+            err[end++] = 0;
+        }
+        free_slots(xg, &slot[i], end - i);
+        if (end < n) {
+            leak(xg, slot[end], err[end]);
+            leaks++;
+            end++;
+        }
+    }
+    xg->slots.used -= (uint32_t)(n - leaks);
+    xg->stats.unmap_pages += n - leaks;
+    return leaks;
 }
 
 /*
@@ -264,36 +293,41 @@ static bool is_shared(const struct xengt *xg, uint32_t s)
 }
 
 /* The pin of a page that is shared stays for the other mapping: no hypercall. */
-static void unmap_pins(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
+static size_t unmap_pins(struct xengt *xg, const uint32_t *slot, int *err, size_t n)
 {
+    size_t failures = 0;
     for (size_t i = 0, end; i < n; i = end) {
         bool shared = is_shared(xg, slot[i]);
         for (end = i; end < n && is_shared(xg, slot[end]) == shared; end++) {
             err[end] = 0;
         }
         if (!shared) {
-            xg->hv->ops->unmap(xg->hv, &slot[i], &err[i], end - i);
+            failures += xg->hv->ops->unmap(xg->hv, &slot[i], &err[i], end - i);
         }
     }
+    return failures;
 }
 
-void mapper_unmap(struct xengt *xg, int *err, size_t n)
+size_t mapper_unmap(struct xengt *xg, int *err, size_t n)
 {
     struct flight *flight = xg->slots.unmaps;
+    const struct hv_ops *ops = xg->hv->ops;
+    size_t failures;
     if (!n) {
-        return;
+        return 0;
     }
     flight_set(flight, n);
     if (slots_offered(&xg->slots, flight->slot[0])) {
-        xg->hv->ops->unmap_offered(xg->hv, flight->slot, err, n);
+        failures = ops->unmap_offered(xg->hv, flight->slot, err, n);
     } else if (xg->hv->one_pin) {
-        unmap_pins(xg, flight->slot, err, n);
+        failures = unmap_pins(xg, flight->slot, err, n);
     } else {
-        xg->hv->ops->unmap(xg->hv, flight->slot, err, n);
+        failures = ops->unmap(xg->hv, flight->slot, err, n);
     }
     xg->stats.unmap_calls++;
-    unmapped(xg, flight->slot, err, n);
+    failures = unmapped(xg, flight->slot, err, n, failures);
     flight_set(flight, 0);
+    return failures;
 }
 
 size_t mapper_gather(struct xengt *xg, uint32_t *s, bool (*fn)(const struct xengt *xg, uint32_t s))
@@ -305,7 +339,8 @@ size_t mapper_gather(struct xengt *xg, uint32_t *s, bool (*fn)(const struct xeng
         if (!fn(xg, *s)) {
             continue;
         }
-        if (n && slots_kind_of(slots, *s) != kind) {
+        if (n && (slots_kind_of(slots, *s) != kind ||
+                  slots_pool(slots, *s) != slots_pool(slots, slots->unmaps->slot[0]))) {
             break;
         }
         kind = slots_kind_of(slots, *s);

@@ -9,10 +9,11 @@
 #include "handle.h"
 
 /*
- * Runs fn over the n entries of a call, a batch at a time. err is the caller's; where it is NULL
- * the first failure is returned, and with all_or_nothing the batches behind it are not begun.
+ * Runs fn over the n entries of a call, a batch at a time; it returns how many failed. err is the
+ * caller's; where it is NULL the first failure is returned, and with all_or_nothing the batches
+ * behind it are not begun.
  */
-typedef void batch_fn(void *call, size_t first, int *err, size_t n);
+typedef size_t batch_fn(void *call, size_t first, int *err, size_t n);
 int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, bool all_or_nothing);
 
 /* --- mapping ----------------------------------------------------------------------------- */
@@ -76,11 +77,25 @@ static inline void mapper_leave(struct xengt *xg, uint32_t s)
     xg->slots.slot[s].use = 0;
 }
 
+static inline void mapper_leave_all(struct xengt *xg, const uint32_t *slot, size_t n)
+{
+    if (xg->views || xg->bfns.head) {
+        for (size_t i = 0; i < n; i++) {
+            mapper_leave(xg, slot[i]);
+        }
+        return;
+    }
+    struct slot *use = xg->slots.slot;
+    for (size_t i = 0; i < n; i++) {
+        use[slot[i]].use = 0;
+    }
+}
+
 /*
  * Unmaps the first n slots of the flight of unmaps, all of one kind. Those Xen let go are free
- * afterwards and err is 0; the rest are leaked.
+ * afterwards and err is 0; the rest are leaked, and their number returned.
  */
-void mapper_unmap(struct xengt *xg, int *err, size_t n);
+size_t mapper_unmap(struct xengt *xg, int *err, size_t n);
 
 /*
  * The next slots from *s on of which fn says so, left, in the flight of unmaps: at most a batch,
@@ -115,24 +130,48 @@ static inline uint32_t mapper_next(const struct xengt *xg, uint32_t s)
     return xg->hv->windowed ? SLOT_NONE : bfns_next(&xg->bfns, s);
 }
 
-/* The mapping that a cookie names: one that xengt_unmap() takes; or SLOT_NONE. */
-static inline uint32_t mapper_named(const struct xengt *xg, struct xengt_cookie cookie)
+/*
+ * Does a cookie name a plain mapping? Its slot is in the lower half, its serial number above; the
+ * uppermost bit never is in one. That the slot is not free, where 0 would be the number, is for the
+ * caller to see.
+ */
+static inline bool mapper_may_name(const struct slot *slot, uint32_t count,
+                                   struct xengt_cookie cookie)
 {
     uint32_t s = (uint32_t)cookie.v;
-    uint32_t serial = (uint32_t)(cookie.v >> 32);
-    return s < xg->slots.count && serial && !(serial & USE_SPACE) && xg->slots.slot[s].use == serial
-               ? s
-               : SLOT_NONE;
+    return s < count && slot[s].use == (uint32_t)(cookie.v << 1 >> 33);
+}
+
+/* The slot of that mapping, or SLOT_NONE. */
+static inline uint32_t mapper_find(const struct xengt *xg, struct xengt_cookie cookie)
+{
+    uint32_t s = (uint32_t)cookie.v;
+    const struct slot *slot = xg->slots.slot;
+    return mapper_may_name(slot, xg->slots.count, cookie) && slot[s].use ? s : SLOT_NONE;
+}
+
+static inline struct xengt_cookie mapper_cookie(uint32_t s, uint32_t serial)
+{
+    return (struct xengt_cookie){(uint64_t)serial << 32 | s};
+}
+
+/* The first of so many serial numbers in a row, for plain mappings. */
+static inline uint32_t mapper_serials(struct xengt *xg, uint32_t n)
+{
+    uint32_t first = (xg->slots.serial & USE_SERIAL) + 1;
+    if (first > USE_SERIAL - n) {
+        first = 1;
+    }
+    xg->slots.serial = first + n - 1;
+    return first;
 }
 
 /* Makes a mapping a plain one; and what names it. */
 static inline struct xengt_cookie mapper_name(struct xengt *xg, uint32_t s)
 {
-    uint32_t serial = (xg->slots.serial + 1) & USE_SERIAL;
-    serial += !serial;
-    xg->slots.serial = serial;
+    uint32_t serial = mapper_serials(xg, 1);
     xg->slots.slot[s].use = serial;
-    return (struct xengt_cookie){(uint64_t)serial << 32 | s};
+    return mapper_cookie(s, serial);
 }
 
 #endif

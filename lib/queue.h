@@ -33,7 +33,7 @@ static inline void queue_put(struct queue *q, struct slot *slot, uint32_t s, uin
 {
     uint32_t place = at & (q->size - 1);
     q->ring[place] = s;
-    slot[s].use = (slot[s].use & ~USE_VALUE) | USE_DEFERRED | place;
+    slot[s].use = (slot[s].use & (USE_SPACE | USE_GENERATION)) | USE_DEFERRED | place;
     q->count++;
 }
 
@@ -56,7 +56,7 @@ static inline void queue_push_first(struct queue *q, struct slot *slot, uint32_t
     q->old++;
 }
 
-/* Leaves the use of the slot as that of no users. */
+/* One from the middle. Leaves the use of the slot as that of no users. */
 static inline void queue_remove(struct queue *q, struct slot *slot, uint32_t s)
 {
     uint32_t place = slot[s].use & USE_VALUE;
@@ -66,18 +66,23 @@ static inline void queue_remove(struct queue *q, struct slot *slot, uint32_t s)
     slot[s].use &= ~(USE_DEFERRED | USE_VALUE);
 }
 
-/* The next to go; there is one. */
-static inline uint32_t queue_pop(struct queue *q, struct slot *slot)
+/* The next n to go, which there are. Leaves their use as it is. */
+static inline void queue_pop(struct queue *q, uint32_t *out, uint32_t n)
 {
-    uint32_t s = q->ring[q->head & (q->size - 1)];
-    while (s == SLOT_NONE) {
-        s = q->ring[++q->head & (q->size - 1)];
+    const uint32_t *ring = q->ring;
+    uint32_t mask = q->size - 1;
+    uint32_t head = q->head;
+    for (uint32_t i = 0; i < n; head++) {
+        uint32_t s = ring[head & mask];
+        out[i] = s;
+        i += s != SLOT_NONE;
     }
-    if ((int32_t)(q->mark - q->head) <= 0) {
-        q->mark = q->head;
+    q->head = head;
+    q->count -= n;
+    q->old = q->old > n ? q->old - n : 0;
+    if (!q->old) {
+        q->mark = head; /* none that is left was deferred before it */
     }
-    queue_remove(q, slot, s);
-    return s;
 }
 
 /* All that is in it is old from now on. */

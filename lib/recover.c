@@ -46,6 +46,12 @@ static uint32_t next_left(const struct xengt *xg, const struct slots_found *foun
     return s < xg->hv->slots ? s : SLOT_NONE;
 }
 
+static bool is_same_kind(const struct xengt *xg, const struct slots_found *found, uint32_t one,
+                         uint32_t other)
+{
+    return !found->readable || slots_kind_of(&xg->slots, one) == slots_kind_of(&xg->slots, other);
+}
+
 /* Unmaps the slots of a predecessor, a batch at a time. Returns how many could not be. */
 static uint32_t sweep(struct xengt *xg, const struct slots_found *found, enum leftover what)
 {
@@ -57,6 +63,9 @@ static uint32_t sweep(struct xengt *xg, const struct slots_found *found, enum le
         size_t n = 0;
         while (n < xg->hv->batch && (s = next_left(xg, found, s)) != SLOT_NONE) {
             if (leftover(xg, found, s) == what) {
+                if (n && !is_same_kind(xg, found, slot[0], s)) {
+                    break;
+                }
                 slot[n++] = s;
             }
             s++;
@@ -287,6 +296,7 @@ int take_over(struct xengt *xg, bool adopt, struct hv_error *error)
         return ret;
     }
     xg->hv->journal = &xg->slots;
+    xg->slots.serial = (uint32_t)(xg->hash_key >> 32); /* no cookie of another handle is one here */
     if (found.exists && found.other_boot) {
         handle_log(xg, LOG_INFO, "journal in '%s' is from before a reboot: nothing to release",
                    xg->state_dir);

@@ -15,12 +15,11 @@ void room_unmap(struct xengt_space *space, uint32_t max)
     uint32_t left = max < space->queue.count ? max : space->queue.count;
     while (left) {
         uint32_t n = left < xg->hv->batch ? left : xg->hv->batch;
+        queue_pop(&space->queue, flight->slot, n);
         for (uint32_t i = 0; i < n; i++) {
-            uint32_t s = queue_pop(&space->queue, xg->slots.slot);
-            flight->slot[i] = s;
-            gfns_remove(&space->gfns, s);
-            mapper_leave(xg, s);
+            gfns_remove(&space->gfns, flight->slot[i]);
         }
+        mapper_leave_all(xg, flight->slot, n);
         mapper_unmap(xg, xg->batch.unmap_err, n);
         space->unmap_calls++;
         space->target->mapped -= n;

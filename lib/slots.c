@@ -36,6 +36,7 @@ struct header {
     char boot_id[BOOT_ID_SIZE];  /* of the kernel: mappings end with the domain that has them */
     uint64_t check;              /* of the members above */
     uint64_t ready[READY_WORDS]; /* pools whose records have memory, and a check above them */
+    uint16_t owner[POOLS_MAX];   /* nothing depends on these being right */
 };
 
 static uint64_t mix(uint64_t x)
@@ -169,9 +170,40 @@ uint32_t slots_take_fresh(struct slots *slots, struct pool *pool)
     return pool->fresh < pool->end ? pool->fresh++ : SLOT_NONE;
 }
 
+void slots_set_owner(struct slots *slots, const struct pool *pool, uint32_t domid)
+{
+    ((struct header *)slots->file)->owner[pool - slots->pool] = (uint16_t)domid;
+}
+
+uint32_t slots_owner(const struct slots *slots, const struct pool *pool)
+{
+    return ((const struct header *)slots->file)->owner[pool - slots->pool];
+}
+
+uint32_t slots_take_some(struct slots *slots, struct pool *pool, uint32_t *slot, uint32_t n)
+{
+    const struct record *record = slots->record;
+    uint32_t count = 0;
+    uint32_t s = pool->free;
+    for (; count < n && s != SLOT_NONE; s = record[s].held & SLOT_NONE) {
+        slot[count++] = s;
+    }
+    pool->free = s;
+    while (count < n && (s = slots_take_fresh(slots, pool)) != SLOT_NONE) {
+        slot[count++] = s++;
+        /* Those behind it, as long as none has been retired. */
+        while (count < n && s < pool->end && !record[s].what) {
+            slot[count++] = s++;
+        }
+        pool->fresh = s;
+    }
+    return count;
+}
+
 void slots_refill(struct slots *slots, struct pool *pool)
 {
-    while (pool->fresh > pool->first && !slots->record[pool->fresh - 1].what) {
+    const struct record *last = &slots->record[pool->fresh];
+    while (pool->fresh > pool->first && !(--last)->what && !(last->held & RECORD_HAS_PAST)) {
         pool->fresh--;
     }
     pool->free = SLOT_NONE;
@@ -199,7 +231,7 @@ void slots_give_up(struct slots *slots, uint32_t s, enum slot_state state)
     struct record *r = &slots->record[s];
     uint64_t body = r->what & RECORD_BODY_MASK & ~(UINT64_C(3) << RECORD_STATE_SHIFT);
     body |= (uint64_t)state << RECORD_STATE_SHIFT;
-    __atomic_store_n(&r->what, record_check(s, body, r->held), __ATOMIC_RELEASE);
+    record_store(&r->what, record_check(s, body, r->held));
     slots->leaked++;
 }
 
@@ -207,7 +239,7 @@ void slots_retire(struct slots *slots, uint32_t first, uint32_t n)
 {
     uint32_t before = SLOT_NONE;
     for (uint32_t s = slots->pool[0].free; s != SLOT_NONE;) {
-        uint32_t next = (uint32_t)slots->record[s].held;
+        uint32_t next = slots->record[s].held & SLOT_NONE;
         if (s - first >= n) {
             before = s;
         } else if (before == SLOT_NONE) {

@@ -10,7 +10,8 @@
  *   held  bfn 40, handle 24: where Xen chooses the BFN, and answers with what undoes the mapping
  *
  * The check is of both words and of the slot's number: it finds every byte that was changed, and a
- * record that strayed. A free slot has what = 0, and in held the next free one.
+ * record that strayed. A free slot has what = 0, and in held the number of the next free one, and
+ * above that what its back end wants to know when it is used again (its past).
  *
  * The rule is one: what Xen may hold is in a record. It is written before the hypercall that maps,
  * and cleared after the one that unmaps. In between it does not change: what says of a mapping that
@@ -20,7 +21,8 @@
  *
  *   before the hypercall    leaves records of what is not mapped: unmapping that is -ENOENT
  *   after it                leaves records of what is, and Xen's answers in the area, see below
- *   between two words       leaves a record that is not sound, of a slot in flight
+ *   between two words       leaves a record that is not sound, of a slot in flight: those have no
+ *                           check in any case where Xen's answer is to be added
  *
  * and a successor unmaps what was in flight, whatever he does with the rest.
  *
@@ -43,8 +45,8 @@
 
 #include "report.h"
 
-#define SLOT_NONE UINT32_MAX
-#define SLOTS_MAX (1u << 24)
+#define SLOTS_MAX ((1u << 24) - 1)
+#define SLOT_NONE SLOTS_MAX /* as a link it is all ones */
 #define POOLS_MAX 80u
 
 enum slot_state {
@@ -70,9 +72,8 @@ struct record {
 
 #define RECORD_GFN_MASK  ((UINT64_C(1) << RECORD_GFN_BITS) - 1)
 #define RECORD_BODY_MASK ((UINT64_C(1) << RECORD_CHECK_SHIFT) - 1)
-/* Of the same value: of one domain, in one state, undone in one way. */
-#define RECORD_KIND_MASK \
-    (((UINT64_C(1) << RECORD_READ_ONLY_SHIFT) - 1) & ~(uint64_t)RECORD_GFN_MASK)
+/* All but the gfn. Where it is the same, what is to be done is the same: the kind. */
+#define RECORD_KIND_MASK (RECORD_BODY_MASK & ~RECORD_GFN_MASK)
 
 #define HELD_BFN_MAX    ((UINT64_C(1) << 40) - 1)
 #define HELD_HANDLE_MAX ((1u << 24) - 1)
@@ -175,31 +176,33 @@ static inline uint32_t slots_take(struct slots *slots, struct pool *pool)
     if (s == SLOT_NONE) {
         return slots_take_fresh(slots, pool);
     }
-    pool->free = (uint32_t)slots->record[s].held;
+    pool->free = slots->record[s].held & SLOT_NONE;
     return s;
 }
+
+/* At most n of them; how many. */
+uint32_t slots_take_some(struct slots *slots, struct pool *pool, uint32_t *slot, uint32_t n);
 
 static inline struct pool *slots_pool(struct slots *slots, uint32_t s)
 {
     return &slots->pool[s >> slots->pool_shift];
 }
 
-/* Gives a slot back that has no record. */
+/* Gives a slot back that has no record yet. */
 static inline void slots_untake(struct slots *slots, uint32_t s)
 {
     struct pool *pool = slots_pool(slots, s);
-    slots->record[s].held = pool->free;
+    uint64_t *held = &slots->record[s].held;
+    *held = (*held & ~(uint64_t)SLOT_NONE) | pool->free;
     pool->free = s;
 }
 
+/* Whose mappings the slots of a pool are to be; as the journal has it, of a predecessor. */
+void slots_set_owner(struct slots *slots, const struct pool *pool, uint32_t domid);
+uint32_t slots_owner(const struct slots *slots, const struct pool *pool);
+
 /* Puts all slots of a pool that have no record into its free list. */
 void slots_refill(struct slots *slots, struct pool *pool);
-
-/* Ends the record of a slot; to be given back after that. One store, and it is gone. */
-static inline void slots_clear(struct slots *slots, uint32_t s)
-{
-    __atomic_store_n(&slots->record[s].what, 0, __ATOMIC_RELEASE);
-}
 
 /* The first slot from s on that has ever been used, or SLOT_NONE. */
 uint32_t slots_next(const struct slots *slots, uint32_t s);
@@ -223,33 +226,75 @@ static inline uint64_t record_kind(uint32_t domid, enum slot_state state, bool o
 }
 
 /*
- * what, with its check: both words are folded to 9 bits, in which 9 bits that stand together come
- * to stand each in a place of its own. The slot's number, by a multiplication.
+ * what, with its check: the upper bits of a sum of products. The factors are such that the change
+ * of any one byte, of any value, changes those bits (tests/unit/test_slots.c tries them all).
  */
+#define RECORD_WHAT_FACTOR UINT64_C(0xa32d9d3c4564ab01)
+#define RECORD_HELD_FACTOR UINT64_C(0xaf658bde0bd2dc31)
 static inline uint64_t record_check(uint32_t s, uint64_t body, uint64_t held)
 {
-    uint64_t x = body ^ held ^ (uint64_t)(s + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    x ^= x >> 36;
-    x ^= x >> 18;
-    x ^= x >> 9;
-    return body | x << RECORD_CHECK_SHIFT;
+    uint64_t sum = body * RECORD_WHAT_FACTOR + (held + s) * RECORD_HELD_FACTOR;
+    return body | (sum & ~RECORD_BODY_MASK);
+}
+
+/*
+ * Stores a word of a record, at once, and in the order in which such stores are written. Nothing
+ * else is ordered by it: see flight_set().
+ */
+static inline void record_store(uint64_t *word, uint64_t value)
+{
+    *(volatile uint64_t *)word = value;
 }
 
 /* The record of a mapping that is to be made: what is its kind and gfn. */
 static inline void slots_set(struct slots *slots, uint32_t s, uint64_t what)
 {
     struct record *r = &slots->record[s];
-    r->held = 0;
-    __atomic_store_n(&r->what, record_check(s, what, 0), __ATOMIC_RELEASE);
+    record_store(&r->held, 0);
+    record_store(&r->what, record_check(s, what, 0));
+}
+
+/*
+ * The same where Xen's answer is to be added: until then the slot is in flight, and needs no check.
+ * Its past is still there.
+ */
+static inline void record_begin(struct record *r, uint64_t what)
+{
+    record_store(&r->what, what);
 }
 
 /* What Xen answered to it. handle may be 0 where there is none. */
+static inline void record_answer(struct record *r, uint32_t s, uint64_t body, uint64_t held)
+{
+    record_store(&r->held, held);
+    record_store(&r->what, record_check(s, body, held));
+}
+
+/* The end of a mapping: one store, and it is gone. Then the slot is put before another free one. */
+static inline void record_free(struct record *r, uint64_t past, uint32_t next)
+{
+    record_store(&r->what, 0);
+    record_store(&r->held, past | next);
+}
+
+static inline void slots_free(struct slots *slots, uint32_t s)
+{
+    struct pool *pool = slots_pool(slots, s);
+    record_free(&slots->record[s], 0, pool->free);
+    pool->free = s;
+}
+
+/* What is kept of a gfn that a slot was used for; other bits than a link has. */
+#define RECORD_HAS_PAST (UINT64_C(1) << 24)
+static inline uint64_t record_past(uint64_t gfn)
+{
+    return gfn << 32 | RECORD_HAS_PAST;
+}
+
 static inline void slots_set_held(struct slots *slots, uint32_t s, uint64_t bfn, uint32_t handle)
 {
     struct record *r = &slots->record[s];
-    uint64_t held = bfn | (uint64_t)handle << 40;
-    r->held = held;
-    __atomic_store_n(&r->what, record_check(s, r->what & RECORD_BODY_MASK, held), __ATOMIC_RELEASE);
+    record_answer(r, s, r->what & RECORD_BODY_MASK, bfn | (uint64_t)handle << 40);
 }
 
 static inline enum slot_state slots_state(const struct slots *slots, uint32_t s)

@@ -12,21 +12,25 @@
 
 /* --- using ------------------------------------------------------------------------------- */
 
-/* The last user of a mapping is gone. A stale one nobody can come back to: it is the next to go. */
-static void defer(struct xengt_space *space, uint32_t s)
+/* A batch at a time: the price of an unmap is in the call, not in the page. */
+static __attribute__((noinline)) void keep_bound(struct xengt_space *space)
 {
-    struct slot *slot = space->xg->slots.slot;
+    uint32_t excess = space_deferred(space) - space->defer_pages;
+    uint32_t n = space->xg->hv->batch / 4;
+    room_unmap(space, excess > n ? excess : n);
+}
+
+/* The last user of a mapping is gone. A stale one nobody can come back to: it is the next to go. */
+static inline __attribute__((always_inline)) void defer(struct xengt_space *space,
+                                                        struct slot *slot, uint32_t s)
+{
     if ((slot[s].use & USE_GENERATION) == space->generation) {
         queue_push(&space->queue, slot, s);
     } else {
         queue_push_first(&space->queue, slot, s);
     }
-    uint32_t waiting = space_deferred(space);
-    if (waiting > space->defer_pages) {
-        /* A batch at a time: the price of an unmap is in the call, not in the page. */
-        uint32_t excess = waiting - space->defer_pages;
-        uint32_t n = space->xg->hv->batch / 4;
-        room_unmap(space, excess > n ? excess : n);
+    if (space_deferred(space) > space->defer_pages) {
+        keep_bound(space);
     }
 }
 
@@ -73,8 +77,11 @@ struct get_call {
 /* What becomes of one batch of them. */
 struct get_batch {
     struct xengt_space *space;
+    const struct slots *slots;
     struct maps maps;
-    uint64_t kind;
+    uint64_t kind; /* of their records */
+    uint32_t use;  /* of their slots: one user */
+    bool windowed;
     size_t misses; /* slots of the flight that have records */
     size_t taken;  /* slots of the flight */
     bool asked;    /* whether the target is still what it was: gone is the answer */
@@ -99,49 +106,56 @@ static int take(struct get_batch *g, size_t n)
     if (!room) {
         return -EDQUOT;
     }
+    size_t before = g->taken;
     n = n < ROOM_PAGES ? n : ROOM_PAGES;
-    return mapper_take(space->xg, &g->maps, &g->taken, n < room ? n : room);
+    int ret = mapper_take(space->xg, &g->maps, &g->taken, n < room ? n : room);
+    space->target->mapped += (uint32_t)(g->taken - before); /* they are its own from now on */
+    return ret;
 }
 
-/* A mapping that is to be made for the first user of a gfn. n: entries left in the batch */
-static inline int miss(struct get_batch *g, struct xengt_gfn gfn, size_t n, uint32_t *slot)
+/* The record of a mapping that is to be made for the first user of a gfn. */
+static inline void begin(const struct get_batch *g, uint32_t s, struct xengt_gfn gfn,
+                         uint32_t *bucket)
 {
-    struct xengt_space *space = g->space;
-    struct slots *slots = &space->xg->slots;
-    if (gfn.v > XENGT_GFN_MAX) {
-        return -EINVAL;
+    const struct slots *slots = g->slots;
+    struct record *r = &slots->record[s];
+    if (g->windowed) {
+        record_answer(r, s, g->kind | gfn.v, 0);
+    } else {
+        record_begin(r, g->kind | gfn.v);
     }
-    if (g->misses == g->taken) {
-        int ret = take(g, n);
-        if (ret) {
-            return ret;
-        }
-    }
-    uint32_t s = slots->maps->slot[g->misses++];
-    slots_set(slots, s, g->kind | gfn.v);
-    slots->slot[s].use = USE_SPACE | space->generation | 1;
-    gfns_insert(&space->gfns, gfn, s);
-    space->target->mapped++;
-    *slot = s;
-    return 0;
+    slots->slot[s] = (struct slot){g->use, *bucket};
+    *bucket = s;
 }
 
 /* Finds or makes a mapping for each entry: its slot, or why there is none. */
 static void find_all(struct get_batch *g, const struct xengt_gfn *gfn, int *err, size_t n)
 {
     struct xengt_space *space = g->space;
+    const struct gfns gfns = space->gfns; /* it does not grow in here */
+    const uint32_t *taken = g->slots->maps->slot;
     uint32_t *entry = space->xg->batch.entry;
+    uint64_t gfn_max = space->xg->hv->gfn_max;
+    uint32_t generation = space->generation;
     size_t hits = 0;
+    size_t misses = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t s = gfns_find(&space->gfns, gfn[i], space->generation);
-        if (s == SLOT_NONE) {
-            err[i] = miss(g, gfn[i], n - i, &s);
-        } else {
-            err[i] = use(space, s);
-            hits += !err[i];
+        uint32_t *bucket = gfns_bucket(&gfns, gfn[i]);
+        uint32_t s = gfns_find(g->slots, bucket, gfn[i], generation);
+        int ret = 0;
+        if (s != SLOT_NONE) {
+            ret = use(space, s);
+            hits += !ret;
+        } else if (gfn[i].v > gfn_max) {
+            ret = -EINVAL;
+        } else if (misses < g->taken || !(ret = take(g, n - i))) {
+            s = taken[misses++];
+            begin(g, s, gfn[i], bucket);
         }
+        err[i] = ret;
         entry[i] = s;
     }
+    g->misses = misses;
     space->hits += hits;
     space->xg->stats.hits += hits;
 }
@@ -197,6 +211,7 @@ static void map_misses(struct get_batch *g, bool unsure, int *err, size_t n)
     struct xengt_space *space = g->space;
     struct xengt *xg = space->xg;
     mapper_untake(xg, g->misses, g->taken);
+    space->target->mapped -= (uint32_t)(g->taken - g->misses);
     size_t failures = mapper_map(xg, &g->maps, xg->batch.err, g->misses);
     int gone = unsure && failures < g->misses ? target_confirm(xg, space->target) : 0;
     if (failures || gone) {
@@ -204,33 +219,42 @@ static void map_misses(struct get_batch *g, bool unsure, int *err, size_t n)
     }
     make_found(g);
     note_high_water(space);
-    space->map_calls++;
+    space->map_calls += g->misses > 0;
     flight_set(xg->slots.maps, 0);
 }
 
-static void get_batch(void *arg, size_t first, int *err, size_t n)
+static size_t get_batch(void *arg, size_t first, int *err, size_t n)
 {
     const struct get_call *c = arg;
     struct xengt_space *space = c->space;
     struct xengt *xg = space->xg;
     struct get_batch g = {
         .space = space,
+        .slots = &xg->slots,
         .maps = {space->target->domid, space->target, false, space->prot},
+        .windowed = xg->hv->windowed,
     };
     g.kind = mapper_kind(&g.maps);
+    g.use = USE_SPACE | space->generation | 1;
     bool unsure = !target_is_held(xg, space->target);
     find_all(&g, &c->gfn[first], err, n);
-    if (g.misses) {
+    if (g.taken) {
         map_misses(&g, unsure, err, n);
     }
-    space->gets += n;
+    size_t failures = 0;
+    uint64_t base = xg->hv->window_base;
+    const uint32_t *entry = xg->batch.entry;
+    struct xengt_bfn *bfn = &c->bfn[first];
     for (size_t i = 0; i < n; i++) {
         if (err[i]) {
-            space->failures++;
+            failures++;
         } else {
-            c->bfn[first + i] = mapper_bfn(xg, xg->batch.entry[i]);
+            bfn[i].v = g.windowed ? base + entry[i] : slots_bfn(&xg->slots, entry[i]);
         }
     }
+    space->gets += n;
+    space->failures += failures;
+    return failures;
 }
 
 int xengt_space_get(struct xengt_space *space, const struct xengt_gfn *gfn, struct xengt_bfn *bfn,
@@ -264,20 +288,19 @@ static inline bool is_own(const struct xengt_space *space, uint32_t s)
     return slots->slot[s].use & USE_SPACE && slots_domid(slots, s) == space->target->domid;
 }
 
-static inline uint32_t users_of(const struct xengt_space *space, uint32_t s)
+static inline uint32_t users_of(uint32_t use)
 {
-    uint32_t use = space->xg->slots.slot[s].use;
-    return use & USE_DEFERRED ? 0 : use & USE_VALUE;
+    return (use & (USE_SPACE | USE_DEFERRED)) == USE_SPACE ? use & USE_VALUE : 0;
 }
 
 /*
  * The slot of a BFN of this space that has users, or SLOT_NONE. Where the BFN is the page itself, a
  * stale mapping and a fresh one can share it.
  */
-static inline uint32_t used_slot(const struct xengt_space *space, struct xengt_bfn bfn)
+static uint32_t used_slot(const struct xengt_space *space, struct xengt_bfn bfn)
 {
     uint32_t s = mapper_slot(space->xg, bfn);
-    while (s != SLOT_NONE && !(is_own(space, s) && users_of(space, s))) {
+    while (s != SLOT_NONE && !(is_own(space, s) && users_of(space->xg->slots.slot[s].use))) {
         s = mapper_next(space->xg, s);
     }
     return s;
@@ -287,29 +310,61 @@ uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn
 {
     uint32_t users = 0;
     for (uint32_t s = mapper_slot(space->xg, bfn); s != SLOT_NONE; s = mapper_next(space->xg, s)) {
-        users += is_own(space, s) ? users_of(space, s) : 0;
+        users += is_own(space, s) ? users_of(space->xg->slots.slot[s].use) : 0;
     }
     return users;
 }
 
-int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
+/* One user less of each. Returns how many are of no mapping that has users. */
+static size_t put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
 {
     struct slot *slot = space->xg->slots.slot;
     size_t unknown = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t s = used_slot(space, bfn[i]);
+        if (s == SLOT_NONE) {
+            unknown++;
+        } else if (!(--slot[s].use & USE_VALUE)) {
+            defer(space, slot, s);
+        }
+    }
+    return unknown;
+}
+
+/* The same where there is a window, in which a BFN is a slot's number. */
+static size_t put_in_window(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
+{
+    struct slot *slot = space->xg->slots.slot;
+    const struct record *record = space->xg->slots.record;
+    uint64_t base = space->xg->hv->window_base;
+    uint32_t count = space->xg->slots.count;
+    uint64_t kind =
+        record_kind(space->target->domid, SLOT_MAPPED, false, !(space->prot & XENGT_PROT_WRITE));
+    size_t unknown = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t s = bfn[i].v - base;
+        if (s >= count || (record[s].what & RECORD_KIND_MASK) != kind || !users_of(slot[s].use)) {
+            unknown++;
+            continue;
+        }
+        uint32_t use = slot[s].use - 1;
+        slot[s].use = use;
+        if (!(use & USE_VALUE)) {
+            defer(space, slot, (uint32_t)s);
+        }
+    }
+    return unknown;
+}
+
+int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
+{
     if (n && !bfn) {
         return handle_fail(space->xg, -EINVAL, "no array");
     }
     if (space->xg->logging) {
         return handle_fail(space->xg, -EDEADLK, "from within the log");
     }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t s = used_slot(space, bfn[i]);
-        if (s == SLOT_NONE) {
-            unknown++;
-        } else if (!(--slot[s].use & USE_VALUE)) {
-            defer(space, s);
-        }
-    }
+    size_t unknown = space->xg->hv->windowed ? put_in_window(space, bfn, n) : put(space, bfn, n);
     if (space->no_defer) {
         xengt_space_flush(space);
     }
@@ -325,7 +380,7 @@ static unsigned prot_of(const struct slots *slots, uint32_t s)
 static int adopt(struct xengt_space *space, struct xengt_cookie cookie)
 {
     struct xengt *xg = space->xg;
-    uint32_t s = mapper_named(xg, cookie);
+    uint32_t s = mapper_find(xg, cookie);
     if (s == SLOT_NONE || slots_domid(&xg->slots, s) != space->target->domid ||
         slots_offered(&xg->slots, s) || prot_of(&xg->slots, s) != space->prot) {
         return -ENOENT;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dma.h"
+#include "gfns.h"
 #include "mapper.h"
 #include "offers.h"
 #include "sized.h"
@@ -164,11 +165,12 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
         batch = xg->hv->batch_max;
     }
     xg->hv->batch = batch;
+    xg->hv->gfn_max = xg->hv->gfn_max ? xg->hv->gfn_max : XENGT_GFN_MAX;
     if (getrandom(&xg->hash_key, sizeof(xg->hash_key), 0) != sizeof(xg->hash_key)) {
         hv_error(error, "the kernel has no random numbers: %s", strerror(errno));
         return -EIO;
     }
-    xg->hash_key |= 1;
+    xg->hash_key = gfns_key(xg->hash_key);
     ret = take_lock(xg, error);
     ret = ret ? ret : take_window(xg, error);
     if (ret) {
@@ -276,6 +278,9 @@ void xengt_close(struct xengt *xg)
     }
     unmap_plain(xg);
     dma_free_all(xg);
+    for (size_t i = 0; i < xg->targets_count && xg->hv->ops->forget; i++) {
+        xg->hv->ops->forget(xg->hv, xg->targets[i]->domid);
+    }
     bfns_free(&xg->bfns);
     /* Leaked slots stay in the journal, so that the next owner tries again. */
     slots_close(&xg->slots, xg->slots.leaked == 0, xg->state_dir);

@@ -68,21 +68,22 @@ struct hv_ops {
     /*
      * Maps into slots, n <= hv->batch, what their records name: frames of the domain, in one
      * hypercall if that is possible. Every err[i] is set: 0, and Xen holds a reference; or
-     * negative, and it does not; or HV_DOUBT or HV_TAKEN.
+     * negative, and it does not; or HV_DOUBT or HV_TAKEN. Returns how many are not 0.
      */
-    void (*map)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                unsigned prot);
+    size_t (*map)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                  unsigned prot);
 
     /*
-     * The slots are of one domain. Every err[i] is set: 0 or -ENOENT, and the slot is empty; or
-     * other, and nobody knows.
+     * The slots are of one kind (RECORD_KIND_MASK). Every err[i] is set: 0 or -ENOENT, and the slot
+     * is empty; or other, and nobody knows. Returns
+     * how many are not 0.
      */
-    void (*unmap)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
+    size_t (*unmap)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
 
     /* The same two for grants that the domain offers by reference. NULL: not possible. */
-    void (*map_offered)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                        unsigned prot);
-    void (*unmap_offered)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
+    size_t (*map_offered)(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                          unsigned prot);
+    size_t (*unmap_offered)(struct hv *hv, const uint32_t *slot, int *err, size_t n);
 
     /* Makes a domain the one target of another, for good. NULL: not possible. */
     int (*assign)(struct hv *hv, uint32_t backend, uint32_t domid);
@@ -132,15 +133,17 @@ struct hv {
     uint32_t self;         /* the number of this domain; not that of any, if it is not known */
     uint64_t window_base;
     uint32_t slots;     /* in use at a time; and how many there are, unless they are in pools */
+    uint64_t gfn_max;   /* 0: XENGT_GFN_MAX */
     uint32_t pools;     /* 0: one */
     uint32_t stride;    /* slots in each of them, a power of two */
     unsigned batch;     /* set before use by the code above */
     unsigned batch_max; /* 0: XENGT_BATCH_MAX */
     bool read_only;
     bool windowed;
-    bool one_pin;          /* Xen keeps one bit for each page: the last mapping of it undoes it */
-    bool held_is_proof;    /* Xen checks handle and BFN against its own: a wrong one does no harm */
-    size_t area_size;      /* bytes of the journal this back end wants for itself */
+    bool keeps_past;    /* set by an unmap: what slots were used for is kept while they are free */
+    bool one_pin;       /* Xen keeps one bit for each page: the last mapping of it undoes it */
+    bool held_is_proof; /* Xen checks handle and BFN against its own: a wrong one does no harm */
+    size_t area_size;   /* bytes of the journal this back end wants for itself */
     struct slots *journal; /* set before use by the code above */
 };
 
@@ -151,5 +154,14 @@ int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct
 int hv_grant_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_sim_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
+
+static inline size_t hv_count_failures(const int *err, size_t n)
+{
+    size_t failures = 0;
+    for (size_t i = 0; i < n; i++) {
+        failures += err[i] != 0;
+    }
+    return failures;
+}
 
 #endif

@@ -28,6 +28,7 @@ LARGE = [64, 128, 512]  # the batches that the headline figures are medians of
 BOOTS = {"pvh-amd": "", "pv-strict": "grant."}
 BOOTS_IOMMU = {"pv-relaxed": "relaxed.grant.", "pvh-intel": "intel."}
 MEDIA_BOOT = "pvh-amd"
+PAIR_PAGES = 128 * 512
 SIZES = [1 << 10, 1 << 15, 1 << 20]
 # A library without a window keeps more of each mapping: bench-space's argument for that.
 VARIANTS = {"": [], "grant.": ["bare"]}
@@ -241,6 +242,16 @@ def add_space(results, prefix, variant, program, sizes):
         results.add(f"{prefix}space.{key}", value, unit)
 
 
+def add_pair(results, program):
+    """A page mapped and unmapped on the grant back end, by plain calls of 512."""
+    counted = instructions.count(program, PAIR_PAGES, [])
+    for key, value in counted.items():
+        results.add(f"map.{key}_instructions", value, "instructions")
+    results.add("map.pair_instructions", sum(counted.values()), "instructions")
+    print(f"\na page mapped and unmapped on the grant back end, 512 a call: "
+          f"{sum(counted.values()):.0f} instructions")
+
+
 def show_space(results, sizes):
     """The same for people."""
     print("\nthe library's own part, for each mapping; this many mappings")
@@ -270,6 +281,7 @@ def measure(args, results):
     for prefix, variant in VARIANTS.items():
         add_space(results, prefix, variant, program, sizes)
     show_space(results, sizes)
+    add_pair(results, find_program(args.builddir, "bench-map"))
     gtt.add(results, find_program(args.builddir, "bench-gtt"), args.quick)
     gtt.show(results, args.quick)
     isolation.add(results, find_program(args.builddir, "bench-isolation"), args.quick)

@@ -80,8 +80,8 @@ static int bare_domain_info(struct hv *hv, uint32_t domid, struct xengt_target_i
     return 0;
 }
 
-static void bare_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                     unsigned prot)
+static size_t bare_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                       unsigned prot)
 {
     (void)domid;
     (void)prot;
@@ -89,15 +89,17 @@ static void bare_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *e
         slots_set_held(hv->journal, slot[i], slots_gfn(hv->journal, slot[i]).v, 1);
         err[i] = 0;
     }
+    return 0;
 }
 
-static void bare_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t bare_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     (void)hv;
     (void)slot;
     for (size_t i = 0; i < n; i++) {
         err[i] = 0;
     }
+    return 0;
 }
 
 static void bare_close(struct hv *hv)

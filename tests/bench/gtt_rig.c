@@ -35,21 +35,23 @@ static int yes_domain_info(struct hv *hv, uint32_t domid, struct xengt_target_in
     return 0;
 }
 
-static void yes_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                    unsigned prot)
+static size_t yes_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                      unsigned prot)
 {
     (void)hv;
     (void)domid;
     (void)slot;
     (void)prot;
     memset(err, 0, n * sizeof(*err));
+    return 0;
 }
 
-static void yes_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t yes_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     (void)hv;
     (void)slot;
     memset(err, 0, n * sizeof(*err));
+    return 0;
 }
 
 static int yes_view(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)

@@ -10,7 +10,8 @@ from pathlib import Path
 CALLGRIND = ["valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no",
              "--compress-strings=no", "--compress-pos=no"]
 # What the library calls of a back end, by the file it is in.
-BACKENDS = {"backend.c": {"map", "unmap"}, "bench_space.c": {"bare_map", "bare_unmap"}}
+BACKENDS = {"backend.c": {"map", "unmap"}, "bench_space.c": {"bare_map", "bare_unmap"},
+            "bench_map.c": {"fake_call"}}
 MARK = "desc: Trigger: Client Request: "
 
 
@@ -58,8 +59,10 @@ def _run(program: Path, arguments):
 def count(program: Path, mappings, variant):
     """{"map": instructions a mapping, "unmap": ...}, the back end's taken off."""
     _, dumps = _run(program, ["instructions", str(mappings), *variant])
-    counted = {name: (total - backend) / mappings for name, total, backend in dumps
-               if name and backend}
+    counted = {}
+    for name, total, backend in dumps:
+        if name and backend:
+            counted[name] = counted.get(name, 0) + (total - backend) / mappings
     if set(counted) != {"map", "unmap"}:
         raise CountError("callgrind's output does not name the back end's calls")
     return counted

@@ -300,6 +300,8 @@ static void check_kept(struct world *w, struct xengt *xg)
         /* what it names is a frame, or the place of an offer */
         assert_true(number == list[i].gfn.v + (list[i].offered ? 41 : 1));
         assert_true(list[i].domid == w->domid[0] || list[i].domid == w->domid[1]);
+        bool read_only = list[i].offered && list[i].gfn.v == w->offer[OFFERS - 1];
+        assert_int_equal(list[i].prot, read_only ? XENGT_PROT_READ : XENGT_PROT_RW);
     }
 }
 

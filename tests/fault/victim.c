@@ -74,49 +74,34 @@ static bool lives(void)
     return !victim.dead;
 }
 
-static void tell_nothing(int *err, size_t n)
+static size_t tell_nothing(int *err, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         err[i] = DEAD_MEN_TELL;
     }
+    return n;
 }
 
-static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                unsigned prot)
+static size_t map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                  unsigned prot)
 {
-    if (lives()) {
-        victim.real->map(hv, domid, slot, err, n, prot);
-    } else {
-        tell_nothing(err, n);
-    }
+    return lives() ? victim.real->map(hv, domid, slot, err, n, prot) : tell_nothing(err, n);
 }
 
-static void unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    if (lives()) {
-        victim.real->unmap(hv, slot, err, n);
-    } else {
-        tell_nothing(err, n);
-    }
+    return lives() ? victim.real->unmap(hv, slot, err, n) : tell_nothing(err, n);
 }
 
-static void map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                        unsigned prot)
+static size_t map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                          unsigned prot)
 {
-    if (lives()) {
-        victim.real->map_offered(hv, domid, slot, err, n, prot);
-    } else {
-        tell_nothing(err, n);
-    }
+    return lives() ? victim.real->map_offered(hv, domid, slot, err, n, prot) : tell_nothing(err, n);
 }
 
-static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    if (lives()) {
-        victim.real->unmap_offered(hv, slot, err, n);
-    } else {
-        tell_nothing(err, n);
-    }
+    return lives() ? victim.real->unmap_offered(hv, slot, err, n) : tell_nothing(err, n);
 }
 
 /* --- watching stores: each one faults, and is then done as a single step ----------------- */

@@ -77,8 +77,7 @@ static void operate(struct input *in, struct slots *slots)
             continue;
         }
         if (op % 5 == 2) {
-            slots_clear(slots, s);
-            slots_untake(slots, s);
+            slots_free(slots, s);
             slots->used--;
         } else if (op % 5 == 3) {
             slots_give_up(slots, s, op & 0x10 ? SLOT_LEAKED : SLOT_TAKEN);

@@ -230,7 +230,12 @@ static int map_some(struct fixture *f, uint64_t first, struct xengt_bfn *bfn,
     return xengt_map(f->xg, 1, gfn, bfn, cookie, NULL, n, XENGT_PROT_RW);
 }
 
-TEST(a_page_is_mapped_and_its_entry_cleared)
+static uint16_t flags_of(struct fixture *f, unsigned place)
+{
+    return entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES + place)->flags;
+}
+
+TEST(a_page_is_mapped_and_its_entry_cleared_with_the_target)
 {
     struct fixture *f = *state;
     struct xengt_bfn bfn[3];
@@ -239,7 +244,46 @@ TEST(a_page_is_mapped_and_its_entry_cleared)
     assert_int_equal(bfn[2].v, 0x10007);
     assert_int_equal(handles_of(&f->model, 1), 3);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 3), 0);
-    assert_int_equal(entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES)->flags, 0);
+    assert_int_equal(flags_of(f, 0), GTF_permit_access);
+    assert_int_equal(xengt_target_remove(f->xg, 1), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(flags_of(f, i), 0);
+    }
+}
+
+/* The guest sees no store to its table, nor can it make another page of it. */
+TEST(an_entry_is_used_again_for_its_page)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[3];
+    struct xengt_cookie cookie[3];
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(map_some(f, 5, bfn, cookie, 3), 0);
+        assert_true(bfn[0].v == 0x10005 && bfn[2].v == 0x10007);
+        assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 3), 0);
+    }
+    assert_int_equal(map_some(f, 9, bfn, cookie, 3), 0); /* the same entries, other pages */
+    assert_true(bfn[0].v == 0x10009 && flags_of(f, 3) == 0);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 3), 0);
+    entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES)->frame = 99;
+    assert_int_equal(map_some(f, 20, bfn, cookie, 1), -EACCES);
+    assert_int_equal(entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES)->frame, 99);
+    assert_int_equal(map_some(f, 20, bfn, cookie, 3), 0);
+    assert_int_equal(bfn[0].v, 0x10014);
+}
+
+/* One that says what the slot remembers, and is nothing of ours any more: Xen judges it. */
+TEST(an_entry_that_was_taken_away_is_not_used)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn;
+    struct xengt_cookie cookie;
+    assert_int_equal(map_some(f, 5, &bfn, &cookie, 1), 0);
+    assert_int_equal(xengt_unmap(f->xg, &cookie, NULL, 1), 0);
+    *entry(&f->model, 1, (FRAMES - 1) * SEED_ENTRIES) = (grant_entry_v1_t){0};
+    assert_int_equal(map_some(f, 5, &bfn, &cookie, 1), -EACCES);
+    assert_int_equal(handles_of(&f->model, 1), 0);
+    assert_int_equal(map_some(f, 5, &bfn, &cookie, 1), 0);
 }
 
 /* One of another process, or of another mapping here, makes the page writeable all the same. */
@@ -321,6 +365,40 @@ TEST(a_guest_cannot_have_an_entry_used_twice)
     assert_int_equal(xengt_unmap(f->xg, kept, NULL, 600), 0);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 300), 0);
     assert_int_equal(map_some(f, 0, bfn, cookie, 424), 0);
+}
+
+/* What was left in a table for another time is cleared by whoever comes after a kill. */
+TEST(entries_that_were_left_are_cleared_by_a_successor)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[8];
+    struct xengt_cookie cookie[8];
+    for (int adopt = 0; adopt < 2; adopt++) {
+        assert_int_equal(map_some(f, 0, bfn, cookie, 8), 0);
+        assert_int_equal(xengt_unmap(f->xg, &cookie[2], NULL, 6), 0);
+        kill_it(f);
+        f->model.mapped[1] = f->model.claims[1] = 0;
+        open_it(f, adopt);
+        for (unsigned i = 0; i < 8; i++) {
+            assert_true((flags_of(f, i) != 0) == (adopt && i < 2));
+        }
+        assert_int_equal(xengt_target_add(f->xg, 1), 0);
+    }
+}
+
+/* Nor does a clean close leave anything. */
+TEST(a_close_clears_the_table)
+{
+    struct fixture *f = *state;
+    struct xengt_bfn bfn[8];
+    struct xengt_cookie cookie[8];
+    assert_int_equal(map_some(f, 0, bfn, cookie, 8), 0);
+    assert_int_equal(xengt_unmap(f->xg, &cookie[2], NULL, 3), 0);
+    xengt_close(f->xg);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(flags_of(f, i), 0);
+    }
+    open_it(f, false);
 }
 
 /* Whoever it was need not be a target any more, and may be dying: nothing of it is held on to. */

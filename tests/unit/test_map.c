@@ -337,13 +337,108 @@ SPACE_TEST(odd_arguments_are_defined)
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), -ENOENT);
 }
 
+/* Whatever is done with its slot: a cookie names one mapping, and never another. */
+SPACE_TEST(a_cookie_that_is_stale_names_nothing)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn = {5};
+    struct xengt_bfn bfn;
+    struct xengt_bfn again;
+    struct xengt_cookie cookie[40];
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(
+            xengt_map(f->xg, f->domid, &gfn, &again, &cookie[i], NULL, 1, XENGT_PROT_RW), 0);
+        assert_true(!i || again.v == bfn.v); /* the same slot */
+        bfn = again;
+        for (int k = 0; k < i; k++) {
+            assert_true(cookie[k].v != cookie[i].v);
+            assert_int_equal(xengt_unmap(f->xg, &cookie[k], NULL, 1), -ENOENT);
+        }
+        assert_int_equal(xengt_unmap(f->xg, &cookie[i], NULL, 1), 0);
+        if (i % 4 == 0) { /* a space has the slot for a while */
+            assert_int_equal(get(f, 9, &again), 0);
+            assert_true(again.v == bfn.v);
+            assert_int_equal(xengt_unmap(f->xg, &cookie[i], NULL, 1), -ENOENT);
+            assert_int_equal(xengt_space_put(f->space, &again, 1), 0);
+            xengt_space_flush(f->space);
+        }
+    }
+    assert_true(sim_stats(f).mapped == 0);
+}
+
+SPACE_TEST(a_cookie_of_another_handle_names_nothing)
+{
+    struct fixture *f = *state;
+    struct xengt_sim *sim = xengt_sim_new();
+    struct xengt *other;
+    const struct xengt_options options = {.backend = XENGT_BACKEND_SIM, .sim = sim};
+    const struct xengt_sim_domain cfg = {.name = "guest", .pages = PAGES};
+    const struct xengt_gfn gfn = {5};
+    struct xengt_bfn bfn;
+    struct xengt_cookie ours;
+    struct xengt_cookie theirs;
+    uint32_t domid;
+    assert_int_equal(xengt_sim_domain_create(sim, &cfg, &domid), 0);
+    assert_int_equal(xengt_open(&other, &options, NULL, 0), 0);
+    assert_int_equal(xengt_target_add(other, domid), 0);
+    assert_int_equal(xengt_map(f->xg, f->domid, &gfn, &bfn, &ours, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_map(other, domid, &gfn, &bfn, &theirs, NULL, 1, XENGT_PROT_RW), 0);
+    assert_int_equal(xengt_unmap(f->xg, &theirs, NULL, 1), -ENOENT);
+    assert_int_equal(xengt_unmap(other, &ours, NULL, 1), -ENOENT);
+    assert_int_equal(xengt_unmap(f->xg, &ours, NULL, 1), 0);
+    xengt_close(other);
+    xengt_sim_free(sim);
+}
+
+/* Any number may be passed for one: of slots, of serial numbers, with any bit set or not. */
+SPACE_TEST(a_cookie_that_is_made_up_names_nothing)
+{
+    struct fixture *f = *state;
+    const struct xengt_gfn gfn[2] = {{5}, {6}};
+    struct xengt_bfn bfn[2];
+    struct xengt_cookie cookie[2];
+    struct xengt_bfn used;
+    assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, cookie, NULL, 2, XENGT_PROT_RW), 0);
+    assert_int_equal(get(f, 7, &used), 0);
+    uint32_t use = f->xg->slots.slot[used.v - bfn[0].v + (uint32_t)cookie[0].v].use;
+    uint32_t s = (uint32_t)cookie[0].v;
+    const uint64_t made_up[] = {
+        0,
+        s,
+        UINT32_MAX,
+        UINT64_MAX,
+        UINT64_C(1) << 63 | s,
+        UINT64_C(1) << 63 | cookie[0].v,
+        cookie[0].v ^ UINT64_C(1) << 32,
+        cookie[0].v ^ UINT64_C(1) << 31,
+        cookie[0].v + 1,
+        (uint64_t)use << 32 | (s + 2), /* as if the space's were one */
+        ((uint64_t)use << 32 | (s + 2)) & INT64_MAX,
+        s + 5, /* free */
+    };
+    void *view;
+    for (size_t i = 0; i < sizeof(made_up) / sizeof(made_up[0]); i++) {
+        /* Also behind one that is right, in one call. */
+        struct xengt_cookie two[2] = {cookie[0], {made_up[i]}};
+        int err[2];
+        assert_int_equal(xengt_unmap(f->xg, &two[1], NULL, 1), -ENOENT);
+        assert_int_equal(xengt_view_mapping(f->xg, two[1], &view), -ENOENT);
+        assert_int_equal(xengt_unmap(f->xg, two, err, 2), 0);
+        assert_true(err[0] == 0 && err[1] == -ENOENT);
+        assert_int_equal(xengt_map(f->xg, f->domid, gfn, bfn, &cookie[0], NULL, 1, XENGT_PROT_RW),
+                         0);
+    }
+    assert_int_equal(xengt_space_users(f->space, used), 1);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), 0);
+}
+
 SPACE_TEST(what_is_offered_is_mapped_by_reference)
 {
     struct fixture *f = *state;
     uint32_t other = domain(f, "other", false, false); /* no target */
     struct xengt_bfn bfn[4];
     struct xengt_cookie cookie[4];
-    struct xengt_mapping mapping;
+    struct xengt_mapping mapping[2];
     uint32_t gref[4];
     int err[4];
     void *view;
@@ -365,8 +460,10 @@ SPACE_TEST(what_is_offered_is_mapped_by_reference)
     assert_int_equal(xengt_view(f->xg, bfn[0], &view), 0);
     assert_string_equal(view, "xffered");
     assert_int_equal(xengt_view(f->xg, bfn[1], &view), 0);
-    assert_int_equal(xengt_mappings(f->xg, &mapping, 1), 2);
-    assert_true(mapping.offered && mapping.domid == other && mapping.gfn.v == gref[0]);
+    assert_int_equal(xengt_mappings(f->xg, mapping, 2), 2);
+    assert_true(mapping[0].offered && mapping[0].domid == other && mapping[0].gfn.v == gref[0]);
+    assert_true(mapping[0].prot == XENGT_PROT_RW && mapping[1].prot == XENGT_PROT_READ);
+    assert_true(mapping[1].cookie.v == cookie[1].v && mapping[1].bfn.v == bfn[1].v);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), 0);
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), -ENOENT);
 }

@@ -64,8 +64,7 @@ static uint32_t add(struct slots *slots, uint32_t domid, uint64_t gfn, bool offe
 
 static void drop(struct slots *slots, uint32_t s)
 {
-    slots_clear(slots, s);
-    slots_untake(slots, s);
+    slots_free(slots, s);
 }
 
 PLAIN_TEST(records_keep_what_they_were_given)
@@ -227,6 +226,27 @@ TEST_WITH(a_damaged_record_is_not_believed, make_dir, remove_dir)
     }
 }
 
+/* For any record: the change of one byte changes a sum of products by more than is left out of it.
+ */
+PLAIN_TEST(no_changed_byte_is_overlooked)
+{
+    (void)state;
+    const uint64_t step = UINT64_C(1) << RECORD_CHECK_SHIFT;
+    for (unsigned byte = 0; byte < 8; byte++) {
+        for (uint64_t d = 1; d < 256; d++) {
+            uint64_t held = (d << 8 * byte) * RECORD_HELD_FACTOR;
+            assert_true(held >= step && -held >= step);
+            if (byte == 7 || (byte == 6 && d >= 128)) {
+                continue; /* the check itself */
+            }
+            uint64_t what = (d << 8 * byte) * RECORD_WHAT_FACTOR;
+            /* Of the byte that has a bit of the check, too, by more than that bit. */
+            uint64_t least = byte == 6 ? 2 * step : step;
+            assert_true(what >= least && -what >= least);
+        }
+    }
+}
+
 PLAIN_TEST(a_record_that_strayed_is_not_sound)
 {
     (void)state;
@@ -272,10 +292,32 @@ TEST_WITH(a_recovery_that_is_killed_loses_nothing, make_dir, remove_dir)
         assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
         assert_true(slots_sound(&slots, s));
         assert_int_equal(slots_handle(&slots, s), 2);
-        slots_clear(&slots, s);
+        slots_free(&slots, s);
         memset(slots.area, 0xff, AREA);
         slots_close(&slots, false, NULL);
     }
+}
+
+/* What a slot was used for is known while it is free, and after a kill. */
+TEST_WITH(a_free_slot_has_a_past, make_dir, remove_dir)
+{
+    struct slots slots;
+    struct slots_found found;
+    fresh(&slots, *state, 32);
+    add(&slots, 5, 76, false, false);
+    uint32_t s = add(&slots, 5, UINT32_MAX, false, false);
+    record_free(&slots.record[s], record_past(UINT32_MAX), slots.pool[0].free);
+    slots.pool[0].free = s;
+    slots_close(&slots, false, NULL);
+    assert_int_equal(slots_open(&slots, *state, &found, &no_words), 0);
+    assert_true(found.readable && !found.damaged);
+    assert_int_equal(slots_continue(&slots), 0);
+    assert_int_equal(slots.used, 1);
+    assert_int_equal(slots_take(&slots, &slots.pool[0]), s);
+    assert_true((slots.record[s].held & ~(uint64_t)SLOT_NONE) == record_past(UINT32_MAX));
+    slots_untake(&slots, s);
+    assert_true((slots.record[s].held & ~(uint64_t)SLOT_NONE) == record_past(UINT32_MAX));
+    slots_close(&slots, false, NULL);
 }
 
 TEST_WITH(a_truncated_file_is_not_believed, make_dir, remove_dir)

@@ -42,8 +42,8 @@ static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *err
     return ret;
 }
 
-static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                unsigned prot)
+static size_t map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                  unsigned prot)
 {
     int ret = sim_hypercall(sim_of(hv), true);
     for (size_t i = 0; i < n; i++) {
@@ -52,18 +52,20 @@ static void map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, s
                                           hv->window_base + slot[i], prot & XENGT_PROT_WRITE);
         err[i] = err[i] == -ENXIO ? HV_TAKEN : err[i];
     }
+    return hv_count_failures(err, n);
 }
 
-static void unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     int ret = sim_hypercall(sim_of(hv), false);
     for (size_t i = 0; i < n; i++) {
         err[i] = ret ? ret : sim_remove_from_physmap(sim_of(hv), hv->window_base + slot[i]);
     }
+    return hv_count_failures(err, n);
 }
 
-static void map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                        unsigned prot)
+static size_t map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                          unsigned prot)
 {
     int ret = sim_hypercall(sim_of(hv), true);
     for (size_t i = 0; i < n; i++) {
@@ -73,14 +75,16 @@ static void map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int
                                      hv->window_base + slot[i]);
         err[i] = err[i] == -ENXIO ? HV_TAKEN : err[i];
     }
+    return hv_count_failures(err, n);
 }
 
-static void unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     int ret = sim_hypercall(sim_of(hv), false);
     for (size_t i = 0; i < n; i++) {
         err[i] = ret ? ret : sim_unmap_grant(sim_of(hv), hv->window_base + slot[i]);
     }
+    return hv_count_failures(err, n);
 }
 
 static int view_at(struct hv *hv, uint32_t domid, struct xengt_gfn gfn, uint32_t slot, void **view)

@@ -4,14 +4,19 @@
  * frame and tells the bus address. Grants do both, and dom0 can write them into the guest's
  * table itself.
  *
- *   map    an entry of the guest's grant table (seed.h), GNTTABOP_map_grant_ref for the device
- *   unmap  GNTTABOP_unmap_grant_ref, then the entry is cleared
+ *   map    an entry of the guest's grant table, GNTTABOP_map_grant_ref for the device
+ *   unmap  GNTTABOP_unmap_grant_ref
  *
  * The BFN is the machine frame. Every mapping has a handle, and Xen counts them.
  *
  * A slot stands for one entry: each guest that is mapped has a pool of slots, whose places are the
  * places of entries in its table. So a record names the reference, and the free slots of the pool
  * are the entries that are free. What guests offer is in pools of its own.
+ *
+ * After an unmap the entry stays: it grants the frame that it did to this domain alone, and the
+ * slot knows which (its past). If it is used for that frame again the table is not touched; if for
+ * another, one exchange of what was written for what is to be. A target that is removed, a close
+ * and a recovery clear them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "hot.h"
 #include "hv/xen/claim.h"
 #include "hv/xen/grant.h"
 #include "hv/xen/grant_ops.h"
@@ -147,13 +153,34 @@ static int get_table(struct hv_grant *g, uint32_t domid, struct table **out)
     return place ? open_table(g, domid, place) : -ENOSPC;
 }
 
+/* Entries that were left for another time, of slots that are free, from one on that has an owner.
+ */
+static void scrub_pool(struct hv_grant *g, struct pool *pool, struct seed_table *t)
+{
+    struct record *record = g->hv.journal->record;
+    for (uint32_t s = pool->first; s < pool->fresh; s++) {
+        uint64_t past = record[s].held;
+        if (record[s].what || !(past & RECORD_HAS_PAST)) {
+            continue;
+        }
+        if (t) {
+            seed_clear(t, s - pool->first, (struct xengt_gfn){past >> 32}, false);
+        }
+        record[s].held = past & SLOT_NONE;
+    }
+}
+
 /* The pages of a grant table are the domain's: holding them would keep it as a zombie. */
 static void forget(struct hv *hv, uint32_t domid)
 {
     struct hv_grant *g = grant_of(hv);
     for (size_t i = 0; i < TABLES_MAX; i++) {
-        if (g->table[i].seed && g->table[i].seed->domid == domid) {
-            close_table(g, &g->table[i]);
+        struct table *t = &g->table[i];
+        if (t->seed && t->seed->domid == domid) {
+            if (t->pool) {
+                scrub_pool(g, t->pool, t->seed);
+            }
+            close_table(g, t);
         }
     }
 }
@@ -216,6 +243,7 @@ static int ready_table(struct hv_grant *g, uint32_t domid, struct table **out)
         t->pool = find_pool(g, domid);
         if (t->pool) {
             slots_refill(g->hv.journal, t->pool);
+            slots_set_owner(g->hv.journal, t->pool, domid);
         }
     }
     return ret ? ret : t->pool ? seed_ready(t->seed) : -ENOSPC;
@@ -226,14 +254,36 @@ static uint32_t place_of(const struct slots *journal, uint32_t s)
     return s & ((1u << journal->pool_shift) - 1);
 }
 
+/* Slots from the head of a free list whose entries are ours already, or free; how many. */
+static HOT_LOOP uint32_t take_free(const struct slots *journal, const struct table *table,
+                                   uint32_t *slot, uint32_t n)
+{
+    const struct record *record = journal->record;
+    const struct seed_table *t = table->seed;
+    uint32_t mask = (1u << journal->pool_shift) - 1;
+    uint32_t s = table->pool->free;
+    uint32_t count = 0;
+    HOT_UNROLL
+    for (; count < n; count++) {
+        if (s == SLOT_NONE || !(record[s].held & RECORD_HAS_PAST || seed_is_free(t, s & mask))) {
+            break;
+        }
+        slot[count] = s;
+        s = record[s].held & SLOT_NONE;
+    }
+    table->pool->free = s;
+    return count;
+}
+
 /* What is found to be the guest's, by its slot's turn, is not tried again. */
 static int take_entries(struct slots *journal, const struct table *t, uint32_t *slot, uint32_t n,
                         uint32_t *got)
 {
-    while (*got < n) {
-        uint32_t s = slots_take(journal, t->pool);
+    for (*got = 0; *got < n;) {
+        *got += take_free(journal, t, slot + *got, n - *got);
+        uint32_t s = *got < n ? slots_take(journal, t->pool) : SLOT_NONE;
         if (s == SLOT_NONE) {
-            return -ENOSPC;
+            break;
         }
         int ret = seed_look(t->seed, place_of(journal, s));
         if (!ret) {
@@ -243,16 +293,13 @@ static int take_entries(struct slots *journal, const struct table *t, uint32_t *
             return ret;
         }
     }
-    return 0;
+    return *got < n ? -ENOSPC : 0;
 }
 
 static int take_offered(struct slots *journal, uint32_t *slot, uint32_t n, uint32_t *got)
 {
     for (uint32_t p = TABLES_MAX; p < POOLS; p++) {
-        uint32_t s;
-        while (*got < n && (s = slots_take(journal, &journal->pool[p])) != SLOT_NONE) {
-            slot[(*got)++] = s;
-        }
+        *got += slots_take_some(journal, &journal->pool[p], slot + *got, n - *got);
     }
     return *got ? 0 : -ENOSPC;
 }
@@ -287,55 +334,86 @@ static int unseed(struct seed_table *t, uint32_t place, struct xengt_gfn gfn, bo
 }
 
 /* Slots whose entries have been written, and their operations with them. */
-static void issue_run(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
-                      size_t n, bool read_only)
+static size_t issue_run(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
+                        size_t n, bool read_only)
 {
     struct slots *journal = g->hv.journal;
-    if (!gnt_issue(&g->env.calls, journal, slot, err, n)) {
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
+    t->ours += (uint32_t)n;
+    size_t failures = gnt_issue(&g->env.calls, journal, slot, err, n);
+    for (size_t i = 0; i < n && failures; i++) {
         if (err[i]) {
+            t->ours--;
+            record_store(&journal->record[slot[i]].held, 0); /* where its past was */
             err[i] = unseed(t, place_of(journal, slot[i]), slots_gfn(journal, slot[i]), read_only,
                             err[i]);
         }
     }
+    return failures;
 }
 
-static void map_into(struct hv_grant *g, struct seed_table *t, const uint32_t *slot, int *err,
-                     size_t n, bool read_only)
+/* Makes an entry, which has a past or none, grant what is to be mapped. */
+static int seed_anew(struct seed_table *t, uint32_t place, uint64_t past, uint64_t gfn,
+                     bool read_only)
 {
-    struct slots *journal = g->hv.journal;
-    struct gnt_area *a = journal->area;
-    uint32_t flags = GNTMAP_device_map | (read_only ? GNTMAP_readonly : 0);
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i; end < n; end++) {
-            uint32_t place = place_of(journal, slot[end]);
-            err[end] = seed_write(t, place, slots_gfn(journal, slot[end]), read_only);
-            if (err[end]) {
-                break;
-            }
-            gnt_set(a, end - i, t->domid, seed_ref(t, place), 0, flags);
-        }
-        if (end > i) {
-            issue_run(g, t, &slot[i], &err[i], end - i, read_only);
-        }
-        end += end < n;
-    }
+    uint64_t from =
+        past & RECORD_HAS_PAST ? seed_make(t, (struct xengt_gfn){past >> 32}, false) : 0;
+    /* What was adopted is in a frame that nobody has come to yet. */
+    int ret = t->frame[place / SEED_ENTRIES] ? 0 : seed_reach(t, place);
+    return ret ? ret : seed_write(t, place, from, (struct xengt_gfn){gfn}, read_only);
 }
 
-static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                      unsigned prot)
+/*
+ * Makes the entries of slots, unless they are so already, up to one that cannot be, whose err says
+ * why; and their operations. Returns how many.
+ */
+static HOT_LOOP size_t seed_run(struct hv_grant *g, struct seed_table *t, const uint32_t *slot,
+                                int *err, size_t n, bool read_only)
+{
+    const struct slots *journal = g->hv.journal;
+    struct record *record = journal->record;
+    struct gnttab_map_grant_ref *op = ((struct gnt_area *)journal->area)->map;
+    uint32_t flags = GNTMAP_device_map | (read_only ? GNTMAP_readonly : 0);
+    uint32_t domid = t->domid;
+    uint32_t mask = (1u << journal->pool_shift) - 1;
+    uint32_t kept = t->kept;
+    uint64_t same = read_only ? 0 : SLOT_NONE + 1; /* what remains of two pasts that are the same */
+    HOT_UNROLL
+    for (size_t i = 0; i < n; i++) {
+        struct record *r = &record[slot[i]];
+        uint32_t place = slot[i] & mask;
+        uint64_t past = r->held;
+        if ((record_past(r->what) ^ past) >= same) {
+            err[i] = seed_anew(t, place, past, r->what & RECORD_GFN_MASK, read_only);
+            if (err[i]) {
+                record_store(&r->held, 0);
+                return i;
+            }
+        }
+        gnt_set(&op[i], domid, seed_ref(kept, place), 0, flags);
+    }
+    return n;
+}
+
+static size_t grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                        unsigned prot)
 {
     struct hv_grant *g = grant_of(hv);
+    bool read_only = !(prot & XENGT_PROT_WRITE);
     struct table *t;
+    size_t failures = 0;
     int ret = get_table(g, domid, &t); /* there since its slots were taken */
-    if (!ret) {
-        map_into(g, t->seed, slot, err, n, !(prot & XENGT_PROT_WRITE));
+    for (size_t i = 0; i < n;) {
+        size_t run = ret ? 0 : seed_run(g, t->seed, &slot[i], &err[i], n - i, read_only);
+        if (run) {
+            failures += issue_run(g, t->seed, &slot[i], &err[i], run, read_only);
+            i += run;
+        } else {
+            err[i] = ret ? ret : err[i];
+            failures++;
+            i++;
+        }
     }
-    for (size_t i = 0; i < n && ret; i++) {
-        err[i] = ret;
-    }
+    return failures;
 }
 
 /* --- unmapping --------------------------------------------------------------------------- */
@@ -345,44 +423,74 @@ static void grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *
  * frames, too; if its domain is gone, or is another one now, the checks on the entry leave it
  * alone.
  */
-static void clear_entries(struct hv_grant *g, const uint32_t *slot, const int *err, size_t n)
+static void clear_run(struct hv_grant *g, const uint32_t *slot, size_t n)
 {
     const struct slots *journal = g->hv.journal;
-    struct table *t = NULL;
-    uint32_t domid = UINT32_MAX;
+    const struct record *record = journal->record;
+    uint32_t mask = (1u << journal->pool_shift) - 1;
+    bool read_only = slots_read_only(journal, slot[0]);
+    struct table *table;
+    if (!slots_sound(journal, slot[0]) || get_table(g, slots_domid(journal, slot[0]), &table)) {
+        return;
+    }
+    struct seed_table *t = table->seed;
+    t->ours = t->ours > n ? t->ours - (uint32_t)n : 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t s = slot[i];
-        if (err[i] && err[i] != -ENOENT) {
-            continue;
+        const struct xengt_gfn gfn = {record[slot[i]].what & RECORD_GFN_MASK};
+        seed_clear(t, slot[i] & mask, gfn, read_only);
+    }
+}
+
+static void clear_entries(struct hv_grant *g, const uint32_t *slot, const int *err, size_t n,
+                          size_t failures)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = failures ? i : n; end < n && (!err[end] || err[end] == -ENOENT);) {
+            end++;
         }
-        if (slots_domid(journal, s) != domid) {
-            domid = slots_domid(journal, s);
-            t = !slots_sound(journal, s) || get_table(g, domid, &t) ? NULL : t;
-        }
-        if (t) {
-            seed_clear(t->seed, place_of(journal, s), slots_gfn(journal, s),
-                       slots_read_only(journal, s));
+        if (end > i) {
+            clear_run(g, &slot[i], end - i);
+        } else {
+            end++;
         }
     }
 }
 
-static void grant_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+/* Of a guest that is mapped, and when all went well, the entries stay for another time. */
+static bool may_stay(struct hv_grant *g, const uint32_t *slot, size_t n, size_t failures)
+{
+    const struct slots *journal = g->hv.journal;
+    struct table *table = NULL;
+    bool stays = !failures && !slots_read_only(journal, slot[0]) &&
+                 !get_table(g, slots_domid(journal, slot[0]), &table) && table->pool &&
+                 table->pool == slots_pool(g->hv.journal, slot[0]);
+    if (stays) {
+        table->seed->ours -= table->seed->ours > n ? (uint32_t)n : table->seed->ours;
+    }
+    return stays;
+}
+
+static size_t grant_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     struct hv_grant *g = grant_of(hv);
-    gnt_unmap(&g->env.calls, hv->journal, 0, slot, err, n);
-    clear_entries(g, slot, err, n);
-    close_others(g);
+    size_t failures = gnt_unmap(&g->env.calls, hv->journal, 0, slot, err, n);
+    hv->keeps_past = may_stay(g, slot, n, failures);
+    if (!hv->keeps_past) {
+        clear_entries(g, slot, err, n, failures);
+        close_others(g);
+    }
+    return failures;
 }
 
-static void grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
-                              size_t n, unsigned prot)
+static size_t grant_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
+                                size_t n, unsigned prot)
 {
-    gnt_map_offered(&grant_of(hv)->env.calls, hv->journal, 0, domid, slot, err, n, prot);
+    return gnt_map_offered(&grant_of(hv)->env.calls, hv->journal, 0, domid, slot, err, n, prot);
 }
 
-static void grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t grant_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
-    gnt_unmap(&grant_of(hv)->env.calls, hv->journal, 0, slot, err, n);
+    return gnt_unmap(&grant_of(hv)->env.calls, hv->journal, 0, slot, err, n);
 }
 
 static int view_offered(struct hv *hv, uint32_t domid, uint32_t gref, uint32_t slot, unsigned prot,
@@ -420,10 +528,54 @@ static void free_own(struct hv *hv, struct hv_own *mem)
 
 /* --- life -------------------------------------------------------------------------------- */
 
+/* What a predecessor had left in the tables for another time. */
+static void scrub_all(struct hv_grant *g)
+{
+    struct slots *journal = g->hv.journal;
+    for (uint32_t p = 0; p < TABLES_MAX && p < journal->pools; p++) {
+        struct pool *pool = &journal->pool[p];
+        uint32_t domid = slots_owner(journal, pool);
+        struct table *t;
+        if (pool->fresh > pool->first) {
+            scrub_pool(g, pool, domid && !get_table(g, domid, &t) ? t->seed : NULL);
+        }
+    }
+    close_others(g);
+}
+
+/*
+ * Entries of slots in flight whose records do not say what the entries are: the slot has got or
+ * lost its record, or its past. Those that Xen has mapped are in use, and left.
+ */
+static void scrub_flight(struct hv_grant *g, const struct flight *flight)
+{
+    struct slots *journal = g->hv.journal;
+    for (uint32_t i = 0; i < flight->n && i < XENGT_BATCH_MAX; i++) {
+        uint32_t s = flight->slot[i];
+        struct table *t;
+        if (s >= journal->count || s >= slots_pool(journal, s)->end ||
+            (slots_state(journal, s) != SLOT_FREE && slots_sound(journal, s))) {
+            continue;
+        }
+        const struct pool *pool = slots_pool(journal, s);
+        uint32_t domid = slots_owner(journal, pool);
+        if (pool < &journal->pool[TABLES_MAX] && domid && !get_table(g, domid, &t)) {
+            seed_scrub(t->seed, place_of(journal, s));
+        }
+    }
+}
+
 static void recover(struct hv *hv, bool begin)
 {
-    if (begin && hv->journal->area) {
+    if (!hv->journal->area) {
+        return;
+    }
+    if (begin) {
+        scrub_flight(grant_of(hv), hv->journal->maps);
+        scrub_flight(grant_of(hv), hv->journal->unmaps);
         gnt_recover(hv->journal);
+    } else {
+        scrub_all(grant_of(hv));
     }
 }
 
@@ -494,6 +646,7 @@ struct hv *grant_new(const struct grant_env *env, uint32_t slots, uint32_t frame
         .name = "grant",
         .backend = XENGT_BACKEND_GRANT,
         .slots = slots ? slots : SLOTS_DEFAULT,
+        .gfn_max = UINT32_MAX, /* an entry has 32 bits for it */
         .pools = POOLS,
         .stride = stride,
         .held_is_proof = true,

@@ -3,6 +3,9 @@
 #include "hv/xen/grant_ops.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include "hot.h"
 
 /* What a record holds of a mapping by grant; a handle of 0 is as good as any other. */
 #define HANDLE_NONE  0u
@@ -35,14 +38,16 @@ int gnt_errno(int16_t status)
     }
 }
 
-static bool fits(const struct gnttab_map_grant_ref *op)
+/* Was it mapped, by a handle that a record has room for? */
+static inline bool is_good(const struct gnttab_map_grant_ref *op)
 {
-    return op->handle < HELD_HANDLE_MAX && op->dev_bus_addr >> XENGT_PAGE_SHIFT <= HELD_BFN_MAX;
+    return op->status == GNTST_okay && op->handle < HELD_HANDLE_MAX;
 }
 
-static void keep(struct slots *journal, const struct gnttab_map_grant_ref *op, uint32_t s)
+/* A bus address has 52 bits, on every machine there is. */
+static inline uint64_t held_of(const struct gnttab_map_grant_ref *op)
 {
-    slots_set_held(journal, s, op->dev_bus_addr >> XENGT_PAGE_SHIFT, HANDLE_OF(op->handle));
+    return op->dev_bus_addr >> XENGT_PAGE_SHIFT | (uint64_t)HANDLE_OF(op->handle) << 40;
 }
 
 /* A record has no room for such a handle: Xen's table of mappings is larger than we can use. */
@@ -75,29 +80,49 @@ static int judge(const struct hv_calls *calls, struct gnt_area *a,
     return first ? HV_DOUBT : ret < 0 ? ret : -EIO;
 }
 
+/* Completes records up to one that was not mapped; how many. */
+static HOT_LOOP size_t complete_run(struct record *record, const struct gnttab_map_grant_ref *op,
+                                    const uint32_t *slot, size_t n)
+{
+    size_t i = 0;
+    HOT_UNROLL
+    for (; i < n; i++) {
+        struct record *r = &record[slot[i]];
+        if (!is_good(&op[i])) {
+            break;
+        }
+        record_answer(r, slot[i], r->what & RECORD_BODY_MASK, held_of(&op[i]));
+    }
+    return i;
+}
+
+/* What Xen mapped gets its record; the others their errors. Returns how many these are. */
+static size_t read_maps(const struct hv_calls *calls, struct slots *journal, const uint32_t *slot,
+                        int *err, size_t n, int ret)
+{
+    struct gnt_area *a = journal->area;
+    /* A fault at an entry may have come after Xen mapped it, when it wanted to say so. */
+    bool doubt = ret == -EFAULT;
+    size_t failures = 0;
+    for (size_t i = 0; (i += complete_run(journal->record, &a->map[i], &slot[i], n - i)) < n; i++) {
+        err[i] = judge(calls, a, &a->map[i], ret, &doubt);
+        failures++;
+    }
+    return failures;
+}
+
 size_t gnt_issue(const struct hv_calls *calls, struct slots *journal, const uint32_t *slot,
                  int *err, size_t n)
 {
     struct gnt_area *a = journal->area;
-    size_t failures = 0;
+    memset(err, 0, n * sizeof(*err));
     a->first = (uint32_t)(slot - journal->maps->slot);
     slots_order();
     __atomic_store_n(&a->n, (uint32_t)n, __ATOMIC_RELEASE);
     slots_order();
     int ret = calls->call(calls->arg, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref,
                           (uintptr_t)a->map, n);
-    /* A fault at an entry may have come after Xen mapped it, when it wanted to say so. */
-    bool doubt = ret == -EFAULT;
-    for (size_t i = 0; i < n; i++) {
-        const struct gnttab_map_grant_ref *op = &a->map[i];
-        if (op->status == GNTST_okay && fits(op)) {
-            keep(journal, op, slot[i]);
-            err[i] = 0;
-        } else {
-            err[i] = judge(calls, a, op, ret, &doubt);
-            failures++;
-        }
-    }
+    size_t failures = read_maps(calls, journal, slot, err, n, ret);
     slots_order();
     __atomic_store_n(&a->n, 0, __ATOMIC_RELEASE);
     slots_order();
@@ -122,41 +147,82 @@ static bool is_answered(const void *arg, size_t i)
     return u->op[i].status != GNT_STATUS_NONE;
 }
 
-/* Their answers, if there are some that are not simply 0. */
-static void read_answers(const struct gnt_area *a, int *err, size_t n, int ret)
+_Static_assert(offsetof(struct gnttab_unmap_grant_ref, status) ==
+                       offsetof(struct gnttab_unmap_grant_ref, handle) + 4 &&
+                   sizeof(struct gnttab_unmap_grant_ref) ==
+                       offsetof(struct gnttab_unmap_grant_ref, handle) + 8,
+               "as set_unmap() has it");
+
+/* What undoes a mapping, by its record, in three stores; false: it was never made. */
+static inline bool set_unmap(struct gnttab_unmap_grant_ref *op, const struct record *r,
+                             uint64_t host_addr, bool device)
 {
-    for (size_t i = 0, k = 0; i < n; i++) {
-        if (!err[i]) {
-            int16_t status = a->unmap[k++].status;
-            err[i] = status == GNT_STATUS_NONE ? ret : gnt_errno(status);
-        }
-    }
+    uint32_t handle = (uint32_t)(r->held >> 40);
+    op->host_addr = host_addr;
+    op->dev_bus_addr = device ? (r->held & HELD_BFN_MAX) << XENGT_PAGE_SHIFT : 0;
+    const uint64_t handle_status = (uint64_t)GNT_STATUS_NONE << 32 | (handle - HANDLE_OF(0));
+    memcpy((char *)op + offsetof(struct gnttab_unmap_grant_ref, handle), &handle_status,
+           sizeof(handle_status));
+    return handle != HANDLE_NONE;
 }
 
-void gnt_unmap(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
-               const uint32_t *slot, int *err, size_t n)
+/* Builds the operations of slots up to one that was never mapped; how many. */
+static HOT_LOOP size_t build_unmaps(const struct slots *journal, uint64_t window_base,
+                                    const uint32_t *slot, size_t n)
+{
+    struct gnttab_unmap_grant_ref *op = ((struct gnt_area *)journal->area)->unmap;
+    const struct record *record = journal->record;
+    size_t i = 0;
+    if (window_base) {
+        while (i < n && set_unmap(&op[i], &record[slot[i]],
+                                  (window_base + slot[i]) << XENGT_PAGE_SHIFT, false)) {
+            i++;
+        }
+    } else {
+        HOT_UNROLL
+        for (; i < n; i++) {
+            if (!set_unmap(&op[i], &record[slot[i]], 0, true)) {
+                break;
+            }
+        }
+    }
+    return i;
+}
+
+static HOT_LOOP size_t read_unmaps(const struct gnt_area *a, int *err, size_t n, int ret)
+{
+    size_t failures = 0;
+    HOT_UNROLL
+    for (size_t i = 0; i < n; i++) {
+        int16_t status = a->unmap[i].status;
+        if (status != GNTST_okay) {
+            err[i] = status != GNT_STATUS_NONE ? gnt_errno(status) : ret ? ret : -EIO;
+            failures++;
+        }
+    }
+    return failures;
+}
+
+size_t gnt_unmap(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
+                 const uint32_t *slot, int *err, size_t n)
 {
     struct gnt_area *a = journal->area;
-    size_t ops = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t s = slot[i];
-        uint32_t handle = slots_handle(journal, s);
-        if (handle == HANDLE_NONE) {
-            err[i] = -ENOENT; /* it was never mapped */
+    size_t failures = 0;
+    memset(err, 0, n * sizeof(*err));
+    for (size_t i = 0; i < n;) {
+        size_t run = build_unmaps(journal, window_base, &slot[i], n - i);
+        if (!run) {
+            err[i++] = -ENOENT;
+            failures++;
             continue;
         }
-        err[i] = 0;
-        a->unmap[ops++] = (struct gnttab_unmap_grant_ref){
-            .host_addr = window_base ? (window_base + s) << XENGT_PAGE_SHIFT : 0,
-            .dev_bus_addr = window_base ? 0 : slots_bfn(journal, s) << XENGT_PAGE_SHIFT,
-            .handle = handle - 1,
-            .status = GNT_STATUS_NONE,
-        };
+        /* What is undone twice has a handle that is not ours any more: nothing happens to it. */
+        struct unmaps u = {calls, a->unmap};
+        int ret = hv_insist(&(struct hv_array){&u, issue_unmaps, is_answered}, run);
+        failures += read_unmaps(a, &err[i], run, ret);
+        i += run;
     }
-    /* What is undone twice has a handle that is not ours any more: nothing happens to it. */
-    struct unmaps u = {calls, a->unmap};
-    int ret = hv_insist(&(struct hv_array){&u, issue_unmaps, is_answered}, ops);
-    read_answers(a, err, n, ret);
+    return failures;
 }
 
 void gnt_recover(struct slots *journal)
@@ -167,33 +233,39 @@ void gnt_recover(struct slots *journal)
         a->first > maps->n - a->n) {
         return;
     }
-    for (uint32_t i = 0; i < a->n; i++) {
-        uint32_t s = maps->slot[a->first + i];
-        const struct gnttab_map_grant_ref *op = &a->map[i];
-        if (s < journal->count && slots_next(journal, s) == s &&
-            slots_state(journal, s) != SLOT_FREE && op->status == GNTST_okay && fits(op)) {
-            keep(journal, op, s);
+    for (uint32_t i = 0; i < maps->n; i++) {
+        uint32_t s = maps->slot[i];
+        if (s >= journal->count || slots_next(journal, s) != s ||
+            slots_state(journal, s) == SLOT_FREE) {
+            continue;
+        }
+        const struct gnttab_map_grant_ref *op = i - a->first < a->n ? &a->map[i - a->first] : NULL;
+        if (op && is_good(op)) {
+            slots_set_held(journal, s, held_of(op) & HELD_BFN_MAX, HANDLE_OF(op->handle));
+        } else if (!slots_sound(journal, s)) {
+            slots_set_held(journal, s, 0, HANDLE_NONE); /* an entry, and no mapping */
         }
     }
 }
 
-void gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
-                     uint32_t domid, const uint32_t *slot, int *err, size_t n, unsigned prot)
+size_t gnt_map_offered(const struct hv_calls *calls, struct slots *journal, uint64_t window_base,
+                       uint32_t domid, const uint32_t *slot, int *err, size_t n, unsigned prot)
 {
+    struct gnt_area *a = journal->area;
     uint32_t flags = window_base ? GNTMAP_host_map : GNTMAP_device_map;
     if (!(prot & XENGT_PROT_WRITE)) {
         flags |= GNTMAP_readonly;
     }
     for (size_t i = 0; i < n; i++) {
         uint64_t host = window_base ? (window_base + slot[i]) << XENGT_PAGE_SHIFT : 0;
-        uint32_t ref = (uint32_t)slots_gfn(journal, slot[i]).v;
-        gnt_set(journal->area, i, domid, ref, host, flags);
+        gnt_set(&a->map[i], domid, (uint32_t)slots_gfn(journal, slot[i]).v, host, flags);
     }
-    gnt_issue(calls, journal, slot, err, n);
-    for (size_t i = 0; i < n; i++) {
+    size_t failures = gnt_issue(calls, journal, slot, err, n);
+    for (size_t i = 0; i < n && failures; i++) {
         /* Xen's "general error" is what it says to an entry that is no grant, or read-only. */
         if (err[i] == -EIO) {
             err[i] = -EACCES;
         }
     }
+    return failures;
 }

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USED       (GTF_reading | GTF_writing)
-#define FIRST_FREE 8u /* references below are kept for the console and others */
+#define USED (GTF_reading | GTF_writing)
 
 _Static_assert(sizeof(grant_entry_v1_t) == sizeof(uint64_t), "an entry is exchanged at once");
 _Static_assert(offsetof(grant_entry_v1_t, domid) == 2 && offsetof(grant_entry_v1_t, frame) == 4,
@@ -33,6 +32,7 @@ int seed_open(const struct seed_frames *from, uint32_t domid, uint32_t self, uin
     if (t->frames_max > limit) {
         t->frames_max = limit;
     }
+    t->kept = (limit - 1) * SEED_ENTRIES;
     *out = t;
     return 0;
 }
@@ -50,8 +50,7 @@ void seed_close(struct seed_table *t)
     free(t);
 }
 
-/* The frame of a place is mapped after that. */
-static int reach(struct seed_table *t, uint32_t place)
+int seed_reach(struct seed_table *t, uint32_t place)
 {
     uint32_t f = place / SEED_ENTRIES;
     if (f >= t->frames_max) {
@@ -73,17 +72,6 @@ int seed_ready(const struct seed_table *t)
     return t->ours ? 0 : t->from->version(t->from->arg, t->domid);
 }
 
-int seed_look(struct seed_table *t, uint32_t place)
-{
-    int ret = reach(t, place);
-    if (ret) {
-        return ret;
-    }
-    bool has_it = seed_ref(t, place) < FIRST_FREE ||
-                  __atomic_load_n(seed_entry(t, place), __ATOMIC_RELAXED) != 0;
-    return has_it ? -EEXIST : 0;
-}
-
 enum seed_state seed_state(const struct seed_table *t, uint32_t place, struct xengt_gfn gfn)
 {
     uint64_t raw = __atomic_load_n(seed_entry(t, place), __ATOMIC_ACQUIRE);
@@ -94,11 +82,14 @@ enum seed_state seed_state(const struct seed_table *t, uint32_t place, struct xe
     return raw & USED ? SEED_IN_USE : SEED_UNUSED;
 }
 
-bool seed_clear(struct seed_table *t, uint32_t place, struct xengt_gfn gfn, bool read_only)
+void seed_scrub(struct seed_table *t, uint32_t place)
 {
-    if (reach(t, place)) {
-        return false;
+    if (seed_reach(t, place)) {
+        return;
     }
-    t->ours -= t->ours > 0;
-    return seed_exchange(seed_entry(t, place), seed_make(t, gfn, read_only), 0);
+    uint64_t raw = __atomic_load_n(seed_entry(t, place), __ATOMIC_RELAXED);
+    const struct xengt_gfn gfn = {raw >> 32};
+    if (raw == seed_make(t, gfn, false) || raw == seed_make(t, gfn, true)) {
+        seed_exchange(seed_entry(t, place), raw, 0);
+    }
 }

@@ -228,8 +228,8 @@ static int map_again(struct hv_physmap *p, uint32_t domid, uint32_t slot)
     return p->map->err[0];
 }
 
-static void physmap_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                        unsigned prot)
+static size_t physmap_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                          unsigned prot)
 {
     struct hv_physmap *p = physmap_of(hv);
     size_t ops = 0;
@@ -261,6 +261,7 @@ static void physmap_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int
             err[i] = HV_TAKEN;
         }
     }
+    return hv_count_failures(err, n);
 }
 
 /* A predecessor's slots may be those of another window. */
@@ -275,7 +276,7 @@ static void note_empty(struct hv_physmap *p, const uint32_t *slot, const int *er
  * One hypercall removes all that is set up. In a recovery each frame is asked for: the journal may
  * say more than Xen has there by now, and to remove RAM of this domain would take it away.
  */
-static void physmap_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t physmap_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     struct hv_physmap *p = physmap_of(hv);
     struct unmap_args *a = p->unmap;
@@ -305,10 +306,11 @@ static void physmap_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t 
         }
     }
     note_empty(p, slot, err, n);
+    return hv_count_failures(err, n);
 }
 
-static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
-                                size_t n, unsigned prot)
+static size_t physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err,
+                                  size_t n, unsigned prot)
 {
     struct hv_physmap *p = physmap_of(hv);
     /* A run of slots that are empty at a time; in practice all of them. */
@@ -323,13 +325,15 @@ static void physmap_map_offered(struct hv *hv, uint32_t domid, const uint32_t *s
             end++;
         }
     }
+    return hv_count_failures(err, n);
 }
 
-static void physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t physmap_unmap_offered(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     struct hv_physmap *p = physmap_of(hv);
     gnt_unmap(&p->env.calls, hv->journal, hv->window_base, slot, err, n);
     note_empty(p, slot, err, n);
+    return hv_count_failures(err, n);
 }
 
 static int view_offered(struct hv *hv, uint32_t domid, uint32_t gref, uint32_t slot, unsigned prot,

@@ -175,8 +175,8 @@ static void build_lookups(struct hv *hv, uint32_t domid, const uint32_t *slot, s
     }
 }
 
-static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
-                        unsigned prot)
+static size_t pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int *err, size_t n,
+                          unsigned prot)
 {
     struct pviommu_area *a = area_of(hv);
     struct xengt_target_info info;
@@ -202,6 +202,7 @@ static void pviommu_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int
         }
     }
     set_count(a, 0);
+    return hv_count_failures(err, n);
 }
 
 /* Is the domain a mapping was made for still there? Asked once for each run of one domain. */
@@ -251,13 +252,14 @@ static void unmap_some(struct hv *hv, const uint32_t *slot, int *err, size_t n)
     }
 }
 
-static void pviommu_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
+static size_t pviommu_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t n)
 {
     for (size_t done = 0; done < n;) {
         size_t chunk = n - done < PVIOMMU_BATCH ? n - done : PVIOMMU_BATCH;
         unmap_some(hv, slot + done, err + done, chunk);
         done += chunk;
     }
+    return hv_count_failures(err, n);
 }
 
 /*

@@ -22,9 +22,9 @@ struct hv_calls {
 };
 
 /*
- * An array of operations, each of which Xen answers. A fault in the middle leaves some without an
- * answer, although what came before them took effect: they are asked for again. Only for
- * operations that may be done twice. 0: all have an answer.
+ * An array of operations, each of which Xen answers, in their order. A fault in the middle leaves
+ * some without an answer, although what came before them took effect: they are asked for again.
+ * Only for operations that may be done twice. 0: all have an answer.
  */
 struct hv_array {
     void *arg;
