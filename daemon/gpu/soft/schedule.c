@@ -7,10 +7,13 @@
 /* Of a turn, for each unit of weight. All turns together are soon over, also with 16 clients. */
 #define TURN_NS 10000u
 
-/* Between two looks at the clock, about: it costs as much as a command does. */
-#define BURST_NS  5000u
-#define BURST_MIN 4u /* a clock may be slow */
-#define BURST_MAX 64u
+/*
+ * Between two looks at the clock, about: it costs as much as a command does; or a thousand times
+ * that, where it is a system call of an emulated processor.
+ */
+#define BURST_NS   5000u
+#define BURST_MAX  64u
+#define CLOCK_PART 16u /* of a burst at least, in looks at the clock */
 
 /* Bytes that are moved in the time of a step, where time is the GPU's own. */
 #define BYTES_PER_STEP 64u
@@ -31,11 +34,27 @@ static void adapt_burst(struct soft_client *client, uint64_t took)
     if (!client->gpu->clock) {
         return;
     }
-    if (took > BURST_NS && client->burst > BURST_MIN) {
+    uint64_t burst_ns = client->gpu->burst_ns;
+
+    if (took > burst_ns && client->burst > 1) {
         client->burst /= 2;
-    } else if (took < BURST_NS / 4 && client->burst < BURST_MAX) {
+    } else if (took < burst_ns / 4 && client->burst < BURST_MAX) {
         client->burst *= 2;
     }
+}
+
+/* The least of some: others may have the processor in between. */
+void schedule_init(struct soft_gpu *soft)
+{
+    uint64_t look = UINT64_MAX;
+
+    for (unsigned i = 0; soft->clock && i < 16; i++) {
+        uint64_t before = soft->clock();
+        uint64_t took = soft->clock() - before;
+
+        look = took < look ? took : look;
+    }
+    soft->burst_ns = soft->clock && look > BURST_NS / CLOCK_PART ? look * CLOCK_PART : BURST_NS;
 }
 
 /* --- turns ------------------------------------------------------------------------------- */

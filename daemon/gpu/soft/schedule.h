@@ -9,6 +9,9 @@
 
 #include "gpu/soft/soft.h"
 
+/* Finds out what a look at the clock costs. */
+void schedule_init(struct soft_gpu *soft);
+
 /* As gpu_ops.run and gpu_ops.waiting. */
 bool schedule_run(struct gpu *gpu, uint64_t budget);
 bool schedule_waiting(const struct gpu *gpu);

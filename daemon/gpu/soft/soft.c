@@ -303,6 +303,7 @@ int gpu_soft_open(struct dma_port *port, const struct gpu_soft_options *options,
     soft->scratch_pte = port->scratch | GPU_PTE_PRESENT;
     soft->port = port;
     soft->clock = options->clock;
+    schedule_init(soft);
     soft->tables.in_use = root_in_use;
     soft->tables.in_use_arg = soft;
     ret = tables_init(&soft->tables, entries, soft->scratch_pte, options->eager);

@@ -35,6 +35,7 @@ struct soft_gpu {
     struct tables tables;
     struct soft_client *clients;
     uint64_t (*clock)(void);
+    uint64_t burst_ns;        /* between two looks at it, about */
     struct soft_client *turn; /* whose turn it is; NULL: nobody's yet */
     uint64_t steps;           /* made */
     uint64_t moves;           /* what may have changed memory: steps, and calls of run() */
