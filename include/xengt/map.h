@@ -107,23 +107,22 @@ int xengt_view(struct xengt *xg, struct xengt_bfn bfn, void **view);
 int xengt_view_mapping(struct xengt *xg, struct xengt_cookie cookie, void **view);
 
 /*
- * Tells Xen that devices have written to the pages behind n BFNs, each a plain mapping's or a
- * space's. Xen does not see DMA: where somebody has it collect a guest's dirty pages, as a live
- * migration does, those would be missing. To be called after the device has written and before the
- * guest can know of it. While nobody collects them it has no effect, and costs a hypercall for
- * each 128 pages or so.
+ * Tells Xen that devices have written to the pages of n mappings. Xen does not see DMA: where
+ * somebody has it collect a guest's dirty pages, as a live migration does, those would be missing.
+ * To be called after the device has written and before the guest can know of it. While nobody
+ * collects them it has no effect, and costs a hypercall for each 128 pages or so.
  *
  * What is reported is the frame that a mapping was made of: where the guest has put another page
  * there in the meantime, that one is said to be dirty, which does no harm.
- *   -EINVAL      bfn is NULL and n is not 0
- *   -ENOENT      one is not a BFN of a mapping; those before it have been reported
- *   -EOPNOTSUPP  one is of an offered grant, whose frame is not known
+ *   -EINVAL      cookie is NULL and n is not 0
+ *   -ENOENT      one is not the cookie of a mapping; those before it have been reported
+ *   -EOPNOTSUPP  one is of an offered grant, whose frame is not known: likewise
  *   -ESRCH       the domain is gone
  *   -EPERM       this domain may not: it has no rights over that one
  *   -EDEADLK     from within the log function
  *   -EIO         Xen refuses for another reason, which is logged
  */
-int xengt_report_dirty(struct xengt *xg, const struct xengt_bfn *bfn, size_t n);
+int xengt_report_dirty(struct xengt *xg, const struct xengt_cookie *cookie, size_t n);
 
 #ifdef __cplusplus
 }

@@ -120,6 +120,9 @@ int xengt_space_put(struct xengt_space *space, const struct xengt_bfn *bfn, size
 int xengt_space_adopt(struct xengt_space *space, const struct xengt_cookie *cookie, int *err,
                       size_t n);
 
+/* As xengt_report_dirty(), of n BFNs of the space; in use or not. */
+int xengt_space_report_dirty(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n);
+
 /* How many users the mapping behind a BFN has; 0: none, or not of this space. */
 uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn);
 

@@ -128,10 +128,12 @@ RANGE_TEST(what_devices_wrote_is_reported)
                                      MANY, XENGT_PROT_RW),
                      0);
     assert_int_equal(xengt_space_get(f->space, &gfn, &bfn[MANY], NULL, 1), 0);
-    assert_int_equal(xengt_report_dirty(f->xg, &bfn[5], 2), 0);
+    assert_int_equal(xengt_report_dirty(f->xg, &cookie[5], 2), 0);
     assert_true(is_dirty(f, 105) && is_dirty(f, 106));
     assert_false(is_dirty(f, 104) || is_dirty(f, 107) || is_dirty(f, 3));
-    assert_int_equal(xengt_report_dirty(f->xg, bfn, MANY + 1), 0);
+    assert_int_equal(xengt_report_dirty(f->xg, cookie, MANY), 0);
+    assert_false(is_dirty(f, 3));
+    assert_int_equal(xengt_space_report_dirty(f->space, &bfn[MANY], 1), 0);
     assert_true(is_dirty(f, 100) && is_dirty(f, 100 + MANY - 1) && is_dirty(f, 3));
     assert_false(is_dirty(f, 99) || is_dirty(f, 100 + MANY));
     assert_int_equal(xengt_unmap(f->xg, cookie, NULL, MANY), 0);
@@ -141,19 +143,22 @@ RANGE_TEST(what_devices_wrote_is_reported)
 RANGE_TEST(what_is_no_mapping_is_not_reported)
 {
     struct fixture *f = *state;
-    struct xengt_bfn bfn[3];
-    struct xengt_cookie cookie[2];
+    struct xengt_bfn bfn[2];
+    struct xengt_cookie cookie[3];
     assert_int_equal(xengt_map_range(f->xg, f->domid, (struct xengt_gfn){7}, bfn, cookie, NULL, 2,
                                      XENGT_PROT_RW),
                      0);
-    bfn[2] = bfn[1];
-    bfn[1] = XENGT_BFN_INVALID;
-    assert_int_equal(xengt_report_dirty(f->xg, bfn, 3), -ENOENT);
+    cookie[2] = cookie[1];
+    cookie[1] = XENGT_COOKIE_NONE;
+    assert_int_equal(xengt_report_dirty(f->xg, cookie, 3), -ENOENT);
     assert_true(is_dirty(f, 7));
+    assert_false(is_dirty(f, 8));
+    assert_int_equal(xengt_space_report_dirty(f->space, &bfn[1], 1), -ENOENT); /* not a space's */
     assert_false(is_dirty(f, 8));
     assert_int_equal(xengt_report_dirty(f->xg, NULL, 1), -EINVAL);
     assert_int_equal(xengt_report_dirty(f->xg, NULL, 0), 0);
     assert_int_equal(xengt_sim_domain_destroy(f->sim, f->domid), 0);
-    assert_int_equal(xengt_report_dirty(f->xg, bfn, 1), -ESRCH);
-    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 2), 0);
+    assert_int_equal(xengt_report_dirty(f->xg, cookie, 1), -ESRCH);
+    assert_int_equal(xengt_unmap(f->xg, cookie, NULL, 1), 0);
+    assert_int_equal(xengt_unmap(f->xg, &cookie[2], NULL, 1), 0);
 }

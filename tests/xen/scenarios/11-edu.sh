@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The same with real DMA: a PCI device moves the bytes, its addresses go through the IOMMU.
-# boots: pvh-amd pvh-intel
+# boots: pvh-amd pvh-intel pv-strict
 # timeout: 120
 # takes: 25
 

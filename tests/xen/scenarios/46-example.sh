@@ -18,8 +18,7 @@ ring_of() { # NAME
 }
 
 is_released() {
-    xl list | grep '^(null)' && return 1
-    kill -0 "$device_pid"
+    _no_new_zombies && kill -0 "$device_pid"
 }
 
 guest_create worker "ring" && guest_expect worker "the ring is at" 20
