@@ -4,9 +4,9 @@
  * (ring.h), and a device that does DMA executes what it finds there: by bus addresses that the
  * library made of the guest's frame numbers, and that lead nowhere else.
  *
- * It shows what every device model does with libxengt: targets, a space for each, a view for the
- * CPU, memory of its own for DMA, an event loop, and guests that die in the middle of it. It ends
- * when none is left, or by SIGTERM.
+ * It shows what every device model does with libxengt: targets, a mapping that lasts and a space
+ * for those that come and go, a view for the CPU, memory of its own for DMA, an event loop, and
+ * guests that die in the middle of it. It ends when none is left, or by SIGTERM.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,8 +29,9 @@
 
 struct guest {
     uint32_t domid;
-    struct xengt_space *space;
-    struct xengt_bfn bfn;       /* of the ring */
+    struct xengt_space *space;  /* of the pages that are copied */
+    struct xengt_cookie cookie; /* of the ring */
+    struct xengt_bfn bfn;
     volatile struct ring *ring; /* as the CPU sees it */
     uint32_t consumed;          /* what the guest's page says of it is never read */
 };
@@ -73,6 +74,7 @@ static int complain(const struct device *dev, const char *what, int error)
 static void release(struct device *dev, struct guest *g)
 {
     xengt_space_close(g->space);
+    xengt_unmap(dev->xg, &g->cookie, NULL, 1); /* one that is none is no harm */
     xengt_target_remove(dev->xg, g->domid);
     *g = dev->guest[--dev->guests];
 }
@@ -93,9 +95,9 @@ static int attach(struct device *dev, uint32_t domid, struct xengt_gfn gfn)
     }
     dev->guests++;
     void *view;
-    ret = xengt_space_get(g->space, &gfn, &g->bfn, NULL, 1);
+    ret = xengt_map(dev->xg, domid, &gfn, &g->bfn, &g->cookie, NULL, 1, XENGT_PROT_RW);
     if (!ret) {
-        ret = xengt_view(dev->xg, g->bfn, &view);
+        ret = xengt_view_mapping(dev->xg, g->cookie, &view);
     }
     if (ret) {
         complain(dev, "ring", ret);
