@@ -139,6 +139,20 @@ static int unmap_grant(struct model *m, const struct gnttab_unmap_grant_ref *op)
     return GNTST_okay;
 }
 
+/* Where a frame of the table is; the kernel has all but the last, and that one if it is said so. */
+static uint64_t table_place(const struct model *m, uint32_t frame)
+{
+    if (frame + 1 < m->max_frames || m->last_in_use) {
+        return 0x1000 + frame;
+    }
+    for (uint32_t i = 0; i < MODEL_FRAMES; i++) {
+        if (m->at[i] == AT_TABLE) {
+            return MODEL_BASE + i;
+        }
+    }
+    return ~UINT64_C(0);
+}
+
 static int grant_op(struct model *m, uint64_t cmd, uint64_t arg, uint64_t n)
 {
     void *p = (void *)(uintptr_t)arg;
@@ -150,8 +164,7 @@ static int grant_op(struct model *m, uint64_t cmd, uint64_t arg, uint64_t n)
     } else if (cmd == GNTTABOP_setup_table) {
         struct gnttab_setup_table *setup = p;
         for (uint32_t i = 0; i < setup->nr_frames; i++) {
-            bool somewhere = i + 1 < m->max_frames || m->last_in_use;
-            setup->frame_list.p[i] = somewhere ? 0x1000 + i : ~(xen_pfn_t)0;
+            setup->frame_list.p[i] = table_place(m, i);
         }
         setup->status = GNTST_okay;
     } else if (cmd == GNTTABOP_map_grant_ref) {

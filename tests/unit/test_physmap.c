@@ -114,6 +114,30 @@ TEST(a_window_over_ram_or_a_device_is_refused)
     }
 }
 
+/* A process was killed between two hypercalls of its probe: the table's last frame is there. */
+TEST(a_page_that_a_killed_probe_left_is_taken_away)
+{
+    struct fixture *f = *state;
+    static const uint32_t left[] = {0, PIECE - 1, PIECE + 1, WINDOW - 1};
+    f->model.nr_frames = f->model.max_frames;
+    for (int i = 0; i < 4; i++) {
+        f->model.at[left[i]] = AT_TABLE;
+        open_it(f);
+        assert_int_equal(model_count(&f->model, AT_TABLE), 0);
+        xengt_close(f->xg);
+        f->xg = NULL;
+    }
+}
+
+TEST(where_the_window_is_not_the_table_stays_as_it_is)
+{
+    struct fixture *f = *state;
+    f->model.nr_frames = f->model.max_frames;
+    f->model.at[WINDOW] = AT_TABLE;
+    open_it(f);
+    assert_int_equal(f->model.at[WINDOW], AT_TABLE);
+}
+
 TEST(an_answer_nobody_knows_is_not_safe)
 {
     struct fixture *f = *state;

@@ -77,8 +77,11 @@ static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
 
 static int claim(struct hv *hv, uint64_t first, uint32_t n, struct hv_error *error)
 {
-    int ret = physmap_of(hv)->env.claim(physmap_of(hv)->env.arg, first, n);
-    if (ret) {
+    struct hv_physmap *p = physmap_of(hv);
+    int ret = p->env.claim(p->env.arg, first, n);
+    if (!ret) {
+        probe_tidy(p->probe, first, n);
+    } else {
         hv_error(error, "window of %u frames at 0x%" PRIx64 ": %s", n, first,
                  ret == -EBUSY ? "another process owns it, or a part of it" : strerror(-ret));
     }

@@ -10,7 +10,7 @@
 #include <xen/memory.h>
 
 #define FRAMES_MAX 1024u
-#define NOWHERE    (~(xen_pfn_t)0)
+#define NOWHERE    (~UINT64_C(0))
 
 /* In memory that the hypervisor may read and write. */
 struct args {
@@ -28,6 +28,7 @@ struct probe {
     struct hv_calls calls;
     struct args *args;
     uint32_t grant_frame; /* one that is in use nowhere; 0: there is none */
+    uint64_t place;       /* then: the frame number where it is in use */
 };
 
 static int call(struct probe *p, unsigned op, uint64_t cmd, uint64_t n)
@@ -35,16 +36,20 @@ static int call(struct probe *p, unsigned op, uint64_t cmd, uint64_t n)
     return p->calls.call(p->calls.arg, op, cmd, (uintptr_t)p->args, n);
 }
 
-/* Is a frame of the table, which has all of them, at no frame number of this domain? */
-static bool is_nowhere(struct probe *p, uint32_t frame)
+/* At which frame number of this domain a frame of the table is; NOWHERE is an answer, too. */
+static int find_place(struct probe *p, uint32_t frame, uint64_t *place)
 {
     if (frame >= FRAMES_MAX) {
-        return false;
+        return -E2BIG;
     }
     p->args->setup = (struct gnttab_setup_table){.dom = DOMID_SELF, .nr_frames = frame + 1};
     set_xen_guest_handle_raw(p->args->setup.frame_list, p->args->list);
-    return call(p, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, 1) == 0 &&
-           p->args->setup.status == GNTST_okay && p->args->list[frame] == NOWHERE;
+    int ret = call(p, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, 1);
+    if (ret || p->args->setup.status != GNTST_okay) {
+        return ret ? ret : -EIO;
+    }
+    *place = p->args->list[frame];
+    return 0;
 }
 
 /*
@@ -53,13 +58,16 @@ static bool is_nowhere(struct probe *p, uint32_t frame)
  */
 static void find_frame(struct probe *p)
 {
+    p->grant_frame = 0;
+    p->place = NOWHERE;
     p->args->size = (struct gnttab_query_size){.dom = DOMID_SELF};
     if (call(p, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, 1) ||
         p->args->size.status != GNTST_okay || !p->args->size.max_nr_frames) {
         return;
     }
     uint32_t last = p->args->size.max_nr_frames - 1;
-    if (p->args->size.nr_frames <= last || is_nowhere(p, last)) {
+    if (p->args->size.nr_frames <= last ||
+        (find_place(p, last, &p->place) == 0 && p->place == NOWHERE)) {
         p->grant_frame = last;
     }
 }
@@ -100,6 +108,20 @@ bool probe_is_ram(struct probe *p, uint64_t frame)
            p->args->type.mem_type != HVMMEM_mmio_dm;
 }
 
+static int take_away(struct probe *p, uint64_t frame)
+{
+    p->args->remove = (struct xen_remove_from_physmap){.domid = DOMID_SELF, .gpfn = frame};
+    return memory_op(p, XENMEM_remove_from_physmap);
+}
+
+void probe_tidy(struct probe *p, uint64_t first, uint64_t n)
+{
+    if (!p->grant_frame && p->place != NOWHERE && p->place - first < n) {
+        take_away(p, p->place);
+        find_frame(p);
+    }
+}
+
 int probe_frame(struct probe *p, uint64_t frame)
 {
     if (probe_is_ram(p, frame)) {
@@ -117,8 +139,7 @@ int probe_frame(struct probe *p, uint64_t frame)
     int ret = memory_op(p, XENMEM_add_to_physmap);
     switch (ret) {
     case 0:
-        p->args->remove = (struct xen_remove_from_physmap){.domid = DOMID_SELF, .gpfn = frame};
-        return memory_op(p, XENMEM_remove_from_physmap) ? -EADDRINUSE : 0;
+        return take_away(p, frame) ? -EADDRINUSE : 0;
     case -EPERM: /* a device */
         return -EADDRINUSE;
     case -ENXIO: /* a page of another domain */

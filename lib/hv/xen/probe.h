@@ -18,6 +18,13 @@ void probe_close(struct probe *probe);                            /* NULL is all
 bool probe_is_ram(struct probe *probe, uint64_t frame);
 
 /*
+ * A process that is killed within probe_frame() may leave that page of its own behind. Takes it
+ * away if it is in this range of frames, which is the caller's: else nobody could use the range
+ * again.
+ */
+void probe_tidy(struct probe *probe, uint64_t first, uint64_t n);
+
+/*
  * Two questions: RAM or not; and if not, whether a page of our own can be put there and taken away
  * again: the last frame of this domain's grant table, if that is nowhere in use. Where there is a
  * device Xen refuses that, and nothing happens.
