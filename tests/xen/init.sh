@@ -6,7 +6,8 @@
 # whole lines: "@xengt WORD TEXT" is for the runner, anything else is shown as a comment.
 
 /bin/busybox --install -s /bin
-export PATH=/bin:/usr/lib/xen-4.17/bin:/opt/xengt
+XEN_BIN=$(echo /usr/lib/xen-*/bin)
+export PATH=/bin:$XEN_BIN:/opt/xengt
 export HOME=/tmp
 TESTS=/xen-tests
 CHANNEL=/dev/ttyS1
@@ -55,7 +56,7 @@ clean_up() {
         /opt/xengt/*) kill -KILL "${process#/proc/}" 2>/dev/null ;;
         esac
     done
-    for domid in $(xl list | awk 'NR > 1 && $2 != 0 && $1 != "(null)" { print $2 }'); do
+    for domid in $(guest-tool domids); do
         timeout 20 xl destroy "$domid" >/dev/null 2>&1
     done
 }
