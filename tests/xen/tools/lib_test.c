@@ -10,7 +10,8 @@
  *   lib-test kill DIR ROUNDS DOMID...
  *                                   kills that load ROUNDS times and looks what is left
  *   lib-test rights DIR DOMID NESTED DRIVER
- *                                   which domains are refused; a driver domain's rights over DOMID
+ *                                   which domains are refused (NESTED 0: there is none); a driver
+ *                                   domain's rights over DOMID
  *   lib-test adopt DIR DOMID        keeps what a predecessor had left, some of it of DOMID
  *   lib-test reclaim DIR            opens and closes; says what a predecessor had left
  */
