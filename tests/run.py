@@ -18,7 +18,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS / "xen"))
-import run as xen  # noqa: E402  pylint: disable=wrong-import-position
+import scenarios as xen  # noqa: E402  pylint: disable=wrong-import-position
 FUZZ_SECONDS = 20
 BOOT_SECONDS = 270       # more scenarios than fit are another boot
 SANITIZED = {"XENGT_MODEL_OPERATIONS": "3000"}    # sanitizers make five minutes of one

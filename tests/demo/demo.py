@@ -20,6 +20,7 @@ import run as harness                                      # noqa: E402
 from boots import BOOTS                                    # noqa: E402
 from fetch import FetchError                               # noqa: E402
 from image import ImageError                               # noqa: E402
+from scenarios import read_scenario                        # noqa: E402
 
 BOOT = "demo"                # a boot of its own: its log and image are not those of a test
 QEMU = "qemu-system-x86_64:"
@@ -166,7 +167,8 @@ def machine(args):
     """
     BOOTS[BOOT] = replace(BOOTS["i915" if args.i915 else "pvh-intel"], name=BOOT)
     lib = (HERE / "story-lib.sh", f"{harness.TESTS}/story-lib.sh")
-    return argparse.Namespace(boot=BOOT, builddir=args.builddir, payload=[lib], interactive=False)
+    return argparse.Namespace(boot=BOOT, label=BOOT, builddir=args.builddir, payload=[lib],
+                              interactive=False)
 
 
 def tell(command, console_log, scenario):
@@ -192,7 +194,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # QEMU ends with us
     try:
         story = "story-i915.sh" if args.i915 else "story.sh"
-        scenario = harness.read_scenario(HERE / story)
+        scenario = read_scenario(HERE / story)
         command, console_log = harness.build_machine(machine(args), [scenario],
                                                      args.builddir / "xen")
         return tell(command, console_log, scenario)

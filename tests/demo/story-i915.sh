@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The second story: Linux with its own driver for Intel's GPUs, unmodified, on the vGPU.
 # shellcheck shell=sh
-# boots: i915
 # needs: i915
 # timeout: 900
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The demonstration's steps in dom0; demo.py boots the machine and shows what is told here.
 # shellcheck shell=sh disable=SC2154 # <name>_domid is set by guest_create
-# boots: pvh-intel
 # timeout: 300
 
 . /xen-tests/story-lib.sh

@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from releases import DEBIAN_12, DEBIAN_13, Release
+
 # TCG gets rdtscp and AVX/XSAVE wrong for nested guests; without them Xen's guests run reliably.
 CPU = "max,vendor=AuthenticAMD,+svm,+npt,-rdtscp,-rdpid,-xsave,-avx,-avx2"
 # A PV dom0's kernel dies in its first instructions when these are offered under TCG.
@@ -15,6 +17,8 @@ INTEL_IOMMU = ["intel-iommu,intremap=off,caching-mode=off,aw-bits=48"]
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all conring_size=2m "
                "dom0_mem=1024M")
 DOM0_OPTIONS = "console=hvc0 loglevel=4 panic=1"
+# A range beyond all memory, reserved for the window: what newer kernels need.
+WINDOW = "memmap=2G$0x4000000000"
 
 
 def iommu_log(console_log: Path):
@@ -32,6 +36,7 @@ class Boot:
     xen_options: str
     counted: bool = False
     dom0_options: str = ""
+    release: Release = DEBIAN_12
 
     def qemu_command(self, emulator, xen: Path, kernel: Path, initramfs: Path,
                      console_log: Path):
@@ -67,10 +72,13 @@ BOOTS = {boot.name: boot for boot in (
     Boot("pvh-amd", CPU, tuple(AMD_IOMMU), "dom0=pvh"),
     # On this AMD CPU Xen would share the NPT with VT-d and then not flush VT-d's IOTLB.
     Boot("pvh-intel", CPU, tuple(INTEL_IOMMU), "dom0=pvh iommu=no-sharept"),
-    # A range beyond all memory, reserved for the window: what newer kernels need.
-    Boot("pvh-memmap", CPU, tuple(AMD_IOMMU), "dom0=pvh",
-         dom0_options="memmap=2G$0x4000000000"),
+    Boot("pvh-memmap", CPU, tuple(AMD_IOMMU), "dom0=pvh", dom0_options=WINDOW),
     Boot("pv-relaxed", CPU_PV, tuple(AMD_IOMMU), ""),
     Boot("pv-strict", CPU_PV, tuple(AMD_IOMMU), "dom0-iommu=strict"),
     Boot("i915", CPU, tuple(AMD_IOMMU), "dom0=pvh", counted=True),
+    Boot("i915-pv", CPU_PV, tuple(AMD_IOMMU), "dom0-iommu=strict", counted=True),
+    Boot("pvh-amd-13", CPU, tuple(AMD_IOMMU), "dom0=pvh", dom0_options=WINDOW, release=DEBIAN_13),
+    Boot("pv-strict-13", CPU_PV, tuple(AMD_IOMMU), "dom0-iommu=strict", release=DEBIAN_13),
+    Boot("i915-13", CPU, tuple(AMD_IOMMU), "dom0=pvh", counted=True, dom0_options=WINDOW,
+         release=DEBIAN_13),
 )}

@@ -17,9 +17,8 @@ def run(command, **kwargs):
         raise ImageError(f"{' '.join(map(str, command))}\n{result.stdout}")
 
 
-def example_payload(xen_dir: Path, builddir: Path):
+def example_payload(copy: Path, builddir: Path):
     """What dom0 needs to run it: the program, which lies beside the library it was linked with."""
-    copy = xen_dir / "installed"
     shutil.rmtree(copy, ignore_errors=True)
     run(["meson", "install", "-C", str(builddir), "--no-rebuild", "--quiet",
          "--destdir", str(copy)])

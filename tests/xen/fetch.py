@@ -5,35 +5,16 @@ Installing a hypervisor would change the boot loader of the machine that only wa
 so the packages are unpacked into the build directory and used from there.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-XEN_VERSION = "4.17"
-KERNEL_META_PACKAGE = "linux-image-amd64"
-PACKAGES = [
-    f"xen-hypervisor-{XEN_VERSION}-amd64",
-    f"xen-utils-{XEN_VERSION}",
-    f"libxenmisc{XEN_VERSION}",
-    "libxencall1",
-    "libxendevicemodel1",
-    "libxenevtchn1",
-    "libxenforeignmemory1",
-    "libxengnttab1",
-    "libxenhypfs1",
-    "libxenstore4",
-    "libxentoolcore1",
-    "libxentoollog1",
-    "libyajl2",
-    "libfdt1",
-    "libnl-3-200",
-    "libnl-route-3-200",
-    "libgcc-s1",
-    "xenstore-utils",
-    "busybox-static",
-]
+# Packages that only name the newest one of a kind.
+META_PACKAGES = ["linux-image-amd64"]
 
 # Intel's tools and benchmarks, with every library that they are linked to.
 I915_TOOLS = [
@@ -80,15 +61,30 @@ I915_TOOLS = [
     "zlib1g",
 ]
 
-# Xen's headers of another release of Debian than this machine's: apt gets a state of its own for it.
+# A newer Xen than this machine's, whose headers alone are wanted.
 HEADERS_SUITE = "trixie"
 HEADERS = ["libxen-dev"]
 ARCHIVE = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# Since Debian 12 these are links into usr/, and packages have nothing there but by old habit.
+MERGED = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/sbin"}
 
 
 class FetchError(Exception):
     """A failure whose text tells the user what to do."""
+
+
+class Unavailable(FetchError):
+    """Another release than this machine's is out of reach: what needs it cannot be tested here."""
+
+
+@contextlib.contextmanager
+def locked(folder: Path):
+    """What is in this folder is fetched and built by one process at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(command, **kwargs):
@@ -98,15 +94,6 @@ def _run(command, **kwargs):
         last = (result.stdout.strip().splitlines() or ["no output"])[-1]
         raise FetchError(f"{' '.join(command[:2])} failed: {last}")
     return result.stdout
-
-
-def _kernel_package():
-    """The meta package's one real image package, e.g. linux-image-6.1.0-37-amd64."""
-    for line in _run(["apt-cache", "depends", KERNEL_META_PACKAGE]).splitlines():
-        kind, _, name = line.strip().partition(" ")
-        if kind == "Depends:" and name.startswith("linux-image-"):
-            return name
-    raise FetchError(f"{KERNEL_META_PACKAGE} depends on no kernel image")
 
 
 def _apt_get(*words, **kwargs):
@@ -137,32 +124,37 @@ def _other_release(folder: Path, suite):
     try:
         _apt_get(*options, "update")
     except FetchError as error:
-        raise FetchError(f"{suite} of {ARCHIVE} cannot be had: {error}") from error
+        raise Unavailable(f"{suite} of {ARCHIVE} cannot be had: {error}") from error
     return options
 
 
-def _download(names, folder, options):
+def _resolve(package, options):
+    """A meta package's one real package, e.g. linux-image-6.1.0-37-amd64."""
+    if package not in META_PACKAGES:
+        return package
+    with contextlib.suppress(FetchError):
+        for line in _run(["apt-cache", *options, "depends", package]).splitlines():
+            kind, _, name = line.strip().partition(" ")
+            if kind == "Depends:" and name.startswith(package.split("-", maxsplit=1)[0]):
+                return name
+    raise FetchError(f"apt knows no package of {package}: run apt-get update")
+
+
+def _download(packages, folder, options):
     """apt-get download into folder."""
+    names = [_resolve(package, options) for package in packages]
+    print(f"# downloading {names[0]} and {len(names) - 1} others into {folder}", file=sys.stderr)
     try:
         _apt_get(*options, "download", *names, cwd=folder)
     except FetchError as error:
         raise FetchError(f"{error} (if apt has no package lists: run apt-get update)") from error
 
 
-def _resolve(package):
-    if package != KERNEL_META_PACKAGE:
-        return package
-    try:
-        return _kernel_package()
-    except FetchError as error:
-        raise FetchError("apt knows no kernel package: run apt-get update") from error
-
-
-def _unpack(xen_dir: Path, name, packages, suite=None):
-    """Return the folder `name` with these packages, of another suite than this machine's if one is
-    named; download them unless that was done.
+def _unpack(folder: Path, packages, suite=""):
+    """Return the tree of these packages, of another suite than this machine's if one is named;
+    download them unless that was done.
     """
-    root, debs, stamp = xen_dir / name, xen_dir / f"debs-{name}", xen_dir / f"{name}.stamp"
+    root, debs, stamp = folder / "root", folder / "debs", folder / "root.stamp"
     wanted = "\n".join(packages) + "\n"
     if stamp.exists() and stamp.read_text() == wanted:
         return root
@@ -170,29 +162,34 @@ def _unpack(xen_dir: Path, name, packages, suite=None):
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if not shutil.which(tool):
             raise FetchError(f"{tool} not found: the Xen tests need Debian's packages")
-    names = [_resolve(package) for package in packages]
     stamp.unlink(missing_ok=True)
-    for folder in (root, debs):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    print(f"# downloading {names[0]} and {len(names) - 1} others into {debs}", file=sys.stderr)
-    _download(names, debs, _other_release(xen_dir / f"apt-{name}", suite) if suite else [])
+    for path in (root, debs):
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+    _download(packages, debs, _other_release(folder / "apt", suite) if suite else [])
     for deb in sorted(debs.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(deb), str(root)])
+    for name, target in MERGED.items():
+        if (root / target).is_dir() and not (root / name).exists():
+            (root / name).symlink_to(target)
     stamp.write_text(wanted)
     return root
 
 
-def fetch(xen_dir: Path) -> Path:
-    """Xen and Linux."""
-    return _unpack(xen_dir, "root", [KERNEL_META_PACKAGE, *PACKAGES])
+def fetch(folder: Path, release) -> Path:
+    """Xen and Linux of a release, and what programs for it are built with."""
+    return _unpack(folder, release.packages, release.suite)
 
 
 def fetch_i915_tools(xen_dir: Path) -> Path:
     """What runs on i915 in a guest."""
-    return _unpack(xen_dir, "i915-tools", I915_TOOLS)
+    folder = xen_dir / "i915-tools"
+    with locked(folder):
+        return _unpack(folder, I915_TOOLS)
 
 
 def fetch_headers(xen_dir: Path) -> Path:
     """The headers of a newer Xen."""
-    return _unpack(xen_dir, f"headers-{HEADERS_SUITE}", HEADERS, HEADERS_SUITE)
+    folder = xen_dir / f"headers-{HEADERS_SUITE}"
+    with locked(folder):
+        return _unpack(folder, HEADERS, HEADERS_SUITE)

@@ -2,10 +2,14 @@
 """Build the initramfs of a guest that is Linux with its own, unmodified i915."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from fetch import fetch_i915_tools
-from image import Cpio, add_program, find_one, library_folders, replace
+from image import (SYSTEM_LIBRARIES, Cpio, add_program, find_one, library_folders, module_name,
+                   read_module, replace)
+from programs import DRM_TEST, find_program
+from releases import DEBIAN_12, Release
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = ["bin", "dev", "lib/modules", "opt/i915", "proc", "sys", "tmp"]
@@ -17,14 +21,14 @@ TOOLS = ["gem_blt", "gem_busy", "gem_create", "gem_exec_ctx", "gem_exec_nop", "g
 
 def _dependencies(module: Path):
     """What a module needs loaded before, as it says itself."""
-    depends = re.search(rb"\0depends=([^\0]*)\0", module.read_bytes())
+    depends = re.search(rb"\0depends=([^\0]*)\0", read_module(module))
     return [name for name in (depends[1].decode() if depends else "").split(",") if name]
 
 
 def _load_order(root: Path, name):
     """A module's file, after those of all it depends on."""
-    by_name = {path.stem.replace("-", "_"): path
-               for path in root.glob("lib/modules/*/kernel/**/*.ko")}
+    by_name = {module_name(path).replace("-", "_"): path
+               for path in root.glob("lib/modules/*/kernel/**/*.ko*")}
     order = []
 
     def add(module):
@@ -46,23 +50,42 @@ def _build_guest(root: Path, drm_test: Path):
     archive.link("bin/sh", "busybox")
     archive.file("opt/i915/drm-test", drm_test.read_bytes())
     for number, path in enumerate(_load_order(root, "i915")):
-        archive.file(f"lib/modules/{number:02}-{path.name}", path.read_bytes(), 0o644)
+        archive.file(f"lib/modules/{number:02}-{module_name(path)}.ko", read_module(path),
+                     0o644)
     return archive.finish()
 
 
 def _build_tools(tools_root: Path):
-    archive, search = Cpio(), library_folders(tools_root)
+    archive, search = Cpio(), [*library_folders(tools_root), *SYSTEM_LIBRARIES]
     for tool in TOOLS:
         add_program(archive, tools_root / BENCHMARKS / tool, f"{BENCHMARKS}/{tool}", search)
     archive.file("opt/i915/media.wsim", (HERE.parent / "i915/media.wsim").read_bytes())
     return archive.finish()
 
 
-def guest_payload(xen_dir: Path, root: Path, kernel: Path, builddir: Path, tools):
-    """What dom0 needs to start such a guest; tools: with intel-gpu-tools in its image."""
-    image = _build_guest(root, find_one(builddir, "**/drm-test"))
-    if tools:
+@dataclass(frozen=True)
+class Guest:
+    """A guest that is Linux with its own i915: /opt/xengt/linux* and /opt/xengt/i915*.cpio."""
+
+    suffix: str = ""
+    release: Release = None  # none: dom0's own
+    tools: bool = False      # with intel-gpu-tools in its image
+
+
+# What a scenario may say that it needs.
+GUESTS = {
+    "i915": Guest(),
+    "i915-tools": Guest(tools=True),
+    "i915-12": Guest("-12", DEBIAN_12),
+}
+
+
+def guest_payload(guest: Guest, unpacked, xen_dir: Path):
+    """What dom0 needs to start it, of that unpacked release."""
+    image = _build_guest(unpacked.root, find_program(unpacked.programs, DRM_TEST))
+    if guest.tools:
         image += _build_tools(fetch_i915_tools(xen_dir))
-    path = xen_dir / "guest-i915.cpio"
+    path = unpacked.kernel.with_name("guest-i915-tools.cpio" if guest.tools else "guest-i915.cpio")
     replace(path, image)
-    return [(kernel, "/opt/xengt/linux"), (path, "/opt/xengt/i915.cpio")]
+    return [(unpacked.kernel, f"/opt/xengt/linux{guest.suffix}"),
+            (path, f"/opt/xengt/i915{guest.suffix}.cpio")]

@@ -13,9 +13,12 @@ import shutil
 import stat
 import struct
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
-from fetch import XEN_VERSION
+from fetch import fetch
+from programs import programs
+from releases import Release
 
 # In the order they are loaded.
 MODULES = ["xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc"]
@@ -25,6 +28,9 @@ XENSTORE_VERBS = ["chmod", "exists", "list", "ls", "read", "rm", "watch", "write
 FOLDERS = ["bin", "dev", "etc/xen", "lib/modules", "opt/xengt", "proc", "run", "sys", "tmp",
            "var/lib/xen", "var/lib/xenstored", "var/log/xen"]
 LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
+SYSTEM_LIBRARIES = [Path("/usr/lib/x86_64-linux-gnu"), Path("/lib/x86_64-linux-gnu"),
+                    Path("/lib64")]
+ZSTD_MAGIC = bytes.fromhex("28b52ffd")
 
 
 class ImageError(Exception):
@@ -80,15 +86,28 @@ class Cpio:
         return bytes(self._data)
 
 
+def _needed(elf: Path):
+    """The names of the libraries that an ELF file is linked to; none for a static one."""
+    result = subprocess.run(["objdump", "-p", str(elf)], text=True, capture_output=True,
+                            check=False)
+    return re.findall(r"^  NEEDED +(\S+)$", result.stdout, re.M)
+
+
 def needed_libraries(program: Path, search):
-    """Paths of the shared libraries (and the loader) of an ELF file; none for a static one."""
-    folders = ":".join(str(folder) for folder in search)
-    result = subprocess.run(["ldd", str(program)], text=True, capture_output=True, check=False,
-                            env={**os.environ, "LD_LIBRARY_PATH": folders})
-    missing = re.search(r"^\s*(\S+) => not found", result.stdout, re.M)
-    if missing:
-        raise ImageError(f"{program}: library {missing[1]} not found")
-    return [Path(path) for path in re.findall(r"(?:=> |^\s+)(/\S+) \(0x", result.stdout, re.M)]
+    """Paths of the shared libraries of an ELF file, and of those that these need. The loader is
+    one: libc is linked to it. Not by ldd, which would run the loader of this machine.
+    """
+    found, wanted = {}, _needed(program)
+    while wanted:
+        name = wanted.pop()
+        if name in found:
+            continue
+        path = next((folder / name for folder in search if (folder / name).exists()), None)
+        if not path:
+            raise ImageError(f"{program}: library {name} not found")
+        found[name] = path
+        wanted += _needed(path)
+    return found.values()
 
 
 def add_program(archive, program: Path, name, search):
@@ -113,8 +132,19 @@ def library_folders(root: Path):
     return [root / LIBRARY_FOLDER, root / "lib/x86_64-linux-gnu"]
 
 
-def _build_base(root: Path):
-    archive, search = Cpio(), library_folders(root)
+def read_module(path: Path):
+    """A module as insmod of busybox wants it: unpacked."""
+    content = path.read_bytes()
+    return lzma.decompress(content) if path.suffix == ".xz" else content
+
+
+def module_name(path: Path):
+    """Its name, whatever it is packed with."""
+    return path.name.partition(".ko")[0]
+
+
+def _build_base(unpacked, release: Release):
+    archive, root = Cpio(), unpacked.root
     for folder in FOLDERS:
         archive.folder(folder)
     archive.link("var/run", "/run")
@@ -124,25 +154,25 @@ def _build_base(root: Path):
     archive.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)
     archive.file("bin/busybox", find_one(root, "bin/busybox").read_bytes())
     archive.link("bin/sh", "busybox")
-    xen_bin = root / f"usr/lib/xen-{XEN_VERSION}/bin"
+    xen_bin = f"usr/lib/xen-{release.xen}/bin"
     for program in XEN_PROGRAMS:
         # Where libxl's compiled-in paths expect them; PATH names this folder too.
-        add_program(archive, xen_bin / program, f"usr/lib/xen-{XEN_VERSION}/bin/{program}", search)
-    add_program(archive, root / "usr/bin/xenstore", "bin/xenstore", search)
+        add_program(archive, root / xen_bin / program, f"{xen_bin}/{program}", unpacked.search)
+    add_program(archive, root / "usr/bin/xenstore", "bin/xenstore", unpacked.search)
     for verb in XENSTORE_VERBS:
         archive.link(f"bin/xenstore-{verb}", "xenstore")
-    # Loaded by dlopen when a thread is cancelled, so ldd does not name it.
+    # Loaded by dlopen when a thread is cancelled, so nothing is linked to it.
     libgcc = find_one(root, "**/libgcc_s.so.1")
     archive.file(f"{LIBRARY_FOLDER}/{libgcc.name}", libgcc.read_bytes())
     for number, module in enumerate(MODULES):
-        path = find_one(root, f"lib/modules/*/kernel/**/{module}.ko")
-        archive.file(f"lib/modules/{number}-{path.name}", path.read_bytes(), 0o644)
+        path = find_one(root, f"lib/modules/*/kernel/**/{module}.ko*")
+        archive.file(f"lib/modules/{number}-{module}.ko", read_module(path), 0o644)
     return archive.finish()
 
 
 def replace(path: Path, content, mode=0o644):
     """Write a file, whole or not at all."""
-    temporary = path.with_name(path.name + ".new")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
     temporary.write_bytes(content)
     temporary.chmod(mode)
     temporary.replace(path)
@@ -153,33 +183,54 @@ def _vmlinux(bzimage):
     # Linux's boot protocol: sectors of set-up code, then the payload's offset and length.
     setup_size = ((bzimage[0x1f1] or 4) + 1) * 512
     offset, length = struct.unpack_from("<II", bzimage, 0x248)
-    payload = bzimage[setup_size + offset:setup_size + offset + length]
-    # Not lzma.decompress(): four bytes of length follow the compressed stream.
-    return lzma.LZMADecompressor().decompress(payload)
+    # Behind the compressed stream stand four bytes more, the length of what it holds.
+    payload = bzimage[setup_size + offset:setup_size + offset + length - 4]
+    if payload.startswith(ZSTD_MAGIC):
+        return subprocess.run(["zstd", "-dcq"], input=payload, check=True,
+                              stdout=subprocess.PIPE).stdout
+    return lzma.decompress(payload)
 
 
-def prepare(xen_dir: Path, root: Path):
-    """Return (Xen's ELF, dom0's kernel, base archive); build what is missing or out of date."""
-    xen, kernel, base = xen_dir / "xen.elf", xen_dir / "vmlinux", xen_dir / "base.cpio"
-    newest = max((xen_dir / "root.stamp").stat().st_mtime, Path(__file__).stat().st_mtime)
-    if not base.exists() or base.stat().st_mtime < newest:
-        compressed = find_one(root, f"boot/xen-{XEN_VERSION}-amd64.gz")
-        replace(xen, gzip.decompress(compressed.read_bytes()))
-        replace(kernel, _vmlinux(find_one(root, "boot/vmlinuz-*").read_bytes()))
-        replace(base, _build_base(root))
-    return xen, kernel, base
+@dataclass
+class Unpacked:
+    """A release, ready to be booted: the tree of its packages and what is made of them."""
+
+    root: Path
+    xen: Path
+    kernel: Path
+    base: Path           # the archive that each dom0 begins with
+    programs: Path       # the build folder of ours
+    search: list         # where the libraries of all of these are
 
 
-def build_initramfs(path: Path, base: Path, root: Path, payload):
+def prepare(folder: Path, release: Release, builddir: Path):
+    """Fetch and build what is missing or out of date; the folder is locked by the caller."""
+    root = fetch(folder, release)
+    build = programs(folder, root, release, builddir)
+    search = [build / "lib", *library_folders(root)]
+    if not release.suite:
+        search += SYSTEM_LIBRARIES
+    unpacked = Unpacked(root, folder / "xen.elf", folder / "vmlinux", folder / "base.cpio", build,
+                        search)
+    newest = max((folder / "root.stamp").stat().st_mtime, Path(__file__).stat().st_mtime)
+    if not unpacked.base.exists() or unpacked.base.stat().st_mtime < newest:
+        compressed = find_one(root, f"boot/xen-{release.xen}-amd64.gz")
+        replace(unpacked.xen, gzip.decompress(compressed.read_bytes()))
+        replace(unpacked.kernel, _vmlinux(find_one(root, "boot/vmlinuz-*").read_bytes()))
+        replace(unpacked.base, _build_base(unpacked, release))
+    return unpacked
+
+
+def build_initramfs(path: Path, unpacked: Unpacked, payload):
     """Write base and payload, a list of (file on the host, absolute path in dom0), to path."""
-    archive, search = Cpio(), library_folders(root)
+    archive = Cpio()
     for source, name in payload:
         content = source.read_bytes()
         if content.startswith(b"\x7fELF"):
-            add_program(archive, source, name, [source.parent, *search])
+            add_program(archive, source, name, [source.parent, *unpacked.search])
         else:
             archive.file(name, content)
     with path.open("wb") as out:
-        with base.open("rb") as base_file:
+        with unpacked.base.open("rb") as base_file:
             shutil.copyfileobj(base_file, out)
         out.write(archive.finish())

@@ -52,9 +52,10 @@ relay() {
     return "$_relay_status"
 }
 
-# wait_until SECONDS COMMAND...: polls until the command returns 0; its last output is kept.
+# wait_until SECONDS COMMAND...: polls until the command returns 0; its last output is kept. Seconds are
+# those of an idle machine: limits end what hangs, not what is slow.
 wait_until() {
-    _deadline=$(($(cut -d. -f1 /proc/uptime) + $1))
+    _deadline=$(($(cut -d. -f1 /proc/uptime) + 5 * $1))
     shift
     until "$@"; do
         [ "$(cut -d. -f1 /proc/uptime)" -lt "$_deadline" ] || return 1

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest with page tables of its own, over 64 MiB: the GPU copies by them, and they are verified at
 # each step.
-# boots: pvh-amd
 # timeout: 900
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2

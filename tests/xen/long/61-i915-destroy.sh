@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Two guests with i915 at once: one is destroyed under load, and then xengtd is killed under the other.
-# boots: i915
 # needs: i915
 # timeout: 1500
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Intel's own benchmarks run to their ends on the vGPU.
-# boots: i915
 # needs: i915-tools
 # timeout: 1800
 

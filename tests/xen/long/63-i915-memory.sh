@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest gives memory away and gets it back while it blits, and then reboots.
-# boots: i915
 # needs: i915
 # timeout: 1500
 

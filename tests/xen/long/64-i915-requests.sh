@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Ten thousand requests over four engines and eight contexts, each of which leaves its mark.
-# boots: i915
 # needs: i915
 # timeout: 3000
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The machine works: Xen answers, a guest runs to its end and leaves nothing behind.
-# boots: pvh-amd pvh-intel pv-relaxed pv-strict
-# timeout: 60
+# timeout: 600
 # takes: 10
 
 check "xl info answers" xl info

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest gives a page back to Xen and gets one again.
-# boots: pvh-amd pv-relaxed
-# timeout: 60
+# timeout: 600
 # takes: 10
 
 check "a guest balloons a page out and in" guest_run balloon "balloon" 20

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Guests use their vGPU; the GPU reaches their memory by CPU mappings of the frames.
-# boots: pvh-amd pvh-intel
-# timeout: 120
+# timeout: 1500
 # takes: 35
 
 check "xengtd starts" xengtd_start --dma cpu

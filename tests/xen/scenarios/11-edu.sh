@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The same with real DMA: a PCI device moves the bytes, its addresses go through the IOMMU.
-# boots: pvh-amd pvh-intel pv-strict
-# timeout: 120
+# timeout: 1500
 # takes: 25
 
 check "xengtd starts with the edu device" xengtd_start --dma edu

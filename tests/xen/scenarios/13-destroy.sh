@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest is destroyed while its pages are mapped: xengtd notices and lets go of them.
-# boots: pvh-amd pvh-intel
-# timeout: 60
+# timeout: 600
 # takes: 10
 
 detached() {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The library by itself: DMA by a BFN works while it is mapped and is stopped when it is not.
-# timeout: 60
+# timeout: 600
 # takes: 10
 
 check "a guest waits" guest_create target "wait"

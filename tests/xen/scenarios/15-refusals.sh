@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What cannot be is said in one line, with exit status 1.
-# boots: pvh-amd
-# timeout: 90
+# timeout: 600
 # takes: 10
 
 # Debian's Xen is built without shadow paging and so refuses to make a guest without HAP by itself;

@@ -2,8 +2,7 @@
 # A guest with page tables of its own: built over 16 MiB (long/20-ppgtt: 64), re-pointed, shared,
 # reused as data and as other tables. The GPU copies by them in each state, and they are verified at
 # each step.
-# boots: pvh-amd
-# timeout: 900
+# timeout: 1500
 # takes: 60
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Page tables that are stored into: often, then not at all, in halves, in ways no driver does.
-# boots: pvh-amd pvh-intel
-# timeout: 800
+# timeout: 1500
 # takes: 30
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2

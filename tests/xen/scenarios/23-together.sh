@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Two guests with page tables at once; and page tables in front of real DMA and the IOMMU.
-# boots: pvh-amd
-# timeout: 900
+# timeout: 1500
 # takes: 95
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2

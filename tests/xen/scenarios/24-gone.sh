@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Guests whose tables are tracked lose their vGPU, their xengtd, or their life.
-# boots: pvh-intel
-# timeout: 800
+# timeout: 1500
 # takes: 85
 
 detached() {

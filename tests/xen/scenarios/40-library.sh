@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The library's whole interface against a guest, on whatever this dom0 offers.
-# boots: pvh-amd pv-relaxed pv-strict
-# timeout: 90
+# timeout: 600
 # takes: 5
 
 guest_create target wait paused # its memory is all that is needed

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A process that is killed at any instant, over and over: its successor releases what it held.
-# boots: pvh-amd pv-strict
-# timeout: 580
+# timeout: 1500
 # takes: 15
 
 STATE=/run/lib-kill

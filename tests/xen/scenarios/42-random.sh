@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Random operations on two guests that balloon, die and are created anew, against a model.
-# boots: pvh-amd pv-relaxed pv-strict
-# timeout: 580
+# timeout: 1500
 # takes: 35
 
 # More of them: run.py --payload FILE:/opt/xengt/random-operations, a file that holds a number.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Which domains may be targets, and a driver domain's rights over one.
-# timeout: 60
+# timeout: 600
 # takes: 15
 
 guest_create guest wait paused # their memory is all that is needed

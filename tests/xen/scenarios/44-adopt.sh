@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A process is killed, and the next one keeps its mappings.
-# boots: pvh-amd pv-strict
-# timeout: 60
+# timeout: 600
 # takes: 10
 
 STATE=/run/lib-adopt

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A window that the administrator has reserved on dom0's command line.
-# boots: pvh-memmap
-# timeout: 90
+# timeout: 600
 # takes: 15
 
 check "the range is reserved" grep -E '^4000000000-407fffffff : Reserved' /proc/iomem

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A device model that is not xengtd, built against the installed library: it serves two guests,
 # outlives the one that is destroyed under its DMA, and lets go of it.
-# boots: pvh-amd pv-strict
-# timeout: 120
+# timeout: 1500
 # takes: 30
 # needs: example
 

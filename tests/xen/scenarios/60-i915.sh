@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Debian's kernel finds the vGPU on the PCI bus that xengtd presents; its own i915 drives it, a program
 # submits work on all engines, a hang is reset, and i915 goes out and in again.
-# boots: i915
 # needs: i915
-# timeout: 900
+# timeout: 1500
 # takes: 115
 
 # More of it: run.py --payload FILE:/opt/xengt/i915-rounds, a file that holds a number.

@@ -31,6 +31,7 @@
 
 #define LOG_MAX     (4u << 20)
 #define POLL_MS     20
+#define PATIENCE    5
 #define DOMAINS_MAX 64u
 
 /* A log that grows: Xen's ring, of one domain or all, or a file. */
@@ -140,9 +141,10 @@ static bool waited(double until)
     return true;
 }
 
+/* Seconds are those of an idle machine: limits end what hangs, not what is slow. */
 static double after(const char *seconds)
 {
-    return now() + strtod(seconds, NULL);
+    return now() + PATIENCE * strtod(seconds, NULL);
 }
 
 /* --- verbs ------------------------------------------------------------------------------- */

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Our programs for a release: the build's own, or made once more in a sysroot of its packages."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+# What dom0 and its guests are given, by the names of meson's targets.
+PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "edu-dma", "guest-tool",
+            "stale", "lib-test"]
+DRM_TEST = "drm-test"
+LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
+
+
+class BuildError(Exception):
+    """The programs do not build for that release."""
+
+
+def _run(command, log: Path):
+    with log.open("a") as out:
+        status = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=out,
+                                 stderr=subprocess.STDOUT)
+    if status:
+        lines = log.read_text(errors="replace").splitlines()
+        wrong = [line for line in lines if "rror:" in line] or lines
+        raise BuildError(f"{' '.join(command[:2])} failed: {wrong[-1]} (all of it: {log})")
+
+
+def _sysroot_file(path: Path, root: Path):
+    """What tells meson to compile and to link with nothing but that tree's headers and libraries.
+
+    -B: gcc looks for crt1.o where the machine's own libc has it, not where it is in the tree.
+    """
+    libraries = root / LIBRARY_FOLDER
+    ccache = ["ccache"] if shutil.which("ccache") else []
+    words = [*ccache, "gcc", f"--sysroot={root}", f"-B{libraries}/", f"-L{libraries}"]
+    path.write_text(f"[binaries]\nc = {words}\n"
+                    f"[properties]\nsys_root = '{root}'\n"
+                    f"pkg_config_libdir = '{libraries}/pkgconfig:{root}/usr/share/pkgconfig'\n")
+
+
+def find_program(builddir: Path, name):
+    """A program of this build; None when it was not built. Builds for other releases lie below."""
+    found = (path for path in sorted(builddir.glob(f"**/{name}"))
+             if path.is_file() and not path.is_relative_to(builddir / "xen"))
+    return next(found, None)
+
+
+def products(builddir: Path):
+    """Those that are there, with their places in dom0."""
+    found = ((find_program(builddir, name), f"/opt/xengt/{name}") for name in PRODUCTS)
+    return [(path, place) for path, place in found if path]
+
+
+def programs(folder: Path, root: Path, release, builddir: Path):
+    """Return the build folder whose programs run on that release, up to date."""
+    if not release.suite:
+        return builddir
+    build, log = folder / "build", folder / "build.log"
+    log.unlink(missing_ok=True)
+    if not (build / "build.ninja").exists():
+        shutil.rmtree(build, ignore_errors=True)
+        _sysroot_file(folder / "sysroot.ini", root)
+        _run(["meson", "setup", "--native-file", str(folder / "sysroot.ini"), str(build),
+              str(SOURCE)], log)
+    # meson looks its targets up in what the last configuration knew.
+    _run(["ninja", "-C", str(build), "build.ninja"], log)
+    _run(["meson", "compile", "-C", str(build), *PRODUCTS, DRM_TEST], log)
+    return build
