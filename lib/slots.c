@@ -66,6 +66,7 @@ static uint64_t ready_make(uint64_t pools)
 static bool is_ready(const struct slots *slots, uint32_t p)
 {
     const struct header *h = slots->file;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is mapped */
     return h->ready[p / READY_BITS] >> p % READY_BITS & 1;
 }
 
