@@ -27,36 +27,10 @@
 #include "hot.h"
 #include "hv/xen/claim.h"
 #include "hv/xen/grant.h"
-#include "hv/xen/grant_ops.h"
-#include "hv/xen/grant_table.h"
+#include "hv/xen/grant_pools.h"
 #include "hv/xen/own.h"
 
 #include <xen/memory.h>
-
-#define DOM0          0u
-#define TABLES_MAX    (XENGT_TARGETS_MAX + 1) /* one to clear entries in */
-#define OFFERED_POOLS 4u
-#define POOLS         (TABLES_MAX + OFFERED_POOLS)
-#define SLOTS_DEFAULT (1u << 17) /* half of the grant mappings Xen lets a domain have */
-
-_Static_assert(POOLS <= POOLS_MAX, "a slot table has as many");
-
-struct hv_grant {
-    struct hv hv;
-    struct grant_env env;
-    struct xen xen;
-    struct seed_frames frames;
-    uint32_t frames_max;
-    struct table {
-        struct seed_table *seed; /* NULL: none */
-        struct pool *pool;       /* of its slots; NULL: entries were just cleared */
-    } table[TABLES_MAX];
-};
-
-static struct hv_grant *grant_of(struct hv *hv)
-{
-    return (struct hv_grant *)hv;
-}
 
 static int domain_info(struct hv *hv, uint32_t domid, struct xengt_target_info *info)
 {
@@ -73,247 +47,6 @@ static int assign(struct hv *hv, uint32_t backend, uint32_t domid)
 {
     struct hv_grant *g = grant_of(hv);
     return g->xen.xc ? xen_assign(&g->xen, backend, domid) : -EOPNOTSUPP;
-}
-
-/* --- the guests' tables ------------------------------------------------------------------ */
-
-static int table_op(struct hv_grant *g, unsigned cmd, void *arg)
-{
-    return g->env.calls.call(g->env.calls.arg, __HYPERVISOR_grant_table_op, cmd, (uintptr_t)arg, 1);
-}
-
-static int table_version(void *arg, uint32_t domid)
-{
-    struct hv_grant *g = arg;
-    struct gnt_area *a = g->hv.journal->area;
-    struct gnttab_get_version *version = (void *)a->unmap; /* memory that Xen can reach */
-    *version = (struct gnttab_get_version){.dom = (domid_t)domid};
-    int ret = table_op(g, GNTTABOP_get_version, version);
-    return ret ? ret : version->version > 1 ? -EOPNOTSUPP : 0;
-}
-
-static int table_limit(void *arg, uint32_t domid, uint32_t *frames)
-{
-    struct hv_grant *g = arg;
-    struct gnt_area *a = g->hv.journal->area;
-    struct gnttab_query_size *size = (void *)a->unmap;
-    *size = (struct gnttab_query_size){.dom = (domid_t)domid};
-    int ret = table_op(g, GNTTABOP_query_size, size);
-    *frames = size->max_nr_frames;
-    return ret ? ret : gnt_errno(size->status);
-}
-
-static int table_map(void *arg, uint32_t domid, uint32_t frame, void **page, void **cookie)
-{
-    struct hv_grant *g = arg;
-    return g->env.table_map(g->env.arg, domid, frame, page, cookie);
-}
-
-static void table_unmap(void *arg, void *cookie)
-{
-    struct hv_grant *g = arg;
-    g->env.table_unmap(g->env.arg, cookie);
-}
-
-/* One process at a time writes into a guest's table. */
-static int open_table(struct hv_grant *g, uint32_t domid, struct table *t)
-{
-    int ret = g->env.claim(g->env.arg, domid);
-    if (ret) {
-        return ret;
-    }
-    ret = seed_open(&g->frames, domid, DOM0, g->frames_max, &t->seed);
-    if (ret) {
-        g->env.unclaim(g->env.arg, domid);
-    }
-    return ret;
-}
-
-static void close_table(struct hv_grant *g, struct table *t)
-{
-    if (t->seed) {
-        g->env.unclaim(g->env.arg, t->seed->domid);
-        seed_close(t->seed);
-        *t = (struct table){0};
-    }
-}
-
-static int get_table(struct hv_grant *g, uint32_t domid, struct table **out)
-{
-    struct table *place = NULL;
-    for (size_t i = 0; i < TABLES_MAX; i++) {
-        struct table *t = &g->table[i];
-        if (t->seed && t->seed->domid == domid) {
-            *out = t;
-            return 0;
-        }
-        place = place || t->seed ? place : t;
-    }
-    *out = place;
-    return place ? open_table(g, domid, place) : -ENOSPC;
-}
-
-/* Entries that were left for another time, of slots that are free, from one on that has an owner.
- */
-static void scrub_pool(struct hv_grant *g, struct pool *pool, struct seed_table *t)
-{
-    struct record *record = g->hv.journal->record;
-    for (uint32_t s = pool->first; s < pool->fresh; s++) {
-        uint64_t past = record[s].held;
-        if (record[s].what || !(past & RECORD_HAS_PAST)) {
-            continue;
-        }
-        if (t) {
-            seed_clear(t, s - pool->first, (struct xengt_gfn){past >> 32}, false);
-        }
-        record[s].held = past & SLOT_NONE;
-    }
-}
-
-/* The pages of a grant table are the domain's: holding them would keep it as a zombie. */
-static void forget(struct hv *hv, uint32_t domid)
-{
-    struct hv_grant *g = grant_of(hv);
-    for (size_t i = 0; i < TABLES_MAX; i++) {
-        struct table *t = &g->table[i];
-        if (t->seed && t->seed->domid == domid) {
-            if (t->pool) {
-                scrub_pool(g, t->pool, t->seed);
-            }
-            close_table(g, t);
-        }
-    }
-}
-
-/* Those that were opened to clear entries of what is no target, or not used as one yet. */
-static void close_others(struct hv_grant *g)
-{
-    for (size_t i = 0; i < TABLES_MAX; i++) {
-        if (!g->table[i].pool) {
-            close_table(g, &g->table[i]);
-        }
-    }
-}
-
-/* --- slots ------------------------------------------------------------------------------- */
-
-/* Whose entries the slots of a pool stand for, as its records say; UINT32_MAX: nobody's. */
-static uint32_t domid_of(const struct slots *journal, const struct pool *pool)
-{
-    for (uint32_t s = pool->first; s < pool->fresh; s++) {
-        if (slots_state(journal, s) == SLOT_MAPPED) {
-            return slots_domid(journal, s);
-        }
-    }
-    return UINT32_MAX;
-}
-
-static bool has_table(const struct hv_grant *g, const struct pool *pool)
-{
-    bool has = false;
-    for (size_t i = 0; i < TABLES_MAX; i++) {
-        has |= g->table[i].pool == pool;
-    }
-    return has;
-}
-
-/* The pool that has what was adopted of a guest, or one that nobody has. */
-static struct pool *find_pool(struct hv_grant *g, uint32_t domid)
-{
-    struct pool *empty = NULL;
-    for (size_t p = 0; p < TABLES_MAX; p++) {
-        struct pool *pool = &g->hv.journal->pool[p];
-        if (has_table(g, pool)) {
-            continue;
-        }
-        uint32_t owner = domid_of(g->hv.journal, pool);
-        if (owner == domid) {
-            return pool;
-        }
-        empty = empty || owner != UINT32_MAX ? empty : pool;
-    }
-    return empty;
-}
-
-static int ready_table(struct hv_grant *g, uint32_t domid, struct table **out)
-{
-    int ret = get_table(g, domid, out);
-    struct table *t = ret ? NULL : *out;
-    if (t && !t->pool) {
-        t->pool = find_pool(g, domid);
-        if (t->pool) {
-            slots_refill(g->hv.journal, t->pool);
-            slots_set_owner(g->hv.journal, t->pool, domid);
-        }
-    }
-    return ret ? ret : t->pool ? seed_ready(t->seed) : -ENOSPC;
-}
-
-static uint32_t place_of(const struct slots *journal, uint32_t s)
-{
-    return s & ((1u << journal->pool_shift) - 1);
-}
-
-/* Slots from the head of a free list whose entries are ours already, or free; how many. */
-static HOT_LOOP uint32_t take_free(const struct slots *journal, const struct table *table,
-                                   uint32_t *slot, uint32_t n)
-{
-    const struct record *record = journal->record;
-    const struct seed_table *t = table->seed;
-    uint32_t mask = (1u << journal->pool_shift) - 1;
-    uint32_t s = table->pool->free;
-    uint32_t count = 0;
-    HOT_UNROLL
-    for (; count < n; count++) {
-        if (s == SLOT_NONE || !(record[s].held & RECORD_HAS_PAST || seed_is_free(t, s & mask))) {
-            break;
-        }
-        slot[count] = s;
-        s = record[s].held & SLOT_NONE;
-    }
-    table->pool->free = s;
-    return count;
-}
-
-/* What is found to be the guest's, by its slot's turn, is not tried again. */
-static int take_entries(struct slots *journal, const struct table *t, uint32_t *slot, uint32_t n,
-                        uint32_t *got)
-{
-    for (*got = 0; *got < n;) {
-        *got += take_free(journal, t, slot + *got, n - *got);
-        uint32_t s = *got < n ? slots_take(journal, t->pool) : SLOT_NONE;
-        if (s == SLOT_NONE) {
-            break;
-        }
-        int ret = seed_look(t->seed, place_of(journal, s));
-        if (!ret) {
-            slot[(*got)++] = s;
-        } else if (ret != -EEXIST) {
-            slots_untake(journal, s);
-            return ret;
-        }
-    }
-    return *got < n ? -ENOSPC : 0;
-}
-
-static int take_offered(struct slots *journal, uint32_t *slot, uint32_t n, uint32_t *got)
-{
-    for (uint32_t p = TABLES_MAX; p < POOLS; p++) {
-        *got += slots_take_some(journal, &journal->pool[p], slot + *got, n - *got);
-    }
-    return *got ? 0 : -ENOSPC;
-}
-
-static int take(struct hv *hv, uint32_t domid, bool offered, uint32_t *slot, uint32_t n,
-                uint32_t *got)
-{
-    if (offered) {
-        return take_offered(hv->journal, slot, n, got);
-    }
-    struct table *t;
-    int ret = ready_table(grant_of(hv), domid, &t);
-    ret = ret ? ret : take_entries(hv->journal, t, slot, n, got);
-    return *got ? 0 : ret;
 }
 
 /* --- mapping ----------------------------------------------------------------------------- */
@@ -401,7 +134,7 @@ static size_t grant_map(struct hv *hv, uint32_t domid, const uint32_t *slot, int
     bool read_only = !(prot & XENGT_PROT_WRITE);
     struct table *t;
     size_t failures = 0;
-    int ret = get_table(g, domid, &t); /* there since its slots were taken */
+    int ret = pools_table(g, domid, &t); /* there since its slots were taken */
     for (size_t i = 0; i < n;) {
         size_t run = ret ? 0 : seed_run(g, t->seed, &slot[i], &err[i], n - i, read_only);
         if (run) {
@@ -430,7 +163,7 @@ static void clear_run(struct hv_grant *g, const uint32_t *slot, size_t n)
     uint32_t mask = (1u << journal->pool_shift) - 1;
     bool read_only = slots_read_only(journal, slot[0]);
     struct table *table;
-    if (!slots_sound(journal, slot[0]) || get_table(g, slots_domid(journal, slot[0]), &table)) {
+    if (!slots_sound(journal, slot[0]) || pools_table(g, slots_domid(journal, slot[0]), &table)) {
         return;
     }
     struct seed_table *t = table->seed;
@@ -462,7 +195,7 @@ static bool may_stay(struct hv_grant *g, const uint32_t *slot, size_t n, size_t 
     const struct slots *journal = g->hv.journal;
     struct table *table = NULL;
     bool stays = !failures && !slots_read_only(journal, slot[0]) &&
-                 !get_table(g, slots_domid(journal, slot[0]), &table) && table->pool &&
+                 !pools_table(g, slots_domid(journal, slot[0]), &table) && table->pool &&
                  table->pool == slots_pool(g->hv.journal, slot[0]);
     if (stays) {
         table->seed->ours -= table->seed->ours > n ? (uint32_t)n : table->seed->ours;
@@ -477,7 +210,7 @@ static size_t grant_unmap(struct hv *hv, const uint32_t *slot, int *err, size_t 
     hv->keeps_past = may_stay(g, slot, n, failures);
     if (!hv->keeps_past) {
         clear_entries(g, slot, err, n, failures);
-        close_others(g);
+        pools_close_others(g);
     }
     return failures;
 }
@@ -528,54 +261,17 @@ static void free_own(struct hv *hv, struct hv_own *mem)
 
 /* --- life -------------------------------------------------------------------------------- */
 
-/* What a predecessor had left in the tables for another time. */
-static void scrub_all(struct hv_grant *g)
-{
-    struct slots *journal = g->hv.journal;
-    for (uint32_t p = 0; p < TABLES_MAX && p < journal->pools; p++) {
-        struct pool *pool = &journal->pool[p];
-        uint32_t domid = slots_owner(journal, pool);
-        struct table *t;
-        if (pool->fresh > pool->first) {
-            scrub_pool(g, pool, domid && !get_table(g, domid, &t) ? t->seed : NULL);
-        }
-    }
-    close_others(g);
-}
-
-/*
- * Entries of slots in flight whose records do not say what the entries are: the slot has got or
- * lost its record, or its past. Those that Xen has mapped are in use, and left.
- */
-static void scrub_flight(struct hv_grant *g, const struct flight *flight)
-{
-    struct slots *journal = g->hv.journal;
-    for (uint32_t i = 0; i < flight->n && i < XENGT_BATCH_MAX; i++) {
-        uint32_t s = flight->slot[i];
-        struct table *t;
-        if (s >= journal->count || s >= slots_pool(journal, s)->end ||
-            (slots_state(journal, s) != SLOT_FREE && slots_sound(journal, s))) {
-            continue;
-        }
-        const struct pool *pool = slots_pool(journal, s);
-        uint32_t domid = slots_owner(journal, pool);
-        if (pool < &journal->pool[TABLES_MAX] && domid && !get_table(g, domid, &t)) {
-            seed_scrub(t->seed, place_of(journal, s));
-        }
-    }
-}
-
 static void recover(struct hv *hv, bool begin)
 {
     if (!hv->journal->area) {
         return;
     }
     if (begin) {
-        scrub_flight(grant_of(hv), hv->journal->maps);
-        scrub_flight(grant_of(hv), hv->journal->unmaps);
+        pools_scrub_flight(grant_of(hv), hv->journal->maps);
+        pools_scrub_flight(grant_of(hv), hv->journal->unmaps);
         gnt_recover(hv->journal);
     } else {
-        scrub_all(grant_of(hv));
+        pools_scrub_all(grant_of(hv));
     }
 }
 
@@ -599,9 +295,7 @@ static void unview(struct hv *hv, void *view)
 static void grant_close(struct hv *hv)
 {
     struct hv_grant *g = grant_of(hv);
-    for (size_t i = 0; i < TABLES_MAX; i++) {
-        close_table(g, &g->table[i]);
-    }
+    pools_close(g);
     xen_close(&g->xen);
     free(g);
 }
@@ -610,13 +304,13 @@ static const struct hv_ops ops = {
     .domain_info = domain_info,
     .unsafe = unsafe,
     .assign = assign,
-    .take = take,
+    .take = pools_take,
     .map = grant_map,
     .unmap = grant_unmap,
     .map_offered = grant_map_offered,
     .unmap_offered = grant_unmap_offered,
     .recover = recover,
-    .forget = forget,
+    .forget = pools_forget,
     .own_alloc = alloc_own,
     .own_where = where_own,
     .own_free = free_own,
@@ -652,7 +346,7 @@ struct hv *grant_new(const struct grant_env *env, uint32_t slots, uint32_t frame
         .held_is_proof = true,
         .area_size = sizeof(struct gnt_area),
     };
-    g->frames = (struct seed_frames){g, table_version, table_limit, table_map, table_unmap};
+    pools_init(g);
     return &g->hv;
 }
 
