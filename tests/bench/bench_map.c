@@ -131,7 +131,7 @@ static int measure(struct xengt *xg, unsigned rounds)
 int main(int argc, char **argv)
 {
     unsigned n = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 0) : 0;
-    if (!n || n % BATCH || strcmp(argv[1], "instructions")) {
+    if (!n || n % BATCH || strcmp(argv[1], "instructions") != 0) {
         fprintf(stderr, "usage: bench-map instructions N\n");
         return 2;
     }

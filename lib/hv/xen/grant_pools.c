@@ -168,16 +168,21 @@ static struct pool *find_pool(struct hv_grant *g, uint32_t domid)
 
 static int ready_table(struct hv_grant *g, uint32_t domid, struct table **out)
 {
-    int ret = pools_table(g, domid, out);
-    struct table *t = ret ? NULL : *out;
-    if (t && !t->pool) {
-        t->pool = find_pool(g, domid);
-        if (t->pool) {
-            slots_refill(g->hv.journal, t->pool);
-            slots_set_owner(g->hv.journal, t->pool, domid);
-        }
+    struct table *t;
+    int ret = pools_table(g, domid, &t);
+    if (ret) {
+        return ret;
     }
-    return ret ? ret : t->pool ? seed_ready(t->seed) : -ENOSPC;
+    if (!t->pool) {
+        t->pool = find_pool(g, domid);
+        if (!t->pool) {
+            return -ENOSPC;
+        }
+        slots_refill(g->hv.journal, t->pool);
+        slots_set_owner(g->hv.journal, t->pool, domid);
+    }
+    *out = t;
+    return seed_ready(t->seed);
 }
 
 /* Slots from the head of a free list whose entries are ours already, or free; how many. */

@@ -104,10 +104,8 @@ static inline uint64_t seed_make(const struct seed_table *t, struct xengt_gfn gf
     return flags | (uint64_t)t->self << 16 | gfn.v << 32;
 }
 
-/*
- * Nothing else is ordered by it: what comes before and after is a hypercall.
- * NOLINTNEXTLINE(readability-non-const-parameter): it is written, by the builtin
- */
+/* Nothing else is ordered by it: what comes before and after is a hypercall. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written, by the builtin */
 static inline bool seed_exchange(uint64_t *entry, uint64_t from, uint64_t to)
 {
     return __atomic_compare_exchange_n(entry, &from, to, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
