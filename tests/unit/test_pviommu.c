@@ -257,6 +257,7 @@ static void kill_it(struct fixture *f)
     free(dead->batch.err);
     free(dead->batch.unmap_err);
     free(dead->batch.entry_err);
+    free(dead->offered);
     free(dead->state_dir);
     free(dead);
     f->xg = NULL;
