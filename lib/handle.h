@@ -57,9 +57,6 @@ struct xengt {
 int handle_open(struct xengt **out, const struct xengt_options *options, struct hv *hv,
                 struct hv_error *error);
 
-/* Makes the hash of BFNs, if it is not there already. -ENOMEM. */
-int handle_need_bfns(struct xengt *xg);
-
 /* Releases what a predecessor's journal says it held, then starts one of our own. */
 int take_over(struct xengt *xg, bool adopt, struct hv_error *error);
 

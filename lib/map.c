@@ -133,7 +133,7 @@ static size_t map_run(struct map_call *c, size_t first, int *err, size_t n, size
     bool unsure = t && !target_is_held(xg, t);
     size_t allowed = c->gref ? offers_room(xg, c->maps.domid, n) : n;
     int ret = unsure ? target_check(xg, t) : 0;
-    ret = ret ? ret : mapper_take_all(xg, &c->maps, &taken, allowed);
+    ret = ret ? ret : room_take_all(xg, &c->maps, &taken, allowed);
     size_t count = write_records(c, first, taken);
     *why = count < taken ? 0 : ret ? ret : -EDQUOT; /* of offers */
     mapper_untake(xg, count, taken);

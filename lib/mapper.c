@@ -7,7 +7,6 @@
 #include <syslog.h>
 
 #include "hot.h"
-#include "room.h"
 
 static int first_error(const int *err, size_t n)
 {
@@ -37,43 +36,12 @@ int in_batches(struct xengt *xg, batch_fn *fn, void *call, int *err, size_t n, b
     return ret;
 }
 
+int mapper_need_bfns(struct xengt *xg)
+{
+    return xg->hv->windowed || xg->bfns.head ? 0 : bfns_init(&xg->bfns, &xg->slots, xg->hv->slots);
+}
+
 /* --- mapping ----------------------------------------------------------------------------- */
-
-static int take_some(struct xengt *xg, const struct maps *maps, uint32_t *slot, uint32_t n,
-                     uint32_t *got)
-{
-    struct slots *slots = &xg->slots;
-    *got = 0;
-    if (xg->hv->ops->take) {
-        return xg->hv->ops->take(xg->hv, maps->domid, maps->offered, slot, n, got);
-    }
-    *got = slots_take_some(slots, &slots->pool[0], slot, n);
-    return *got ? 0 : -ENOSPC;
-}
-
-int mapper_take(struct xengt *xg, const struct maps *maps, size_t *count, size_t n)
-{
-    struct flight *flight = xg->slots.maps;
-    uint32_t got = 0;
-    uint32_t room = room_for(xg, maps->t, (uint32_t)n);
-    int ret = room ? take_some(xg, maps, &flight->slot[*count], room, &got) : -ENOSPC;
-    if (room && ret == -ENOSPC && room_of_own(maps->t)) {
-        ret = take_some(xg, maps, &flight->slot[*count], room, &got);
-    }
-    xg->slots.used += got;
-    *count += got;
-    flight_set(flight, *count);
-    return ret;
-}
-
-int mapper_take_all(struct xengt *xg, const struct maps *maps, size_t *count, size_t n)
-{
-    int ret = 0;
-    while (*count < n && !ret) {
-        ret = mapper_take(xg, maps, count, n - *count);
-    }
-    return ret;
-}
 
 void mapper_untake(struct xengt *xg, size_t count, size_t taken)
 {

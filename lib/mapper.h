@@ -26,17 +26,10 @@ struct maps {
     unsigned prot;
 };
 
-/*
- * Takes up to n slots more for the flight of maps, which has *count, if need be after something was
- * given up for them. They are in flight, and their records are the caller's to write. 0, or why
- * there is none.
- */
-int mapper_take(struct xengt *xg, const struct maps *maps, size_t *count, size_t n);
+/* Makes the hash of BFNs, if it is not there already. -ENOMEM. */
+int mapper_need_bfns(struct xengt *xg);
 
-/* The same until there are so many; those before a failure stay. */
-int mapper_take_all(struct xengt *xg, const struct maps *maps, size_t *count, size_t n);
-
-/* Gives back the last of them, which have no records. */
+/* Gives back the last of the flight of maps, which have no records. */
 void mapper_untake(struct xengt *xg, size_t count, size_t taken);
 
 /* What a record says of a mapping besides its gfn. */

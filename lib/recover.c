@@ -259,7 +259,7 @@ static int go_on(struct xengt *xg, bool keep)
 {
     struct hv *hv = xg->hv;
     int ret = slots_continue(&xg->slots);
-    ret = ret || !hv->one_pin ? ret : handle_need_bfns(xg);
+    ret = ret || !hv->one_pin ? ret : mapper_need_bfns(xg);
     if (ret) {
         return ret;
     }

@@ -97,10 +97,24 @@ static uint32_t take_spare(struct xengt *xg, const struct target *except, uint32
     return n;
 }
 
-uint32_t room_for(struct xengt *xg, const struct target *t, uint32_t n)
+/* Gives up some of what a target itself has deferred. False: it has nothing deferred. */
+static bool give_up_own(const struct target *t)
+{
+    if (!t || !t->space || !space_deferred(t->space)) {
+        return false;
+    }
+    room_evict(t->space);
+    return true;
+}
+
+/*
+ * How many slots a target can have more, n at most; if there is none, after something was given up.
+ * The target is NULL for a domain that is none. 0: there is none.
+ */
+static uint32_t room_for(struct xengt *xg, const struct target *t, uint32_t n)
 {
     uint32_t room = room_now(xg, t, n);
-    if (!room && room_of_own(t)) {
+    if (!room && give_up_own(t)) {
         room = room_now(xg, t, n);
     }
     if (!room && take_spare(xg, t, ROOM_PAGES)) {
@@ -109,13 +123,40 @@ uint32_t room_for(struct xengt *xg, const struct target *t, uint32_t n)
     return room;
 }
 
-bool room_of_own(const struct target *t)
+static int take_some(struct xengt *xg, const struct maps *maps, uint32_t *slot, uint32_t n,
+                     uint32_t *got)
 {
-    if (!t || !t->space || !space_deferred(t->space)) {
-        return false;
+    struct slots *slots = &xg->slots;
+    *got = 0;
+    if (xg->hv->ops->take) {
+        return xg->hv->ops->take(xg->hv, maps->domid, maps->offered, slot, n, got);
     }
-    room_evict(t->space);
-    return true;
+    *got = slots_take_some(slots, &slots->pool[0], slot, n);
+    return *got ? 0 : -ENOSPC;
+}
+
+int room_take(struct xengt *xg, const struct maps *maps, size_t *count, size_t n)
+{
+    struct flight *flight = xg->slots.maps;
+    uint32_t got = 0;
+    uint32_t room = room_for(xg, maps->t, (uint32_t)n);
+    int ret = room ? take_some(xg, maps, &flight->slot[*count], room, &got) : -ENOSPC;
+    if (room && ret == -ENOSPC && give_up_own(maps->t)) {
+        ret = take_some(xg, maps, &flight->slot[*count], room, &got);
+    }
+    xg->slots.used += got;
+    *count += got;
+    flight_set(flight, *count);
+    return ret;
+}
+
+int room_take_all(struct xengt *xg, const struct maps *maps, size_t *count, size_t n)
+{
+    int ret = 0;
+    while (*count < n && !ret) {
+        ret = room_take(xg, maps, count, n - *count);
+    }
+    return ret;
 }
 
 int room_promise(struct xengt *xg, const struct target *t, uint32_t pages)

@@ -8,19 +8,21 @@
 #ifndef XENGT_LIB_ROOM_H
 #define XENGT_LIB_ROOM_H
 
+#include "mapper.h"
 #include "space.h"
 
 /* Given up at a time. Fewer would cost a hypercall for each page, more somebody's cache. */
 #define ROOM_PAGES 32u
 
 /*
- * How many slots a target can have more, n at most; if there is none, after something was given up.
- * The target is NULL for a domain that is none. 0: there is none.
+ * Takes up to n slots more for the flight of maps, which has *count, if need be after something was
+ * given up for them. They are in flight, and their records are the caller's to write. 0, or why
+ * there is none.
  */
-uint32_t room_for(struct xengt *xg, const struct target *t, uint32_t n);
+int room_take(struct xengt *xg, const struct maps *maps, size_t *count, size_t n);
 
-/* Gives up some of what a target itself has deferred. false: it has nothing deferred */
-bool room_of_own(const struct target *t);
+/* The same until there are so many; those before a failure stay. */
+int room_take_all(struct xengt *xg, const struct maps *maps, size_t *count, size_t n);
 
 /*
  * Can so many slots more be promised to a target, if need be after others gave up what is beyond

@@ -108,7 +108,7 @@ static int take(struct get_batch *g, size_t n)
     }
     size_t before = g->taken;
     n = n < ROOM_PAGES ? n : ROOM_PAGES;
-    int ret = mapper_take(space->xg, &g->maps, &g->taken, n < room ? n : room);
+    int ret = room_take(space->xg, &g->maps, &g->taken, n < room ? n : room);
     space->target->mapped += (uint32_t)(g->taken - before); /* they are its own from now on */
     return ret;
 }
@@ -478,7 +478,7 @@ static int space_init(struct xengt_space *space, struct xengt *xg, struct target
     /* Where there is a hash of BFNs, too, the other one is denser. */
     int ret = gfns_init(&space->gfns, &xg->slots, xg->hash_key, xg->hv->windowed ? 1 : 2);
     ret = ret ? ret : queue_init(&space->queue, space->defer_pages + 1);
-    return ret ? ret : handle_need_bfns(xg);
+    return ret ? ret : mapper_need_bfns(xg);
 }
 
 static void space_free(struct xengt_space *space)

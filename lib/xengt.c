@@ -181,7 +181,7 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
         return ret;
     }
     ret = take_over(xg, options->adopt, error);
-    ret = ret || !xg->hv->one_pin ? ret : handle_need_bfns(xg);
+    ret = ret || !xg->hv->one_pin ? ret : mapper_need_bfns(xg);
     if (ret) {
         return ret;
     }
@@ -199,11 +199,6 @@ static int handle_init(struct xengt *xg, const struct xengt_options *options,
         .read_only = xg->hv->read_only,
     };
     return 0;
-}
-
-int handle_need_bfns(struct xengt *xg)
-{
-    return xg->hv->windowed || xg->bfns.head ? 0 : bfns_init(&xg->bfns, &xg->slots, xg->hv->slots);
 }
 
 int handle_open(struct xengt **out, const struct xengt_options *options, struct hv *hv,

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "gen/registers.h"
+#include "vgpu/models.h"
 
 /* 512 MiB of the 4 GiB that GTTMMADR has room for: just what the types' names promise. */
 #define APERTURE_SHARE 8u
@@ -23,7 +23,7 @@ struct windows_gpu windows_of_gpu(uint32_t gtt_entries)
     return (struct windows_gpu){
         .gtt_entries = gtt_entries,
         .aperture = gtt_entries / APERTURE_SHARE,
-        .fences = FENCES_MAX,
+        .fences = vgpu_model(NULL)->fences,
     };
 }
 

@@ -27,12 +27,13 @@ ROOMS = {
     # the library: what all of it stands on; the seam to the hypervisor; what is above the seam
     "lib/report": ["lib", PUBLIC],  # the handle, whose log and last error it writes
     "lib/state": ["lib/report", PUBLIC],
-    "lib/slots": ["lib/state", "lib/report", PUBLIC],
+    "lib/slots": ["lib/state", "lib/report", "lib/hot", PUBLIC],
+    "lib/hot": [],  # marks the loops over pages
     "lib/hv/hv": ["lib/report", "lib/slots", PUBLIC],
-    "lib/hv/xen": ["lib/hv/hv", "lib/report", "lib/slots", PUBLIC],
+    "lib/hv/xen": ["lib/hv/hv", "lib/report", "lib/slots", "lib/hot", PUBLIC],
     "lib/hv/sim": ["lib/hv/hv", "lib/report", "lib/slots", PUBLIC],
     "lib/hv": ["lib/hv/hv", "lib/hv/xen", "lib/hv/sim", "lib/report", PUBLIC],
-    "lib": ["lib/hv", "lib/hv/hv", "lib/state", "lib/report", "lib/slots", PUBLIC],
+    "lib": ["lib/hv", "lib/hv/hv", "lib/state", "lib/report", "lib/slots", "lib/hot", PUBLIC],
     # the daemon's ground
     TEXT: [],
     INTEL: [PUBLIC],
