@@ -152,6 +152,9 @@ guest_run() {
 
 # --- guests that are Linux, with i915 (scenarios that say "needs: i915") --------------------------
 
+# As dom0 has them (boots.py).
+QUICK_LINUX="mitigations=off init_on_alloc=0 rodata=off lsm=capability cryptomgr.notests"
+
 # linux_create NAME WORD,WORD... [OPTION...]: see tests/i915/init.sh; waits, paused, with a vGPU.
 # noacpi: a PVH guest's tables know no PCI. noearly: no looking for an AGP bridge, slot by slot, on 256
 # buses. error_capture: i915 reads what it keeps of a hang through the aperture, word by word.
@@ -159,7 +162,8 @@ linux_create() {
     _linux_name=$1 _words=$2
     shift 2
     : >"/run/console/guest-$_linux_name.log"
-    vgpu_create "$_linux_name" "console=hvc0 pci=noacpi,noearly loglevel=7 i915=error_capture=0 run=$_words" \
+    _linux_options="console=hvc0 pci=noacpi,noearly loglevel=7 i915=error_capture=0 $QUICK_LINUX"
+    vgpu_create "$_linux_name" "$_linux_options run=$_words" \
         kernel=/opt/xengt/linux ramdisk=/opt/xengt/i915.cpio mem=384 "$@"
 }
 
