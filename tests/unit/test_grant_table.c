@@ -88,7 +88,7 @@ static const struct xengt_gfn gfn = {0x1234};
 /* What a caller does for each entry: looks at it, writes it. */
 static int take(struct seed_table *t, uint32_t place, bool read_only)
 {
-    int ret = seed_look(t, place);
+    int ret = seed_look(t, place, 0);
     return ret ? ret : seed_write(t, place, 0, gfn, read_only);
 }
 
@@ -123,7 +123,7 @@ TEST(what_the_guest_uses_is_not_touched)
     memcpy(before, f->table[FRAMES - 1], sizeof(before));
     for (uint32_t i = 0; i < SEED_ENTRIES; i++) {
         bool theirs = i % 3 || i == 0;
-        assert_int_equal(seed_look(f->t, i), theirs ? -EEXIST : 0);
+        assert_int_equal(seed_look(f->t, i, 0), theirs ? -EEXIST : 0);
         assert_int_equal(seed_write(f->t, i, 0, gfn, false), theirs ? -EACCES : 0);
         if (theirs) {
             assert_memory_equal(&before[i], &f->table[FRAMES - 1][i], sizeof(before[i]));
@@ -138,8 +138,8 @@ TEST(the_table_is_used_up_to_the_bound)
         assert_int_equal(take(f->t, i, false), 0);
     }
     assert_int_equal(f->mapped, 2);
-    assert_int_equal(seed_look(f->t, 2 * SEED_ENTRIES), -ENOSPC);
-    assert_int_equal(seed_look(f->t, SEED_PLACES - 1), -ENOSPC);
+    assert_int_equal(seed_look(f->t, 2 * SEED_ENTRIES, 0), -ENOSPC);
+    assert_int_equal(seed_look(f->t, SEED_PLACES - 1, 0), -ENOSPC);
     assert_true(seed_clear(f->t, 7, gfn, false));
     assert_int_equal(take(f->t, 7, false), 0);
 }
@@ -159,7 +159,7 @@ TEST(an_entry_in_use_or_changed_stays_as_it_is)
     grant_entry_v1_t before = *entry(f, seed_ref(f->t->kept, 1));
     for (uint32_t i = 0; i < 3; i++) {
         assert_false(seed_clear(f->t, i, gfn, false));
-        assert_int_equal(seed_look(f->t, i), -EEXIST); /* nor is it used again */
+        assert_int_equal(seed_look(f->t, i, 0), -EEXIST); /* nor is it used again */
     }
     assert_memory_equal(&before, entry(f, seed_ref(f->t->kept, 1)), sizeof(before));
 }
@@ -202,9 +202,9 @@ TEST(a_table_of_one_frame_keeps_the_reserved_entries)
     f->limit = 1;
     assert_int_equal(seed_open(&f->from, DOMID, SELF, 16, &t), 0);
     for (uint32_t i = 0; i < SEED_ENTRIES; i++) {
-        assert_int_equal(seed_look(t, i), i < 8 ? -EEXIST : 0);
+        assert_int_equal(seed_look(t, i, 0), i < 8 ? -EEXIST : 0);
     }
-    assert_int_equal(seed_look(t, SEED_ENTRIES), -ENOSPC);
+    assert_int_equal(seed_look(t, SEED_ENTRIES, 0), -ENOSPC);
     seed_close(t);
 }
 
@@ -213,7 +213,7 @@ TEST(no_frame_is_an_answer)
     struct fixture *f = *state;
     struct seed_table *t;
     f->fail = -ENOMEM;
-    assert_int_equal(seed_look(f->t, 0), -ENOMEM);
+    assert_int_equal(seed_look(f->t, 0, 0), -ENOMEM);
     f->fail = -EOPNOTSUPP;
     assert_int_equal(seed_open(&f->from, DOMID, SELF, 2, &t), -EOPNOTSUPP);
     f->fail = 0;

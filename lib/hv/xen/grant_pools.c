@@ -185,7 +185,13 @@ static int ready_table(struct hv_grant *g, uint32_t domid, struct table **out)
     return seed_ready(t->seed);
 }
 
-/* Slots from the head of a free list whose entries are ours already, or free; how many. */
+/* What the entry of a slot that is free has to be: nothing, or what was left there. */
+static inline uint64_t left_of(const struct seed_table *t, uint64_t held)
+{
+    return held & RECORD_HAS_PAST ? seed_make(t, (struct xengt_gfn){held >> 32}, false) : 0;
+}
+
+/* Slots from the head of a free list whose entries are as they were left, or free; how many. */
 static HOT_LOOP uint32_t take_free(const struct slots *journal, const struct table *table,
                                    uint32_t *slot, uint32_t n)
 {
@@ -196,7 +202,7 @@ static HOT_LOOP uint32_t take_free(const struct slots *journal, const struct tab
     uint32_t count = 0;
     HOT_UNROLL
     for (; count < n; count++) {
-        if (s == SLOT_NONE || !(record[s].held & RECORD_HAS_PAST || seed_is_free(t, s & mask))) {
+        if (s == SLOT_NONE || !seed_is(t, s & mask, left_of(t, record[s].held))) {
             break;
         }
         slot[count] = s;
@@ -216,7 +222,8 @@ static int take_entries(struct slots *journal, const struct table *t, uint32_t *
         if (s == SLOT_NONE) {
             break;
         }
-        int ret = seed_look(t->seed, place_of(journal, s));
+        int ret =
+            seed_look(t->seed, place_of(journal, s), left_of(t->seed, journal->record[s].held));
         if (!ret) {
             slot[(*got)++] = s;
         } else if (ret != -EEXIST) {

@@ -80,28 +80,31 @@ static inline uint64_t *seed_entry(const struct seed_table *t, uint32_t place)
 
 #define SEED_KEPT 8u /* references that are for the console and others */
 
-/* Is it a place that can be had, as far as can be told without mapping its frame? */
-static inline bool seed_is_free(const struct seed_table *t, uint32_t place)
-{
-    const uint64_t *frame = t->frame[place / SEED_ENTRIES];
-    return frame && !__atomic_load_n(&frame[place % SEED_ENTRIES], __ATOMIC_RELAXED) &&
-           place - t->kept >= SEED_KEPT;
-}
-
-static inline int seed_look(struct seed_table *t, uint32_t place)
-{
-    int ret = t->frame[place / SEED_ENTRIES] ? 0 : seed_reach(t, place);
-    if (ret) {
-        return ret;
-    }
-    return seed_is_free(t, place) ? 0 : -EEXIST;
-}
-
 /* An entry as it is written: flags 16, domid 16, frame 32. */
 static inline uint64_t seed_make(const struct seed_table *t, struct xengt_gfn gfn, bool read_only)
 {
     uint64_t flags = read_only ? GTF_permit_access | GTF_readonly : GTF_permit_access;
     return flags | (uint64_t)t->self << 16 | gfn.v << 32;
+}
+
+/*
+ * Is it a place that can be had, as far as can be told without mapping its frame? Its entry is 0,
+ * or still what was left there.
+ */
+static inline bool seed_is(const struct seed_table *t, uint32_t place, uint64_t left)
+{
+    const uint64_t *frame = t->frame[place / SEED_ENTRIES];
+    return frame && __atomic_load_n(&frame[place % SEED_ENTRIES], __ATOMIC_RELAXED) == left &&
+           place - t->kept >= SEED_KEPT;
+}
+
+static inline int seed_look(struct seed_table *t, uint32_t place, uint64_t left)
+{
+    int ret = t->frame[place / SEED_ENTRIES] ? 0 : seed_reach(t, place);
+    if (ret) {
+        return ret;
+    }
+    return seed_is(t, place, left) ? 0 : -EEXIST;
 }
 
 /* Nothing else is ordered by it: what comes before and after is a hypercall. */
