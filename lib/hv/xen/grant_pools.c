@@ -191,6 +191,18 @@ static inline uint64_t left_of(const struct seed_table *t, uint64_t held)
     return held & RECORD_HAS_PAST ? seed_make(t, (struct xengt_gfn){held >> 32}, false) : 0;
 }
 
+/* The same question for many: left is an entry without its frame. */
+static inline bool is_as_left(const struct seed_table *t, uint32_t place, uint64_t held,
+                              uint64_t left)
+{
+    if (!(held & RECORD_HAS_PAST)) {
+        return seed_is(t, place, 0);
+    }
+    const uint64_t *frame = t->frame[place / SEED_ENTRIES];
+    return frame && __atomic_load_n(&frame[place % SEED_ENTRIES], __ATOMIC_RELAXED) ==
+                        ((held >> 32 << 32) | left);
+}
+
 /* Slots from the head of a free list whose entries are as they were left, or free; how many. */
 static HOT_LOOP uint32_t take_free(const struct slots *journal, const struct table *table,
                                    uint32_t *slot, uint32_t n)
@@ -198,11 +210,12 @@ static HOT_LOOP uint32_t take_free(const struct slots *journal, const struct tab
     const struct record *record = journal->record;
     const struct seed_table *t = table->seed;
     uint32_t mask = (1u << journal->pool_shift) - 1;
+    uint64_t left = left_of(t, RECORD_HAS_PAST);
     uint32_t s = table->pool->free;
     uint32_t count = 0;
     HOT_UNROLL
     for (; count < n; count++) {
-        if (s == SLOT_NONE || !seed_is(t, s & mask, left_of(t, record[s].held))) {
+        if (s == SLOT_NONE || !is_as_left(t, s & mask, record[s].held, left)) {
             break;
         }
         slot[count] = s;
