@@ -315,6 +315,15 @@ uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn
     return users;
 }
 
+uint32_t xengt_space_mappings(const struct xengt_space *space, struct xengt_bfn bfn)
+{
+    uint32_t mappings = 0;
+    for (uint32_t s = mapper_slot(space->xg, bfn); s != SLOT_NONE; s = mapper_next(space->xg, s)) {
+        mappings += is_own(space, s) && users_of(space->xg->slots.slot[s].use);
+    }
+    return mappings;
+}
+
 /* One user less of each. Returns how many are of no mapping that has users. */
 static size_t put(struct xengt_space *space, const struct xengt_bfn *bfn, size_t n)
 {

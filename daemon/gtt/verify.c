@@ -53,7 +53,7 @@ struct gtt_verify {
     struct count *count;
     uint32_t count_size; /* a power of two */
     uint32_t keys;
-    uint32_t frames; /* of the keys */
+    uint32_t mappings; /* of the frames that are counted */
     uint32_t present;
     uint32_t scratch;
     uint32_t tables;
@@ -93,7 +93,6 @@ static void count_one(struct gtt_verify *v, uint64_t key, bool loose)
         return; /* more than mappings: the sums tell */
     }
     v->keys += !c->key;
-    v->frames += !c->key && key & 1;
     c->key = key;
     c->all++;
     c->loose += loose;
@@ -270,8 +269,8 @@ static void check_sums(struct gtt_verify *v)
     if (v->present != present || v->scratch != stats->scratch || v->tables != stats->spt_tables) {
         find(v, "%u entries hold frames, %u failed, %u tables; the counters say %u, %u and %u",
              v->present, v->scratch, v->tables, present, stats->scratch, stats->spt_tables);
-    } else if (v->frames != space.in_use) {
-        find(v, "%u frames are used, %u mappings are in use", v->frames, space.in_use);
+    } else if (v->mappings != space.in_use) {
+        find(v, "%u mappings have frames that are used, %u are in use", v->mappings, space.in_use);
     }
 }
 
@@ -286,7 +285,9 @@ static bool check_users(struct gtt_verify *v)
         if (!(c->key & 1)) {
             continue;
         }
-        uint32_t users = xengt_space_users(v->gtt->cfg.space, (struct xengt_bfn){c->key >> 1});
+        const struct xengt_bfn bfn = {c->key >> 1};
+        uint32_t users = xengt_space_users(v->gtt->cfg.space, bfn);
+        v->mappings += xengt_space_mappings(v->gtt->cfg.space, bfn);
         if (users != c->all) {
             find(v, "BFN 0x%" PRIx64 ": used %u times, its mapping counts %u users", c->key >> 1,
                  c->all, users);
@@ -317,7 +318,7 @@ static bool start(struct gtt_verify *v)
     free(v->count);
     v->count = calloc(size, sizeof(*v->count));
     v->count_size = v->count ? size : 0;
-    v->keys = v->frames = v->present = v->scratch = v->tables = 0;
+    v->keys = v->mappings = v->present = v->scratch = v->tables = 0;
     v->changes = changes_of(v->gtt);
     v->stage = VERIFY_GGTT;
     v->at = 0;

@@ -127,6 +127,13 @@ int xengt_space_report_dirty(struct xengt_space *space, const struct xengt_bfn *
 uint32_t xengt_space_users(const struct xengt_space *space, struct xengt_bfn bfn);
 
 /*
+ * How many mappings with users a BFN is. More than one where Xen chooses the BFN, which is that of
+ * the page then: a page that was mapped anew after xengt_space_invalidate() has the one that it
+ * had.
+ */
+uint32_t xengt_space_mappings(const struct xengt_space *space, struct xengt_bfn bfn);
+
+/*
  * The guest's memory layout changed (Xen sends IOREQ_TYPE_INVALIDATE): a gfn may now mean
  * another page. Mappings in use stay as they are and stay safe; from now on a get maps anew.
  */

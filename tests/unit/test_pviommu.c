@@ -177,7 +177,10 @@ TEST(stale_and_fresh_share_a_page)
     assert_int_equal(xengt_space_get(space, &gfn, &bfn[1], NULL, 1), 0);
     assert_true(bfn[0].v == bfn[1].v);
     assert_int_equal(xengt_space_users(space, bfn[0]), 2);
-    assert_int_equal(xengt_space_put(space, bfn, 2), 0);
+    assert_int_equal(xengt_space_mappings(space, bfn[0]), 2);
+    assert_int_equal(xengt_space_put(space, bfn, 1), 0);
+    assert_int_equal(xengt_space_mappings(space, bfn[0]), 1);
+    assert_int_equal(xengt_space_put(space, bfn, 1), 0);
     assert_int_equal(xengt_space_put(space, bfn, 1), -ENOENT);
     xengt_space_flush(space);
     assert_false(is_pinned(f, 5));

@@ -13,13 +13,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <xengt/xengt.h>
+
 #include "gpu/dma/dma.h"
 
 #define PAGE 4096u
 
 /*
  * Memory for the moment, and of this process: another one has the library's window. That locked
- * pages may be moved does not matter for so long.
+ * pages may be moved does not matter for so long. In a PV domain the kernel's frame numbers are not
+ * those of the bus: there the library knows them, which has no window.
  */
 static int memory_alloc(void *arg, void **cpu, uint64_t *frame, size_t n)
 {
@@ -73,9 +76,19 @@ int main(int argc, char **argv)
     uint64_t addr = strtoull(argv[2], NULL, 0) * PAGE;
     char error[200] = "";
     struct dma_port *port;
-    const struct dma_memory memory = {NULL, memory_alloc, memory_check, memory_free};
+    const struct xengt_options options = {
+        .backend = XENGT_BACKEND_GRANT,
+        .state_dir = "/run/edu-dma",
+    };
+    struct xengt *xg = NULL;
+    bool pv = xengt_open(&xg, &options, error, sizeof(error)) == 0;
+    struct dma_memory memory = {NULL, memory_alloc, memory_check, memory_free};
+    if (pv) {
+        memory = dma_memory_of(xg);
+    }
     if (dma_edu_open(NULL, &memory, &port, error, sizeof(error))) {
         fprintf(stderr, "edu-dma: %s\n", error);
+        xengt_close(xg);
         return 1;
     }
     uint8_t page[PAGE];
@@ -90,6 +103,7 @@ int main(int argc, char **argv)
         }
     }
     dma_close(port);
+    xengt_close(xg);
     if (ret) {
         fprintf(stderr, "edu-dma: %s\n", strerror(-ret));
     }
