@@ -33,7 +33,7 @@ static int create_vgpu(struct guest *guest)
                 .commit_each = config->gtt_mode == GUESTS_GTT_TRAP_EACH,
             },
         .lazy_ggtt = config->lazy_ggtt,
-        .mmio_base = config->mmio_base,
+        .mmio_base = config->host->ops->has_firmware(guest->host) ? 0 : config->mmio_base,
         /* Guests want the windows below its end to be the mappable ones, and only these. */
         .aperture_size = (uint64_t)guest->guests->gpu.aperture * XENGT_PAGE_SIZE,
         .machine = &guest_machine,
@@ -85,7 +85,6 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
     const struct host_guest_config host = {
         .domid = guest->domid,
         .devfn = VGPU_PCI_DEVFN,
-        .pci_root = true,
         .ops = &guest_ops,
         .arg = guest,
     };

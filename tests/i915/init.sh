@@ -7,6 +7,9 @@
 #   reload          i915 out and in again
 #   test[:CASE...]  drm-test
 #   bench:NAME...   one of intel-gpu-tools' benchmarks, when these are in the image
+#   disk            QEMU's, to the end; the last sector is written
+#   net:ADDRESS     QEMU's network: a file is fetched from there
+#   round-trip[:N]  reads of a register that QEMU answers, and of one of the vGPU's
 #   irqs            how many interrupts i915 has had
 #   beat            says so every other second from now on, while it goes on with the next word
 #   sleep:SECONDS, reboot, shell
@@ -62,6 +65,29 @@ irqs() {
     grep i915 /proc/interrupts
 }
 
+# Drivers of QEMU's devices, once.
+qemu() {
+    [ ! -e /sys/module/e1000 ] || return 0
+    for module in /lib/qemu/*.ko; do
+        insmod "$module" || return 1
+    done
+}
+
+disk() {
+    qemu && for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ -b /dev/sda ] && break
+        sleep 1
+    done
+    sectors=$(cat /sys/block/sda/size) || return 1
+    echo "disk $(md5sum </dev/sda)"
+    echo "written by the guest" | dd of=/dev/sda bs=512 seek=$((sectors - 1)) conv=sync,fsync
+}
+
+net() { # ADDRESS
+    qemu && ifconfig eth0 "${1%.*}.77" && sleep 3 &&
+        wget -O /tmp/file "http://$1:8000/file" && echo "net $(md5sum </tmp/file)"
+}
+
 beat() {
     (while sleep 2; do echo beat; done) &
 }
@@ -71,8 +97,9 @@ perform() { # VERB [ARGUMENT...]
     verb=$1
     shift
     case "$verb" in
-    load | reload | irqs | beat | sleep) "$verb" "$@" ;;
+    load | reload | disk | net | irqs | beat | sleep) "$verb" "$@" ;;
     test) drm-test "$@" ;;
+    round-trip) round-trip "$@" ;;
     bench) "$@" ;;
     reboot) reboot -f ;;
     shell) setsid -c sh -i </dev/hvc0 >/dev/hvc0 2>&1 ;;

@@ -35,6 +35,33 @@ PACKAGES = [
     "busybox-static",
 ]
 
+# QEMU as the device model of HVM guests, with what it is linked to.
+DEVICE_MODEL = [
+    "qemu-system-xen",
+    "qemu-system-data",
+    "seabios",
+    "libdw1",
+    "libelf1",
+    "libffi8",
+    "libglib2.0-0",
+    "libgstreamer-plugins-base1.0-0",
+    "libgstreamer1.0-0",
+    "libjpeg62-turbo",
+    "liblz4-1",
+    "libopus0",
+    "liborc-0.4-0",
+    "libpcre2-8-0",
+    "libpixman-1-0",
+    "libsasl2-2",
+    "libspice-server1",
+    "libssl3",
+    "libstdc++6",
+    "libudev1",
+    "libunwind8",
+    "libusb-1.0-0",
+    "zlib1g",
+]
+
 # Intel's tools and benchmarks, with every library that they are linked to.
 I915_TOOLS = [
     "intel-gpu-tools",
@@ -186,6 +213,11 @@ def _unpack(xen_dir: Path, name, packages, suite=None):
 def fetch(xen_dir: Path) -> Path:
     """Xen and Linux."""
     return _unpack(xen_dir, "root", [KERNEL_META_PACKAGE, *PACKAGES])
+
+
+def fetch_device_model(xen_dir: Path) -> Path:
+    """QEMU for HVM guests; Xen's libraries, which it needs besides, are in fetch()'s folder."""
+    return _unpack(xen_dir, "device-model", DEVICE_MODEL)
 
 
 def fetch_i915_tools(xen_dir: Path) -> Path:

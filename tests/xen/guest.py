@@ -10,6 +10,9 @@ from image import Cpio, add_program, find_one, library_folders, replace
 HERE = Path(__file__).resolve().parent
 FOLDERS = ["bin", "dev", "lib/modules", "opt/i915", "proc", "sys", "tmp"]
 BENCHMARKS = "usr/libexec/igt-gpu-tools/benchmarks"
+PROGRAMS = ["drm-test", "round-trip"]
+# Drivers of what QEMU shows an HVM guest: its disk and its network.
+QEMU_MODULES = ["ata_piix", "sd_mod", "e1000"]
 # What scenarios run of intel-gpu-tools.
 TOOLS = ["gem_blt", "gem_busy", "gem_create", "gem_exec_ctx", "gem_exec_nop", "gem_exec_reloc",
          "gem_latency", "gem_wsim"]
@@ -37,16 +40,25 @@ def _load_order(root: Path, name):
     return order
 
 
-def _build_guest(root: Path, drm_test: Path):
+def _add_modules(archive, root: Path, folder, names):
+    order = []
+    for name in names:
+        order += [path for path in _load_order(root, name) if path not in order]
+    for number, path in enumerate(order):
+        archive.file(f"{folder}/{number:02}-{path.name}", path.read_bytes(), 0o644)
+
+
+def _build_guest(root: Path, programs):
     archive = Cpio()
     for folder in FOLDERS:
         archive.folder(folder)
     archive.file("init", (HERE.parent / "i915/init.sh").read_bytes())
     archive.file("bin/busybox", find_one(root, "bin/busybox").read_bytes())
     archive.link("bin/sh", "busybox")
-    archive.file("opt/i915/drm-test", drm_test.read_bytes())
-    for number, path in enumerate(_load_order(root, "i915")):
-        archive.file(f"lib/modules/{number:02}-{path.name}", path.read_bytes(), 0o644)
+    for program in programs:
+        archive.file(f"opt/i915/{program.name}", program.read_bytes())
+    _add_modules(archive, root, "lib/modules", ["i915"])
+    _add_modules(archive, root, "lib/qemu", QEMU_MODULES)
     return archive.finish()
 
 
@@ -60,7 +72,7 @@ def _build_tools(tools_root: Path):
 
 def guest_payload(xen_dir: Path, root: Path, kernel: Path, builddir: Path, tools):
     """What dom0 needs to start such a guest; tools: with intel-gpu-tools in its image."""
-    image = _build_guest(root, find_one(builddir, "**/drm-test"))
+    image = _build_guest(root, [find_one(builddir, f"**/{name}") for name in PROGRAMS])
     if tools:
         image += _build_tools(fetch_i915_tools(xen_dir))
     path = xen_dir / "guest-i915.cpio"

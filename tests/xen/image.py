@@ -170,9 +170,12 @@ def prepare(xen_dir: Path, root: Path):
     return xen, kernel, base
 
 
-def build_initramfs(path: Path, base: Path, root: Path, payload):
-    """Write base and payload, a list of (file on the host, absolute path in dom0), to path."""
-    archive, search = Cpio(), library_folders(root)
+def build_initramfs(path: Path, base: Path, roots, payload):
+    """Write base and payload, a list of (file on the host, absolute path in dom0), to path. roots:
+    where packages are unpacked, whose libraries come before the host's.
+    """
+    archive = Cpio()
+    search = [folder for root in roots for folder in library_folders(root)]
     for source, name in payload:
         content = source.read_bytes()
         if content.startswith(b"\x7fELF"):

@@ -168,6 +168,34 @@ linux_create() {
         kernel=/opt/xengt/linux ramdisk=/opt/xengt/i915.cpio mem=384 "$@"
 }
 
+# hvm_create NAME WORD,WORD... none|stdvga [LINE...]: the same as a guest of type hvm, with QEMU and
+# its firmware, a disk of QEMU's, /run/NAME.img, and a network of its, NAME-net, 10.0.9.1 here. The
+# lines go into its configuration. It waits, paused, with a vGPU. xen_emul_unplug: else Linux has
+# QEMU take disk and network away again, for Xen's own.
+hvm_create() {
+    _hvm_name=$1 _words=$2 _vga=$3
+    shift 3
+    : >"/run/console/guest-$_hvm_name.log"
+    {
+        echo "name=\"$_hvm_name\""
+        echo 'type="hvm"'
+        echo 'kernel="/opt/xengt/vmlinuz"'
+        echo 'ramdisk="/opt/xengt/i915.cpio"'
+        echo "cmdline=\"console=hvc0 loglevel=7 i915=error_capture=0 xen_emul_unplug=never run=$_words\""
+        echo 'memory=384'
+        echo "vga=\"$_vga\""
+        echo 'vnc=0'
+        echo 'sdl=0'
+        echo "disk=[\"format=raw,vdev=hda,access=rw,target=/run/$_hvm_name.img\"]"
+        echo "device_model_args_hvm=[\"-netdev\", \"tap,id=net,ifname=$_hvm_name-net,script=no,downscript=no\","
+        echo '    "-device", "e1000,netdev=net,romfile="]'
+        for _line in "$@"; do echo "$_line"; done
+    } >"/run/$_hvm_name.cfg"
+    xl create -e -q -p "/run/$_hvm_name.cfg" || return 1
+    eval "${_hvm_name}_domid=\$(xl domid \"\$_hvm_name\")"
+    ifconfig "$_hvm_name-net" 10.0.9.1 netmask 255.255.255.0 up && xengt-ctl attach "$_hvm_name"
+}
+
 # linux_log NAME: its whole console.
 linux_log() {
     tr -d '\r' <"/run/console/guest-$1.log"

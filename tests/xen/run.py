@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boots import BOOTS, iommu_log
+from device_model import device_model_payload
 from emulator import emulator
 from example import example_payload
-from fetch import FetchError, fetch
+from fetch import FetchError, fetch, fetch_device_model
 from guest import guest_payload
 from image import ImageError, build_initramfs, prepare
 
@@ -45,7 +46,9 @@ class Scenario:
     boots: list
     limit: int
     takes: int           # seconds, measured on two idle cores: for the order of work only
-    needs: tuple = ()    # "i915": Linux as a guest; "i915-tools": with intel-gpu-tools; "example"
+    # "i915": Linux as a guest; "i915-tools": with intel-gpu-tools; "qemu": for guests of type hvm;
+    # "example"
+    needs: tuple = ()
 
     @property
     def name(self):
@@ -295,7 +298,7 @@ def parse_arguments():
     parser.add_argument("--label", help="names the log and the image; default: the boot")
     parser.add_argument("--payload", metavar="FILE[:PATH]", type=payload_argument, default=[],
                         action="append", help="add a file to dom0, at /opt/xengt unless said")
-    parser.add_argument("--needs", choices=["example", "i915", "i915-tools"], default=[],
+    parser.add_argument("--needs", choices=["example", "i915", "i915-tools", "qemu"], default=[],
                         action="append",
                         help="with --command: what the script needs besides")
     mode = parser.add_mutually_exclusive_group()
@@ -353,11 +356,14 @@ def build_machine(args, scenarios, xen_dir: Path):
         xen, kernel, base = prepare(xen_dir, root)
         qemu = emulator(xen_dir)
         needs = {need for scenario in scenarios for need in scenario.needs}
-        guest = []
+        guest, roots = [], [root]
         if needs & {"i915", "i915-tools"}:
             guest = guest_payload(xen_dir, root, kernel, args.builddir, "i915-tools" in needs)
         if "example" in needs:
             guest += example_payload(xen_dir, args.builddir)
+        if "qemu" in needs:
+            roots.append(fetch_device_model(xen_dir))
+            guest += device_model_payload(*roots)
 
     payload = [(HERE / "init.sh", "/init")]
     payload += [(HERE / name, f"{TESTS}/{name}") for name in ("lib.sh", "scenario.sh")]
@@ -367,7 +373,7 @@ def build_machine(args, scenarios, xen_dir: Path):
     # First come, first served: what the command line names replaces the build's own.
     payload += [*args.payload, *guest, *products(args.builddir)]
     initramfs = xen_dir / f"{args.label}.cpio"
-    build_initramfs(initramfs, base, root, payload)
+    build_initramfs(initramfs, base, roots, payload)
     command = BOOTS[args.boot].qemu_command(qemu, xen, kernel, initramfs, console_log)
     return command, console_log
 

@@ -93,7 +93,6 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
         goto out_free;
     }
 
-    guest->config.pci_root &= !guest->domain.device_model;
     server.domain = guest->domain;
     server.guest = guest->config;
     server.stats = &guest->stats;
@@ -116,6 +115,11 @@ static void xen_detach(struct host_guest *guest)
     guest_ram_remove(&guest->ram);
     ioreq_server_close(guest->ioreq);
     free(guest);
+}
+
+static bool xen_has_firmware(const struct host_guest *guest)
+{
+    return guest->domain.device_model;
 }
 
 static int xen_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
@@ -147,6 +151,9 @@ static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages,
 {
     if (guest->ram.pages) {
         return -EBUSY;
+    }
+    if (first == HOST_RAM_APART) {
+        first = guest_ram_apart(&guest->ram);
     }
     int ret = ioreq_server_note_ram(guest->ioreq, first, pages);
     if (ret) {
@@ -250,6 +257,7 @@ static const struct host_ops host_xen_ops = {
     .find = xen_find,
     .attach = xen_attach,
     .detach = xen_detach,
+    .has_firmware = xen_has_firmware,
     .claim = xen_claim,
     .inject_msi = xen_inject_msi,
     .track = xen_track,

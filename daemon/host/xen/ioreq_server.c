@@ -12,6 +12,8 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
 
+#include "host/xen/pci_function.h"
+
 /* --- serving ----------------------------------------------------------------------------- */
 
 /* A port is a vCPU's own; others do not exist on this handle. */
@@ -188,14 +190,47 @@ static int listen_events(struct ioreq_server *server)
     return 0;
 }
 
-static int claim_function(struct ioreq_server *server, unsigned devfn)
+/* As many as Xen gives a domain. */
+#define SERVERS_MAX 8u
+
+static int claim_for(const struct ioreq_server *server, ioservid_t id, uint8_t devfn)
 {
     const struct ioreq_server_config *config = &server->config;
 
-    if (xendevicemodel_map_pcidev_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
-                                                  server->id, 0, 0, (uint8_t)(devfn >> 3),
-                                                  devfn & 7)) {
+    if (xendevicemodel_map_pcidev_to_ioreq_server(
+            config->dmod, (domid_t)config->domain.domid, id, 0, 0, devfn >> 3, devfn & 7)) {
         return -errno;
+    }
+    return 0;
+}
+
+static int claim_function(const struct ioreq_server *server, uint8_t devfn)
+{
+    return claim_for(server, server->id, devfn);
+}
+
+/*
+ * Xen does not say what a server has claimed, but refuses to let it claim that again. What is free
+ * is given back at once: for a moment the other server is asked about a function it does not know.
+ */
+static int is_taken(void *arg, uint8_t devfn)
+{
+    const struct ioreq_server *server = arg;
+    const struct ioreq_server_config *config = &server->config;
+
+    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
+        int ret = id == server->id ? -ENOENT : claim_for(server, id, devfn);
+
+        if (ret == -EEXIST) {
+            return 1;
+        }
+        if (!ret) {
+            xendevicemodel_unmap_pcidev_from_ioreq_server(config->dmod,
+                                                          (domid_t)config->domain.domid, id, 0, 0,
+                                                          devfn >> 3, devfn & 7);
+        } else if (ret != -ENOENT) { /* there is no such server */
+            return ret;
+        }
     }
     return 0;
 }
@@ -217,12 +252,11 @@ static int claim_root(struct ioreq_server *server)
 
 static int claim_pci(struct ioreq_server *server)
 {
-    int ret = claim_function(server, server->config.guest.devfn);
+    struct ioreq_pci *pci = &server->device.pci;
+    int ret = pci->root ? claim_root(server)
+                        : pci_function_choose(pci->devfn, is_taken, server, &pci->function);
 
-    if (!ret && server->config.guest.pci_root) {
-        ret = claim_root(server);
-    }
-    return ret;
+    return ret ? ret : claim_function(server, pci->function);
 }
 
 static struct ioreq_server *new_server(const struct ioreq_server_config *config)
@@ -241,6 +275,12 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
         (struct ioreq_record){.domid = config->domain.domid, .uuid = config->domain.uuid};
     server->memory = (struct guest_memory){.fmem = config->fmem, .domid = config->domain.domid};
     server->device = (struct ioreq_device){
+        .pci =
+            {
+                .function = config->guest.devfn,
+                .devfn = config->guest.devfn,
+                .root = !config->domain.device_model,
+            },
         .ops = config->guest.ops,
         .arg = config->guest.arg,
         .copy_guest = guest_memory_copy,
@@ -262,7 +302,7 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
         {enable, "its ioreq server cannot be enabled"},
         {bind_ports, "the event channels of its vCPUs cannot be bound"},
         {listen_events, "its event channels cannot be listened to"},
-        {claim_pci, "its PCI functions cannot be claimed"},
+        {claim_pci, "no PCI function of it can be claimed"},
     };
 
     *out = NULL;
