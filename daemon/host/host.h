@@ -78,8 +78,8 @@ struct host_ops {
     /*
      * Whether the guest has a device model and firmware besides (Xen's type hvm, with QEMU): PCI is
      * theirs, the attacher has one function among others, and the firmware places its BARs.
-     * Otherwise there is no PCI but what the attacher presents: function 0 of bus 0 is its own, too,
-     * and so are the ports that configuration space is reached by.
+     * Otherwise there is no PCI but what the attacher presents: function 0 of bus 0 is its own,
+     * too, and so are the ports that configuration space is reached by.
      */
     bool (*has_firmware)(const struct host_guest *guest);
 
@@ -111,9 +111,10 @@ struct host_ops {
 
     /*
      * Gives the guest pages of RAM where it had none, from first on, zeroed and without a trap,
-     * and a view of them that is one piece. HOST_RAM_APART: beyond all that it has. remove_ram takes them away again; detach does, too.
-     * move_ram puts them elsewhere, and the view stays. One piece at a time. -EBUSY: the guest has
-     * RAM at one of these pages, and nothing was changed, or it has a piece; -ENOMEM, ...
+     * and a view of them that is one piece. HOST_RAM_APART: beyond all that it has. remove_ram
+     * takes them away again; detach does, too. move_ram puts them elsewhere, and the view stays.
+     * One piece at a time. -EBUSY: the guest has RAM at one of these pages, and nothing was
+     * changed, or it has a piece; -ENOMEM, ...
      */
 #define HOST_RAM_APART UINT64_MAX
     int (*add_ram)(struct host_guest *guest, uint64_t first, uint32_t pages, void **view);

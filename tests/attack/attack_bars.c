@@ -41,9 +41,18 @@ static struct pair begin(void **state)
 TEST_WITH(bars_anywhere_are_alices_own_matter, setup_lazy, teardown)
 {
     static const uint64_t places[] = {
-        0,          0x1000000,   0x2800000, MMIO_BASE, MMIO_BASE + (16 << 20), MMIO_BASE - (1 << 28),
-        0xfee00000, 0xff000000,  UINT64_C(1) << 36,    (UINT64_C(1) << 36) - (8 << 20),
-        INT64_MAX,  UINT64_MAX,
+        0,
+        0x1000000,
+        0x2800000,
+        MMIO_BASE,
+        MMIO_BASE + (16 << 20),
+        MMIO_BASE - (1 << 28),
+        0xfee00000,
+        0xff000000,
+        UINT64_C(1) << 36,
+        (UINT64_C(1) << 36) - (8 << 20),
+        INT64_MAX,
+        UINT64_MAX,
     };
     struct wait wait = {0};
     struct pair p = begin(state);

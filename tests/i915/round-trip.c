@@ -56,8 +56,8 @@ static bool open_device(struct device *device, const char *name)
     if (fd < 0) {
         return false;
     }
-    uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                         (off_t)(device->reg & ~4095u));
+    uint8_t *page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(device->reg & ~4095u));
     close(fd);
     if (page == MAP_FAILED) {
         return false;

@@ -115,8 +115,8 @@ static struct guest start_placed(void **state)
 static void map_page(const struct guest *g)
 {
     host_sim_mmio_write(g->f->host, g->info.domid,
-                        PLACE + VGPU_GTT_OFFSET + 8 * g->info.mappable.first,
-                        16 << 12 | PTE_FLAGS, 8);
+                        PLACE + VGPU_GTT_OFFSET + 8 * g->info.mappable.first, 16 << 12 | PTE_FLAGS,
+                        8);
     host_sim_end_of_turn(g->f->host, g->info.domid);
     settle(g->f, "hvm");
 }
@@ -162,8 +162,8 @@ TEST(firmware_finds_the_sizes_and_places_the_bars)
     assert_true(answers_at(&g, PLACE));
     assert_false(answers_at(&g, MMIO_BASE));
     map_page(&g);
-    host_sim_mmio_write(g.f->host, g.info.domid,
-                        APERTURE + UINT64_C(4096) * g.info.mappable.first, 0xca7, 4);
+    host_sim_mmio_write(g.f->host, g.info.domid, APERTURE + UINT64_C(4096) * g.info.mappable.first,
+                        0xca7, 4);
     const uint8_t *page = xengt_sim_guest_page(g.f->sim, g.info.domid, (struct xengt_gfn){16});
     assert_int_equal(page[0], 0xa7);
 }

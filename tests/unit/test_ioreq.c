@@ -491,13 +491,13 @@ TEST(a_function_elsewhere_is_the_same_to_its_handlers)
 
     f->device.pci = (struct ioreq_pci){.function = 0xf8, .devfn = DEVFN};
     for (unsigned size = 1; size <= 4; size *= 2) {
-        struct ioreq req = port_req(UINT64_C(0xf8) << 32 | (0x14 + 4 - size), size, IOREQ_WRITE,
-                                    0x01020304);
+        struct ioreq req =
+            port_req(UINT64_C(0xf8) << 32 | (0x14 + 4 - size), size, IOREQ_WRITE, 0x01020304);
 
         req.type = IOREQ_TYPE_PCI_CONFIG;
         ioreq_perform(&f->device, &req);
         req.dir = IOREQ_READ;
-        assert_int_equal(ioreq_perform(&f->device, &req), size == 4 ? 0x01020304
+        assert_int_equal(ioreq_perform(&f->device, &req), size == 4   ? 0x01020304
                                                           : size == 2 ? 0x0304
                                                                       : 0x04);
     }

@@ -197,8 +197,8 @@ static int claim_for(const struct ioreq_server *server, ioservid_t id, uint8_t d
 {
     const struct ioreq_server_config *config = &server->config;
 
-    if (xendevicemodel_map_pcidev_to_ioreq_server(
-            config->dmod, (domid_t)config->domain.domid, id, 0, 0, devfn >> 3, devfn & 7)) {
+    if (xendevicemodel_map_pcidev_to_ioreq_server(config->dmod, (domid_t)config->domain.domid, id,
+                                                  0, 0, devfn >> 3, devfn & 7)) {
         return -errno;
     }
     return 0;
@@ -225,9 +225,8 @@ static int is_taken(void *arg, uint8_t devfn)
             return 1;
         }
         if (!ret) {
-            xendevicemodel_unmap_pcidev_from_ioreq_server(config->dmod,
-                                                          (domid_t)config->domain.domid, id, 0, 0,
-                                                          devfn >> 3, devfn & 7);
+            xendevicemodel_unmap_pcidev_from_ioreq_server(
+                config->dmod, (domid_t)config->domain.domid, id, 0, 0, devfn >> 3, devfn & 7);
         } else if (ret != -ENOENT) { /* there is no such server */
             return ret;
         }
