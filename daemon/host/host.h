@@ -84,6 +84,12 @@ struct host_ops {
     bool (*has_firmware)(const struct host_guest *guest);
 
     /*
+     * Where a range of a guest with firmware was claimed last, also by a predecessor: firmware
+     * places it once in the guest's life, and who attaches later finds it there. 0: nowhere yet.
+     */
+    uint64_t (*placed)(const struct host_guest *guest, unsigned range);
+
+    /*
      * Goes on with the requests that wait because the guest was not ready, as far as it is now. To
      * be called in turns. True: some still wait.
      */

@@ -58,8 +58,15 @@ struct host_guest {
     uint32_t msi_data;
 };
 
+/* Where firmware has put the ranges of a domain. */
+struct place {
+    uint32_t domid;
+    uint64_t base[HOST_RANGES];
+};
+
 struct host_sim {
     struct host base;
+    struct place places[GUESTS_MAX]; /* by domid, as far as there is room */
     struct xengt_sim *sim;
     struct host_guest *guests[GUESTS_MAX]; /* NULL: free */
     bool firmware;                         /* of domains that are attached */
@@ -184,6 +191,17 @@ static bool is_claimed(const struct host_guest *guest, uint64_t base, uint64_t s
     return false;
 }
 
+static struct place *place_of(const struct host_guest *guest)
+{
+    uint32_t domid = guest->config.domid;
+    struct place *place = &guest->host->places[domid % GUESTS_MAX];
+
+    if (place->domid != domid) {
+        *place = (struct place){.domid = domid};
+    }
+    return place;
+}
+
 static int sim_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
 {
     guest->mmio[range].size = 0;
@@ -194,7 +212,15 @@ static int sim_claim(struct host_guest *guest, unsigned range, uint64_t base, ui
         return -EEXIST;
     }
     guest->mmio[range] = (struct range){base, size};
+    if (size && guest->firmware) {
+        place_of(guest)->base[range] = base;
+    }
     return 0;
+}
+
+static uint64_t sim_placed(const struct host_guest *guest, unsigned range)
+{
+    return place_of(guest)->base[range];
 }
 
 static int sim_inject_msi(struct host_guest *guest, uint64_t address, uint32_t data)
@@ -402,6 +428,7 @@ static const struct host_ops host_sim_ops = {
     .attach = sim_attach,
     .detach = sim_detach,
     .has_firmware = sim_has_firmware,
+    .placed = sim_placed,
     .claim = sim_claim,
     .inject_msi = sim_inject_msi,
     .track = sim_track,

@@ -23,7 +23,10 @@ static uint64_t aperture_base(uint64_t mmio_base, uint64_t size)
 void bars_init(struct vgpu *vgpu)
 {
     const struct vgpu_config *c = &vgpu->cfg;
-    uint64_t aperture = c->mmio_base ? aperture_base(c->mmio_base, c->aperture_size) : 0;
+    uint64_t aperture = c->aperture_base;
+    if (!aperture && !c->firmware) {
+        aperture = aperture_base(c->mmio_base, c->aperture_size);
+    }
     const struct vgpu_pci_config pci = {
         .id = vgpu->model->pci_id,
         .class_revision = vgpu->model->class_revision,

@@ -9,6 +9,7 @@
 #   bench:NAME...   one of intel-gpu-tools' benchmarks, when these are in the image
 #   disk            QEMU's, to the end; the last sector is written
 #   net:ADDRESS     QEMU's network: a file is fetched from there
+#   misplace        the vGPU's registers over RAM, over QEMU's network, and back to where they were
 #   round-trip[:N]  reads of a register that QEMU answers, and of one of the vGPU's
 #   irqs            how many interrupts i915 has had
 #   beat            says so every other second from now on, while it goes on with the next word
@@ -88,6 +89,29 @@ net() { # ADDRESS
         wget -O /tmp/file "http://$1:8000/file" && echo "net $(md5sum </tmp/file)"
 }
 
+# The highest byte of an address, where a BAR of 16 MiB is: this is all there is to write.
+put_registers() { # FUNCTION BYTE-IN-OCTAL
+    printf '%b' "\\0$2" | dd of="$1/config" bs=1 seek=19 conv=notrunc 2>/dev/null
+}
+
+misplace() {
+    for device in /sys/bus/pci/devices/*; do
+        case "$(cat "$device/vendor" "$device/device" | tr '\n' ' ')" in
+        '0x8086 0x1616 ') vgpu=$device ;;
+        '0x8086 0x100e ') network=$device ;;
+        esac
+    done
+    home=$(dd if="$vgpu/config" bs=1 skip=19 count=1 2>/dev/null | od -b | awk 'NR == 1 { print $2 }')
+    printf '\002' | dd of="$vgpu/config" bs=1 seek=4 conv=notrunc 2>/dev/null # decoded
+    theirs=$(dd if="$network/config" bs=1 skip=19 count=1 2>/dev/null | od -b | awk 'NR == 1 { print $2 }')
+    sum=$(md5sum </init)
+    for place in 001 "$theirs" 377 000 "$home"; do
+        put_registers "$vgpu" "$place"
+        echo "# registers at $place: $(head -n 1 "$vgpu/resource")"
+    done
+    [ "$(md5sum </init)" = "$sum" ]
+}
+
 beat() {
     (while sleep 2; do echo beat; done) &
 }
@@ -97,7 +121,7 @@ perform() { # VERB [ARGUMENT...]
     verb=$1
     shift
     case "$verb" in
-    load | reload | disk | net | irqs | beat | sleep) "$verb" "$@" ;;
+    load | reload | disk | net | misplace | irqs | beat | sleep) "$verb" "$@" ;;
     test) drm-test "$@" ;;
     round-trip) round-trip "$@" ;;
     bench) "$@" ;;

@@ -112,13 +112,18 @@ static struct guest start_placed(void **state)
 }
 
 /* Its frame 16, by the first entry that it may have. */
-static void map_page(const struct guest *g)
+static void map_page_at(const struct guest *g, uint64_t base)
 {
     host_sim_mmio_write(g->f->host, g->info.domid,
-                        PLACE + VGPU_GTT_OFFSET + 8 * g->info.mappable.first, 16 << 12 | PTE_FLAGS,
+                        base + VGPU_GTT_OFFSET + 8 * g->info.mappable.first, 16 << 12 | PTE_FLAGS,
                         8);
     host_sim_end_of_turn(g->f->host, g->info.domid);
     settle(g->f, "hvm");
+}
+
+static void map_page(const struct guest *g)
+{
+    map_page_at(g, PLACE);
 }
 
 /* --- tests ------------------------------------------------------------------------------- */
@@ -270,6 +275,42 @@ TEST(a_reset_leaves_it_without_a_place)
     place(&g, BAR0, PLACE);
     command(&g, MEMORY);
     assert_true(answers_at(&g, PLACE));
+}
+
+/* --- attached again ---------------------------------------------------------------------- */
+
+static void attach_again(struct guest *g)
+{
+    assert_int_equal(guests_detach(g->f->guests, "hvm", g->f->error, sizeof(g->f->error)), 0);
+    assert_false(answers_at(g, PLACE));
+    attach(g->f, "hvm", &g->info);
+}
+
+/* The guest's firmware does not run a second time, and its driver knows where the BARs are. */
+TEST(who_is_attached_again_is_where_it_was)
+{
+    struct guest g = start_placed(state);
+
+    place(&g, BAR0, 0xf4000000);
+    attach_again(&g);
+    assert_true(answers_at(&g, 0xf4000000));
+    assert_int_equal(rd(&g, BAR0), 0xf4000004);
+    assert_int_equal(rd(&g, BAR2), APERTURE | 0xc);
+    assert_int_equal(rd(&g, COMMAND) & MEMORY, MEMORY);
+    map_page_at(&g, 0xf4000000);
+    host_sim_mmio_write(g.f->host, g.info.domid, APERTURE + UINT64_C(4096) * g.info.mappable.first,
+                        0xca7, 4);
+    const uint8_t *page = xengt_sim_guest_page(g.f->sim, g.info.domid, (struct xengt_gfn){16});
+    assert_int_equal(page[0], 0xa7);
+}
+
+TEST(who_was_never_placed_is_not_when_attached_again)
+{
+    struct guest g = start(state);
+
+    attach_again(&g);
+    assert_int_equal(rd(&g, BAR0), 4);
+    assert_int_equal(rd(&g, COMMAND) & MEMORY, 0);
 }
 
 /* --- with the GGTT in RAM ---------------------------------------------------------------- */

@@ -659,6 +659,7 @@ TEST(ram_without_a_place_is_kept_apart)
 {
     struct fake *f = *state;
     f->config.mmio_base = 0;
+    f->config.firmware = true;
     f->config.lazy_ggtt = true;
     vgpu_destroy(f->vgpu);
     assert_int_equal(vgpu_create(&f->config, &f->vgpu), 0);

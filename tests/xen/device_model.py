@@ -8,8 +8,9 @@ from image import find_one
 
 QEMU = "usr/libexec/xen-qemu-system-i386"
 # Where QEMU and libxl look for them.
-DATA = ["usr/share/qemu/linuxboot_dma.bin", "usr/share/qemu/keymaps/en-us",
-        "usr/share/seabios/bios-256k.bin", "usr/share/seabios/vgabios-stdvga.bin"]
+DATA = ["usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
+        "usr/share/qemu/keymaps/en-us", "usr/share/seabios/bios-256k.bin",
+        "usr/share/seabios/vgabios-stdvga.bin"]
 
 
 def device_model_payload(root: Path, model_root: Path):

@@ -169,7 +169,7 @@ linux_create() {
 }
 
 # hvm_create NAME WORD,WORD... none|stdvga [LINE...]: the same as a guest of type hvm, with QEMU and
-# its firmware, a disk of QEMU's, /run/NAME.img, and a network of its, NAME-net, 10.0.9.1 here. The
+# its firmware, a disk of QEMU's, /run/NAME.img, and a network of its, NAME-net, 10.0.9.1 here; and edu. The
 # lines go into its configuration. It waits, paused, with a vGPU. xen_emul_unplug: else Linux has
 # QEMU take disk and network away again, for Xen's own, whose backends no tool stack set up here.
 hvm_create() {
@@ -189,7 +189,7 @@ hvm_create() {
         echo 'device_model_args_hvm=['
         echo "    \"-drive\", \"if=ide,format=raw,file=/run/$_hvm_name.img\","
         echo "    \"-netdev\", \"tap,id=net,ifname=$_hvm_name-net,script=no,downscript=no\","
-        echo '    "-device", "e1000,netdev=net,romfile="]'
+        echo '    "-device", "e1000,netdev=net,romfile=", "-device", "edu"]'
         for _line in "$@"; do echo "$_line"; done
     } >"/run/$_hvm_name.cfg"
     xl create -e -q -p "/run/$_hvm_name.cfg" || return 1

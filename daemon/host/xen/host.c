@@ -122,6 +122,11 @@ static bool xen_has_firmware(const struct host_guest *guest)
     return guest->domain.device_model;
 }
 
+static uint64_t xen_placed(const struct host_guest *guest, unsigned range)
+{
+    return ioreq_server_placed(guest->ioreq, range);
+}
+
 static int xen_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
 {
     return ioreq_server_claim(guest->ioreq, range, base, size);
@@ -221,6 +226,9 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
         ioreq_record_remove(host->config.state_dir, record->domid);
         return;
     }
+    if (record->id == IOREQ_RECORD_NO_SERVER) {
+        return;
+    }
     int ret = domains_info(host->domains, record->domid, &server.domain);
     if (!ret) {
         ram.first = record->ram_first;
@@ -258,6 +266,7 @@ static const struct host_ops host_xen_ops = {
     .attach = xen_attach,
     .detach = xen_detach,
     .has_firmware = xen_has_firmware,
+    .placed = xen_placed,
     .claim = xen_claim,
     .inject_msi = xen_inject_msi,
     .track = xen_track,

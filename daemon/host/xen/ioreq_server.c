@@ -258,6 +258,18 @@ static int claim_pci(struct ioreq_server *server)
     return ret ? ret : claim_function(server, pci->function);
 }
 
+/* Of what an earlier server of the domain has left, the places. */
+static struct ioreq_record note_of(const struct ioreq_server_config *config)
+{
+    struct ioreq_record record = {.domid = config->domain.domid, .uuid = config->domain.uuid};
+
+    ioreq_record_load(config->state_dir, &record);
+    record.id = IOREQ_RECORD_NO_SERVER;
+    record.ram_first = 0;
+    record.ram_pages = 0;
+    return record;
+}
+
 static struct ioreq_server *new_server(const struct ioreq_server_config *config)
 {
     struct ioreq_server *server = calloc(1, sizeof(*server));
@@ -270,8 +282,7 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
         return NULL;
     }
     server->config = *config;
-    server->record =
-        (struct ioreq_record){.domid = config->domain.domid, .uuid = config->domain.uuid};
+    server->record = note_of(config);
     server->memory = (struct guest_memory){.fmem = config->fmem, .domid = config->domain.domid};
     server->device = (struct ioreq_device){
         .pci =
@@ -330,6 +341,15 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
 
 /* --- what comes to it -------------------------------------------------------------------- */
 
+/* Only what firmware chose is to be remembered. Not being able to is no reason not to answer. */
+static void note_place(struct ioreq_server *server, unsigned range, uint64_t base)
+{
+    if (server->config.domain.device_model && server->record.placed[range] != base) {
+        server->record.placed[range] = base;
+        ioreq_record_save(server->config.state_dir, &server->record);
+    }
+}
+
 int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t base, uint64_t size)
 {
     const struct ioreq_server_config *config = &server->config;
@@ -352,7 +372,13 @@ int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t bas
         return -errno;
     }
     *held = (struct ioreq_range){.base = base, .size = size};
+    note_place(server, range, base);
     return 0;
+}
+
+uint64_t ioreq_server_placed(const struct ioreq_server *server, unsigned range)
+{
+    return server->record.placed[range];
 }
 
 int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages)
@@ -366,6 +392,7 @@ int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t 
 
 void ioreq_server_silence(struct ioreq_server *server)
 {
+    server->silent = true;
     event_del(server->wake);
     event_del(server->later);
 }
@@ -418,6 +445,19 @@ bool ioreq_abandon_requests(struct ioreq_server *server)
     return found;
 }
 
+/* A domain that is gone has no place to be remembered. */
+static void forget_server(struct ioreq_server *server)
+{
+    const char *dir = server->config.state_dir;
+
+    server->record.id = IOREQ_RECORD_NO_SERVER;
+    server->record.ram_first = 0;
+    server->record.ram_pages = 0;
+    if (server->silent || !server->record.placed[0] || ioreq_record_save(dir, &server->record)) {
+        ioreq_record_remove(dir, server->record.domid);
+    }
+}
+
 /*
  * Destroying a server wakes no vCPU that waits for it. So first no request comes any more, then
  * those that are there are answered, and only then the way to answer is given up. Tracked pages
@@ -453,7 +493,7 @@ void ioreq_server_close(struct ioreq_server *server)
     }
     if (server->stage >= STAGE_CREATED) {
         /* Disabled, it does no harm: a note that outlives it could name another's server. */
-        ioreq_record_remove(config->state_dir, domid);
+        forget_server(server);
         xendevicemodel_destroy_ioreq_server(config->dmod, domid, server->id);
     }
     free(server->work);
