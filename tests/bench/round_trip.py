@@ -16,7 +16,7 @@ READS, READS_QUICK = 1000, 200
 DOM0_SCRIPT = """\
 # timeout: 900
 insmod /opt/xengt/tun.ko
-dd if=/dev/zero of=/run/trip.img bs=1024 count=1024 2>/dev/null
+hvm_disk trip 64 2>/dev/null || exit 1
 xengtd_start --dma cpu || exit 1
 hvm_create trip round-trip:READS none || exit 1
 guest_unpause trip

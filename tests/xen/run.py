@@ -363,7 +363,7 @@ def build_machine(args, scenarios, xen_dir: Path):
             guest += example_payload(xen_dir, args.builddir)
         if "qemu" in needs:
             roots.append(fetch_device_model(xen_dir))
-            guest += device_model_payload(*roots)
+            guest += device_model_payload(xen_dir, *roots)
 
     payload = [(HERE / "init.sh", "/init")]
     payload += [(HERE / name, f"{TESTS}/{name}") for name in ("lib.sh", "scenario.sh")]

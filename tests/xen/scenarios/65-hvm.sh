@@ -16,7 +16,7 @@ says() {
 make_files() {
     mkdir -p /run/www && insmod /opt/xengt/tun.ko || return 1
     dd if=/dev/urandom of=/run/www/file bs=1024 count=512
-    dd if=/dev/urandom of=/run/hvm.img bs=1024 count=2048
+    hvm_disk hvm 2048 || return 1
     net_sum=$(md5sum </run/www/file)
     disk_sum=$(md5sum </run/hvm.img)
 }
