@@ -13,9 +13,20 @@
 
 #include "text.h"
 
+/* Where firmware has put the registers: the guest's own, or the one that we are; 0: nowhere. */
+static uint64_t mmio_base(const struct guest *guest)
+{
+    const struct guests_config *config = &guest->guests->config;
+    const struct host_ops *host = config->host->ops;
+    return host->has_firmware(guest->host) ? host->placed(guest->host, VGPU_BAR_MMIO)
+                                           : config->mmio_base;
+}
+
 static int create_vgpu(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
+    const struct host_ops *host = config->host->ops;
+    bool firmware = host->has_firmware(guest->host);
     const struct vgpu_config vgpu = {
         .model = guest->type->model,
         .id = guest->slot + 1,
@@ -33,7 +44,9 @@ static int create_vgpu(struct guest *guest)
                 .commit_each = config->gtt_mode == GUESTS_GTT_TRAP_EACH,
             },
         .lazy_ggtt = config->lazy_ggtt,
-        .mmio_base = config->mmio_base,
+        .firmware = firmware,
+        .mmio_base = mmio_base(guest),
+        .aperture_base = firmware ? host->placed(guest->host, VGPU_BAR_APERTURE) : 0,
         /* Guests want the windows below its end to be the mappable ones, and only these. */
         .aperture_size = (uint64_t)guest->guests->gpu.aperture * XENGT_PAGE_SIZE,
         .machine = &guest_machine,
@@ -85,7 +98,6 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
     const struct host_guest_config host = {
         .domid = guest->domid,
         .devfn = VGPU_PCI_DEVFN,
-        .pci_root = true,
         .ops = &guest_ops,
         .arg = guest,
     };
@@ -110,7 +122,7 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
     if (ret) {
         return text_error(error, error_size, ret,
                           "domain '%s' (%u): its vGPU cannot be put at 0x%" PRIx64 ": %s",
-                          guest->name, guest->domid, config->mmio_base,
+                          guest->name, guest->domid, mmio_base(guest),
                           ret == -EBUSY ? "its RAM is there" : strerror(-ret));
     }
     return 0;

@@ -44,13 +44,12 @@ struct host_guest_ops {
 
 struct host_guest_config {
     uint32_t domid;
-    uint8_t devfn; /* of the function on PCI bus 0 whose configuration space is the attacher's */
     /*
-     * There is no PCI but what the attacher presents: function 0 of bus 0 is its own, too, and so
-     * are the ports that configuration space is reached by. Left out for a guest that the host
-     * knows to have a device model besides.
+     * Of the function on PCI bus 0 whose configuration space is the attacher's. Where a device
+     * model has another function there, the host takes the highest that is free; the handlers hear
+     * of it as this one all the same.
      */
-    bool pci_root;
+    uint8_t devfn;
     const struct host_guest_ops *ops;
     void *arg;
 };
@@ -77,6 +76,20 @@ struct host_ops {
                   struct host_guest **out, char *error, size_t error_size);
 
     /*
+     * Whether the guest has a device model and firmware besides (Xen's type hvm, with QEMU): PCI is
+     * theirs, the attacher has one function among others, and the firmware places its BARs.
+     * Otherwise there is no PCI but what the attacher presents: function 0 of bus 0 is its own,
+     * too, and so are the ports that configuration space is reached by.
+     */
+    bool (*has_firmware)(const struct host_guest *guest);
+
+    /*
+     * Where a range of a guest with firmware was claimed last, also by a predecessor: firmware
+     * places it once in the guest's life, and who attaches later finds it there. 0: nowhere yet.
+     */
+    uint64_t (*placed)(const struct host_guest *guest, unsigned range);
+
+    /*
      * Goes on with the requests that wait because the guest was not ready, as far as it is now. To
      * be called in turns. True: some still wait.
      */
@@ -87,8 +100,8 @@ struct host_ops {
 
     /*
      * Accesses to these guest physical addresses come as MMIO from now on, and to those the range
-     * had before do not. size 0: to none. -EBUSY: the guest has RAM there; others. The range is
-     * none then.
+     * had before do not. size 0: to none. -EBUSY: the guest has RAM there; -EEXIST: another range
+     * is there; others. The range is none then.
      */
     int (*claim)(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size);
 
@@ -104,10 +117,12 @@ struct host_ops {
 
     /*
      * Gives the guest pages of RAM where it had none, from first on, zeroed and without a trap,
-     * and a view of them that is one piece. remove_ram takes them away again; detach does, too.
-     * move_ram puts them elsewhere, and the view stays. One piece at a time. -EBUSY: the guest has
-     * RAM at one of these pages, and nothing was changed, or it has a piece; -ENOMEM, ...
+     * and a view of them that is one piece. HOST_RAM_APART: beyond all that it has. remove_ram
+     * takes them away again; detach does, too. move_ram puts them elsewhere, and the view stays.
+     * One piece at a time. -EBUSY: the guest has RAM at one of these pages, and nothing was
+     * changed, or it has a piece; -ENOMEM, ...
      */
+#define HOST_RAM_APART UINT64_MAX
     int (*add_ram)(struct host_guest *guest, uint64_t first, uint32_t pages, void **view);
     int (*move_ram)(struct host_guest *guest, uint64_t first);
     void (*remove_ram)(struct host_guest *guest);
@@ -155,6 +170,9 @@ void host_sim_mmio_write(struct host *host, uint32_t domid, uint64_t addr, uint6
 /* A store into RAM by the guest's CPU: of a tracked page it comes to the vGPU, else it is done. */
 void host_sim_guest_store(struct host *host, uint32_t domid, uint64_t gpa, uint64_t value,
                           unsigned size);
+/* Domains that are attached from now on have a device model and firmware, or have none. */
+void host_sim_with_firmware(struct host *host, bool firmware);
+
 uint32_t host_sim_pci_read(struct host *host, uint32_t domid, unsigned devfn, unsigned reg,
                            unsigned size);
 void host_sim_pci_write(struct host *host, uint32_t domid, unsigned devfn, unsigned reg,

@@ -40,6 +40,7 @@ struct host_guest {
     struct host_sim *host;
     struct host_guest_config config;
     struct host_guest_stats stats;
+    bool firmware; /* and a device model */
     bool dead;
     bool waits; /* for request */
     bool made;  /* it is, and not answered */
@@ -57,10 +58,18 @@ struct host_guest {
     uint32_t msi_data;
 };
 
+/* Where firmware has put the ranges of a domain. */
+struct place {
+    uint32_t domid;
+    uint64_t base[HOST_RANGES];
+};
+
 struct host_sim {
     struct host base;
+    struct place places[GUESTS_MAX]; /* by domid, as far as there is room */
     struct xengt_sim *sim;
     struct host_guest *guests[GUESTS_MAX]; /* NULL: free */
+    bool firmware;                         /* of domains that are attached */
     void (*wait)(void *arg);               /* see host_sim_on_wait() */
     void *wait_arg;
 };
@@ -126,6 +135,7 @@ static int sim_attach(struct host *base, const struct host_guest_config *config,
     }
     guest->host = host;
     guest->config = *config;
+    guest->firmware = host->firmware;
     host->guests[i] = guest;
     *out = guest;
     return 0;
@@ -143,6 +153,11 @@ static void sim_detach(struct host_guest *guest)
     free(guest->tracked);
     free(guest->ram_view);
     free(guest);
+}
+
+static bool sim_has_firmware(const struct host_guest *guest)
+{
+    return guest->firmware;
 }
 
 /* What lies at an address is known to the simulator for RAM of the domain only. */
@@ -163,14 +178,49 @@ static bool any_domain_ram(const struct host_guest *guest, uint64_t first, uint3
     return false;
 }
 
+static bool is_claimed(const struct host_guest *guest, uint64_t base, uint64_t size)
+{
+    for (unsigned i = 0; i < HOST_RANGES; i++) {
+        const struct range *other = &guest->mmio[i];
+
+        if (size && other->size && base <= other->base + (other->size - 1) &&
+            other->base <= base + (size - 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct place *place_of(const struct host_guest *guest)
+{
+    uint32_t domid = guest->config.domid;
+    struct place *place = &guest->host->places[domid % GUESTS_MAX];
+
+    if (place->domid != domid) {
+        *place = (struct place){.domid = domid};
+    }
+    return place;
+}
+
 static int sim_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
 {
     guest->mmio[range].size = 0;
     if (size && is_domain_ram(guest, base)) {
         return -EBUSY;
     }
+    if (is_claimed(guest, base, size)) {
+        return -EEXIST;
+    }
     guest->mmio[range] = (struct range){base, size};
+    if (size && guest->firmware) {
+        place_of(guest)->base[range] = base;
+    }
     return 0;
+}
+
+static uint64_t sim_placed(const struct host_guest *guest, unsigned range)
+{
+    return place_of(guest)->base[range];
 }
 
 static int sim_inject_msi(struct host_guest *guest, uint64_t address, uint32_t data)
@@ -226,8 +276,12 @@ static int sim_track(struct host_guest *guest, const struct xengt_gfn *gfn, size
     return ret;
 }
 
+/* Beyond what any domain of the simulator has. */
+#define APART (UINT64_C(1) << 24)
+
 static int sim_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
+    first = first == HOST_RAM_APART ? APART : first;
     if (guest->ram_view || any_domain_ram(guest, first, pages)) {
         return -EBUSY;
     }
@@ -373,6 +427,8 @@ static const struct host_ops host_sim_ops = {
     .find = sim_find,
     .attach = sim_attach,
     .detach = sim_detach,
+    .has_firmware = sim_has_firmware,
+    .placed = sim_placed,
     .claim = sim_claim,
     .inject_msi = sim_inject_msi,
     .track = sim_track,
@@ -405,6 +461,11 @@ void host_sim_on_wait(struct host *base, void (*wait)(void *arg), void *arg)
 
     host->wait = wait;
     host->wait_arg = arg;
+}
+
+void host_sim_with_firmware(struct host *base, bool firmware)
+{
+    to_sim(base)->firmware = firmware;
 }
 
 /* --- the guests' side -------------------------------------------------------------------- */
@@ -512,7 +573,7 @@ static struct host_guest *asked_for(struct host *base, uint32_t domid, unsigned 
 {
     struct host_guest *guest = guest_of(to_sim(base), domid);
 
-    if (!guest || (devfn != guest->config.devfn && (devfn || !guest->config.pci_root))) {
+    if (!guest || (devfn != guest->config.devfn && (devfn || guest->firmware))) {
         return NULL;
     }
     guest->stats.ioreqs++;

@@ -23,13 +23,17 @@ static uint64_t aperture_base(uint64_t mmio_base, uint64_t size)
 void bars_init(struct vgpu *vgpu)
 {
     const struct vgpu_config *c = &vgpu->cfg;
+    uint64_t aperture = c->aperture_base;
+    if (!aperture && !c->firmware) {
+        aperture = aperture_base(c->mmio_base, c->aperture_size);
+    }
     const struct vgpu_pci_config pci = {
         .id = vgpu->model->pci_id,
         .class_revision = vgpu->model->class_revision,
         .base =
             {
                 [VGPU_BAR_MMIO] = c->mmio_base,
-                [VGPU_BAR_APERTURE] = aperture_base(c->mmio_base, c->aperture_size),
+                [VGPU_BAR_APERTURE] = aperture,
             },
         .aperture_size = c->aperture_size,
         .gtt_entries = c->gtt.gpu->gtt_entries,
@@ -54,8 +58,8 @@ static uint32_t ggtt_pages(const struct vgpu *vgpu)
 int bars_add_ggtt_ram(struct vgpu *vgpu)
 {
     const struct vgpu_config *c = &vgpu->cfg;
-    return c->machine->add_ram(c->machine_arg, ggtt_frame(vgpu->mmio_base), ggtt_pages(vgpu),
-                               &vgpu->ggtt_ram);
+    uint64_t first = vgpu->mmio_base ? ggtt_frame(vgpu->mmio_base) : VGPU_RAM_APART;
+    return c->machine->add_ram(c->machine_arg, first, ggtt_pages(vgpu), &vgpu->ggtt_ram);
 }
 
 /* --- claims ------------------------------------------------------------------------------ */
@@ -93,7 +97,7 @@ static int claim_bar(struct vgpu *vgpu, enum vgpu_bar bar)
     void *arg = vgpu->cfg.machine_arg;
     uint64_t base, size;
     if (!vgpu_pci_bar(&vgpu->pci, bar, &base, &size)) {
-        return machine->claim(arg, bar, 0, 0);
+        return 0;
     }
     int ret = machine->claim(arg, bar, base, trapped_size(vgpu, bar, size));
     if (ret || bar != VGPU_BAR_MMIO) {
@@ -108,9 +112,13 @@ static int claim_bar(struct vgpu *vgpu, enum vgpu_bar bar)
     return ret;
 }
 
+/* All are let go of before one is claimed: it may be put where another was. */
 int bars_claim(struct vgpu *vgpu)
 {
     int first = 0;
+    for (enum vgpu_bar bar = 0; bar < VGPU_BARS; bar++) {
+        vgpu->cfg.machine->claim(vgpu->cfg.machine_arg, bar, 0, 0);
+    }
     for (enum vgpu_bar bar = 0; bar < VGPU_BARS; bar++) {
         int ret = claim_bar(vgpu, bar);
         first = first ? first : ret;

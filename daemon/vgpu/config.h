@@ -26,8 +26,10 @@ struct vgpu_machine {
 
     /*
      * RAM without a trap from a frame on, and a view of it that is one piece and stays when it is
-     * moved. -EBUSY: something is there. Needed with vgpu_config.lazy_ggtt only.
+     * moved. -EBUSY: something is there. Needed with vgpu_config.lazy_ggtt only. VGPU_RAM_APART: a
+     * frame beyond all that the guest has.
      */
+#define VGPU_RAM_APART UINT64_MAX
     int (*add_ram)(void *arg, uint64_t first, uint32_t pages, void **view);
     int (*move_ram)(void *arg, uint64_t first);
 
@@ -44,12 +46,14 @@ struct vgpu_machine {
 };
 
 struct vgpu_config {
-    const char *model;      /* NULL: the first one there is */
-    uint32_t id;            /* vgt_id in PVINFO */
-    uint32_t fences;        /* up to as many as the model has */
-    struct gtt_config gtt;  /* of the GTT that it makes: all but lazy and the tracker */
-    bool lazy_ggtt;         /* the guest's GTT is RAM, compared at each commit, not trapped */
-    uint64_t mmio_base;     /* where firmware has put the registers */
+    const char *model;     /* NULL: the first one there is */
+    uint32_t id;           /* vgt_id in PVINFO */
+    uint32_t fences;       /* up to as many as the model has */
+    struct gtt_config gtt; /* of the GTT that it makes: all but lazy and the tracker */
+    bool lazy_ggtt;        /* the guest's GTT is RAM, compared at each commit, not trapped */
+    bool firmware;         /* of the guest's own: where an address is 0 it is still to choose one */
+    uint64_t mmio_base;    /* where firmware has put the registers */
+    uint64_t aperture_base; /* and the aperture; 0 without firmware: a place that fits */
     uint64_t aperture_size; /* a power of two; 0: none */
     const struct vgpu_machine *machine;
     void *machine_arg;

@@ -44,7 +44,7 @@ struct field {
 
 /* What is not here reads 0 and cannot be written. Ids and BARs depend on the configuration. */
 static const struct field fields[] = {
-    {PCI_COMMAND, 2, PCI_COMMAND_MEMORY, 0x07ff},
+    {PCI_COMMAND, 2, 0, 0x07ff},
     {0x06, 2, 0x0010, 0}, /* status: has capabilities; no error ever to be cleared */
     {0x0c, 1, 0, 0xff},   /* cache line size */
     {0x34, 1, MSI_CAP, 0},
@@ -129,6 +129,9 @@ void vgpu_pci_init(struct vgpu_pci *pci, const struct vgpu_pci_config *config)
     put(pci->space, PCI_CLASS_REVISION, 4, config->class_revision);
     put(pci->space, PCI_SUBSYSTEM, 4, config->id);
     put(pci->space, GMCH_CONTROL, 2, ggms(config->gtt_entries) << GMCH_GGMS_SHIFT);
+    if (config->base[VGPU_BAR_MMIO]) {
+        put(pci->space, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    }
     init_bar(pci, VGPU_BAR_MMIO, config->base[VGPU_BAR_MMIO], VGPU_MMIO_SIZE, BAR_64BIT);
     init_bar(pci, VGPU_BAR_APERTURE, config->base[VGPU_BAR_APERTURE], config->aperture_size,
              BAR_64BIT | BAR_PREFETCHABLE);

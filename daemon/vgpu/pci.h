@@ -29,8 +29,9 @@ enum vgpu_bar {
 struct vgpu_pci_config {
     uint32_t id; /* device << 16 | vendor; also the subsystem's */
     uint32_t class_revision;
-    uint64_t base[VGPU_BARS]; /* where firmware has put them; multiples of their sizes */
-    uint64_t aperture_size;   /* a power of two, from 4096 on */
+    uint64_t
+        base[VGPU_BARS];    /* where firmware has put them; multiples of their sizes. 0: nowhere */
+    uint64_t aperture_size; /* a power of two, from 4096 on */
     uint32_t gtt_entries;
 };
 
@@ -45,7 +46,8 @@ struct vgpu_pci {
 #define VGPU_PCI_MOVED 1u /* base addresses came, went or changed */
 #define VGPU_PCI_RESET 2u /* the function is reset: so must be what is behind it */
 
-/* As firmware leaves it: base addresses set and decoded. */
+/* As firmware leaves it: base addresses set and decoded. Or, where there are none, as at power-on.
+ */
 void vgpu_pci_init(struct vgpu_pci *pci, const struct vgpu_pci_config *config);
 
 /*

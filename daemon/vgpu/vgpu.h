@@ -21,7 +21,8 @@ struct vgpu;
 int vgpu_create(const struct vgpu_config *config, struct vgpu **out);
 void vgpu_destroy(struct vgpu *vgpu); /* NULL is allowed */
 
-/* The BARs answer where firmware has put them. Until then no access is made. Errors: claim()'s. */
+/* The BARs answer where firmware has put them, if it has. Until then no access is made. Errors:
+ * claim()'s. */
 int vgpu_plug_in(struct vgpu *vgpu);
 
 /*

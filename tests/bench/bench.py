@@ -19,6 +19,7 @@ import i915
 import instructions
 import isolation
 import media
+import round_trip
 
 HERE = Path(__file__).resolve().parent
 ROUNDS, ROUNDS_QUICK = 36, 8
@@ -128,6 +129,16 @@ def measure_i915(args, results):
     i915.add(results, run_script(args.builddir, i915.BOOT, "i915.sh", i915.dom0_script(),
                                  needs=i915.NEEDS))
     i915.show(results)
+
+
+def measure_round_trip(args, results):
+    """A request's round trip, beside QEMU's."""
+    if args.boot and round_trip.BOOT not in args.boot:
+        return
+    round_trip.add(results, run_script(args.builddir, round_trip.BOOT, "round-trip.sh",
+                                       round_trip.dom0_script(args.quick),
+                                       needs=round_trip.NEEDS))
+    round_trip.show(results)
 
 
 def times_of(lines, method):
@@ -288,6 +299,7 @@ def measure(args, results):
     isolation.show(results)
     measure_media(args, results)
     measure_i915(args, results)
+    measure_round_trip(args, results)
     boots = {**BOOTS, **BOOTS_IOMMU} if args.iommu else BOOTS
     for boot, prefix in boots.items():
         if args.boot and boot not in args.boot:

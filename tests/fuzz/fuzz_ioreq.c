@@ -158,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct recorder recorder = {.copy_fails = i & 1};
         struct ioreq_device device = {
             .range = {{BASE, SIZE}, {APERTURE, SIZE}},
+            .pci = {.function = (uint8_t)size, .devfn = 0x10, .root = i & 1},
             .ops = &ops,
             .arg = &recorder,
             .copy_guest = copy_guest,

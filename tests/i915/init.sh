@@ -7,6 +7,10 @@
 #   reload          i915 out and in again
 #   test[:CASE...]  drm-test
 #   bench:NAME...   one of intel-gpu-tools' benchmarks, when these are in the image
+#   disk            QEMU's, to the end; the last sector is written
+#   net:ADDRESS     QEMU's network: a file is fetched from there
+#   misplace        the vGPU's registers over RAM, over QEMU's network, and back to where they were
+#   round-trip[:N]  reads of a register that QEMU answers, and of one of the vGPU's
 #   irqs            how many interrupts i915 has had
 #   beat            says so every other second from now on, while it goes on with the next word
 #   sleep:SECONDS, reboot, shell
@@ -62,6 +66,52 @@ irqs() {
     grep i915 /proc/interrupts
 }
 
+# Drivers of QEMU's devices, once.
+qemu() {
+    [ ! -e /sys/module/e1000 ] || return 0
+    for module in /lib/qemu/*.ko; do
+        insmod "$module" || return 1
+    done
+}
+
+disk() {
+    qemu && for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ -b /dev/sda ] && break
+        sleep 1
+    done
+    sectors=$(cat /sys/block/sda/size) || return 1
+    echo "disk $(md5sum </dev/sda)"
+    echo "written by the guest" | dd of=/dev/sda bs=512 seek=$((sectors - 1)) conv=sync,fsync
+}
+
+net() { # ADDRESS
+    qemu && ifconfig eth0 "${1%.*}.77" && sleep 3 &&
+        wget -O /tmp/file "http://$1:8000/file" && echo "net $(md5sum </tmp/file)"
+}
+
+# The highest byte of an address, where a BAR of 16 MiB is: this is all there is to write.
+put_registers() { # FUNCTION BYTE-IN-OCTAL
+    printf '%b' "\\0$2" | dd of="$1/config" bs=1 seek=19 conv=notrunc 2>/dev/null
+}
+
+misplace() {
+    for device in /sys/bus/pci/devices/*; do
+        case "$(cat "$device/vendor" "$device/device" | tr '\n' ' ')" in
+        '0x8086 0x1616 ') vgpu=$device ;;
+        '0x8086 0x100e ') network=$device ;;
+        esac
+    done
+    home=$(dd if="$vgpu/config" bs=1 skip=19 count=1 2>/dev/null | od -b | awk 'NR == 1 { print $2 }')
+    printf '\002' | dd of="$vgpu/config" bs=1 seek=4 conv=notrunc 2>/dev/null # decoded
+    theirs=$(dd if="$network/config" bs=1 skip=19 count=1 2>/dev/null | od -b | awk 'NR == 1 { print $2 }')
+    sum=$(md5sum </init)
+    for place in 001 "$theirs" 377 000 "$home"; do
+        put_registers "$vgpu" "$place"
+        echo "# registers at $place: $(head -n 1 "$vgpu/resource")"
+    done
+    [ "$(md5sum </init)" = "$sum" ]
+}
+
 beat() {
     (while sleep 2; do echo beat; done) &
 }
@@ -71,8 +121,9 @@ perform() { # VERB [ARGUMENT...]
     verb=$1
     shift
     case "$verb" in
-    load | reload | irqs | beat | sleep) "$verb" "$@" ;;
+    load | reload | disk | net | misplace | irqs | beat | sleep) "$verb" "$@" ;;
     test) drm-test "$@" ;;
+    round-trip) round-trip "$@" ;;
     bench) "$@" ;;
     reboot) reboot -f ;;
     shell) setsid -c sh -i </dev/hvc0 >/dev/hvc0 2>&1 ;;

@@ -179,6 +179,23 @@ MUTATIONS += [
              "xengt_space_drain(guest->space, UINT32_MAX)", "tests/attack/attack_reset"),
 ]
 
+# A guest with firmware of its own.
+FIRMWARE = "tests/unit/test_firmware"
+MUTATIONS += [
+    Mutation("another's function is answered for", "daemon/host/xen/ioreq_decode.c",
+             "|| (sbdf == 0 && pci->root);", "|| sbdf == 0;", "tests/unit/test_ioreq"),
+    Mutation("BARs are decoded before firmware has placed them", "daemon/vgpu/pci.c",
+             "    if (config->base[VGPU_BAR_MMIO]) {\n", "    if (true) {\n", FIRMWARE),
+    Mutation("a BAR is claimed while another is still there", "daemon/vgpu/bars.c",
+             "        vgpu->cfg.machine->claim(vgpu->cfg.machine_arg, bar, 0, 0);\n",
+             "        uint64_t base, size;\n"
+             "        if (!vgpu_pci_bar(&vgpu->pci, bar, &base, &size)) {\n"
+             "            vgpu->cfg.machine->claim(vgpu->cfg.machine_arg, bar, 0, 0);\n        }\n",
+             FIRMWARE),
+    Mutation("what firmware has chosen is forgotten", "daemon/guests/guest.c",
+             "host->placed(guest->host, VGPU_BAR_APERTURE)", "0", FIRMWARE),
+]
+
 
 def build_commands(builddir: Path, target: str):
     """Every command that makes a test, in order."""

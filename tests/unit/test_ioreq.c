@@ -137,6 +137,7 @@ static int setup(void **state)
 
     f->device = (struct ioreq_device){
         .range = {{BASE, SIZE}, {APERTURE, SIZE}},
+        .pci = {.function = DEVFN, .devfn = DEVFN, .root = true},
         .ops = &fake_ops,
         .arg = f,
         .copy_guest = fake_copy,
@@ -482,6 +483,34 @@ TEST(test_config)
     assert_int_equal(f->stats.odd, 0);
 }
 
+/* Where a device model has the function that was wanted, it is another one. */
+TEST(a_function_elsewhere_is_the_same_to_its_handlers)
+{
+    struct fixture *f = *state;
+    static const uint8_t others[] = {0x00, DEVFN, 0x08, 0xf9, 0xf0, 0xff};
+
+    f->device.pci = (struct ioreq_pci){.function = 0xf8, .devfn = DEVFN};
+    for (unsigned size = 1; size <= 4; size *= 2) {
+        struct ioreq req =
+            port_req(UINT64_C(0xf8) << 32 | (0x14 + 4 - size), size, IOREQ_WRITE, 0x01020304);
+
+        req.type = IOREQ_TYPE_PCI_CONFIG;
+        ioreq_perform(&f->device, &req);
+        req.dir = IOREQ_READ;
+        assert_int_equal(ioreq_perform(&f->device, &req), size == 4   ? 0x01020304
+                                                          : size == 2 ? 0x0304
+                                                                      : 0x04);
+    }
+    assert_int_equal(f->config_accesses, 6);
+    for (size_t i = 0; i < sizeof(others); i++) {
+        struct ioreq req = port_req((uint64_t)others[i] << 32, 4, IOREQ_READ, 0);
+
+        req.type = IOREQ_TYPE_PCI_CONFIG;
+        assert_odd(f, &req);
+    }
+    assert_int_equal(f->config_accesses, 6);
+}
+
 TEST(config_odd)
 {
     struct fixture *f = *state;
@@ -657,6 +686,7 @@ TEST(records)
         .uuid = {{0xde, 0xad, 0, 1, 0xff}},
         .ram_first = 0xe0800,
         .ram_pages = 2048,
+        .placed = {0xf1000000, UINT64_C(0x120000000)},
     };
     struct seen seen = {0};
     FILE *file;
@@ -674,6 +704,15 @@ TEST(records)
     assert_memory_equal(&seen.last.uuid, &record.uuid, sizeof(record.uuid));
     assert_int_equal(seen.last.ram_first, 0xe0800);
     assert_int_equal(seen.last.ram_pages, 2048);
+    assert_memory_equal(seen.last.placed, record.placed, sizeof(record.placed));
+
+    /* Another domain of the same number has nothing to do with it. */
+    struct ioreq_record found = {.domid = 7, .uuid = record.uuid};
+    assert_true(ioreq_record_load(dir, &found));
+    assert_int_equal(found.placed[0], 0xf1000000);
+    found = (struct ioreq_record){.domid = 7};
+    assert_false(ioreq_record_load(dir, &found));
+    assert_int_equal(found.placed[0], 0);
 
     /* A note that makes no sense is not followed, and does not stay. */
     snprintf(path, sizeof(path), "%s/ioreq.9", dir);

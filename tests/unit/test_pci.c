@@ -129,6 +129,27 @@ TEST(sizing)
     assert_int_equal(bar_base(pci, VGPU_BAR_APERTURE), APERTURE_BASE);
 }
 
+/* Firmware is to place it: it has the addresses of power-on, and does not answer. */
+TEST(without_addresses_nothing_is_decoded)
+{
+    static const struct vgpu_pci_config config = {
+        .id = 0x16168086,
+        .aperture_size = APERTURE_SIZE,
+        .gtt_entries = 1u << 20,
+    };
+    struct vgpu_pci *pci = *state;
+
+    vgpu_pci_init(pci, &config);
+    assert_int_equal(vgpu_pci_read(pci, 0, 4), 0x16168086);
+    assert_int_equal(vgpu_pci_read(pci, COMMAND, 2), 0);
+    assert_int_equal(vgpu_pci_read(pci, BAR0, 4), 4);
+    assert_int_equal(vgpu_pci_read(pci, BAR2, 4), 0xc);
+    assert_int_equal(vgpu_pci_write(pci, COMMAND, MEMORY, 2), 0); /* 0 is no address */
+    assert_int_equal(bar_base(pci, VGPU_BAR_MMIO), 0);
+    assert_int_equal(vgpu_pci_write(pci, BAR0, 0xf3000000, 4), VGPU_PCI_MOVED);
+    assert_int_equal(bar_base(pci, VGPU_BAR_MMIO), 0xf3000000);
+}
+
 TEST(moving)
 {
     struct vgpu_pci *pci = *state;

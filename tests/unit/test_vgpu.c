@@ -654,6 +654,27 @@ static void make_lazy(struct fake *f)
     assert_int_equal(f->claimed[VGPU_BAR_MMIO].size, VGPU_GTT_OFFSET);
 }
 
+/* Firmware moves it once it has placed the BAR. */
+TEST(ram_without_a_place_is_kept_apart)
+{
+    struct fake *f = *state;
+    f->config.mmio_base = 0;
+    f->config.firmware = true;
+    f->config.lazy_ggtt = true;
+    vgpu_destroy(f->vgpu);
+    assert_int_equal(vgpu_create(&f->config, &f->vgpu), 0);
+    f->gtt = f->vgpu->gtt;
+    assert_int_equal(vgpu_plug_in(f->vgpu), 0);
+    assert_true(f->ram_at == VGPU_RAM_APART);
+    assert_int_equal(f->claimed[VGPU_BAR_MMIO].size, 0);
+    assert_int_equal(f->moves, 0);
+    put_at(f, 0xf3000000);
+    assert_int_equal(f->moves, 1);
+    assert_int_equal(f->ram_at, (0xf3000000 + VGPU_GTT_OFFSET) / PAGE);
+    assert_int_equal(f->claimed[VGPU_BAR_MMIO].base, 0xf3000000);
+    assert_int_equal(f->claimed[VGPU_BAR_MMIO].size, VGPU_GTT_OFFSET);
+}
+
 TEST(ram_that_may_not_be_moved_stays_and_the_bar_is_nowhere)
 {
     struct fake *f = *state;

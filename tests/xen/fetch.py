@@ -16,6 +16,33 @@ from pathlib import Path
 # Packages that only name the newest one of a kind.
 META_PACKAGES = ["linux-image-amd64"]
 
+# QEMU as the device model of HVM guests, with what it is linked to.
+DEVICE_MODEL = [
+    "qemu-system-xen",
+    "qemu-system-data",
+    "seabios",
+    "libdw1",
+    "libelf1",
+    "libffi8",
+    "libglib2.0-0",
+    "libgstreamer-plugins-base1.0-0",
+    "libgstreamer1.0-0",
+    "libjpeg62-turbo",
+    "liblz4-1",
+    "libopus0",
+    "liborc-0.4-0",
+    "libpcre2-8-0",
+    "libpixman-1-0",
+    "libsasl2-2",
+    "libspice-server1",
+    "libssl3",
+    "libstdc++6",
+    "libudev1",
+    "libunwind8",
+    "libusb-1.0-0",
+    "zlib1g",
+]
+
 # Intel's tools and benchmarks, with every library that they are linked to.
 I915_TOOLS = [
     "intel-gpu-tools",
@@ -179,6 +206,13 @@ def _unpack(folder: Path, packages, suite=""):
 def fetch(folder: Path, release) -> Path:
     """Xen and Linux of a release, and what programs for it are built with."""
     return _unpack(folder, release.packages, release.suite)
+
+
+def fetch_device_model(xen_dir: Path) -> Path:
+    """QEMU for HVM guests; Xen's libraries, which it needs besides, are in fetch()'s folder."""
+    folder = xen_dir / "device-model"
+    with locked(folder):
+        return _unpack(folder, DEVICE_MODEL)
 
 
 def fetch_i915_tools(xen_dir: Path) -> Path:

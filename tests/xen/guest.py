@@ -8,12 +8,14 @@ from pathlib import Path
 from fetch import fetch_i915_tools
 from image import (SYSTEM_LIBRARIES, Cpio, add_program, find_one, library_folders, module_name,
                    read_module, replace)
-from programs import DRM_TEST, find_program
+from programs import GUEST_PROGRAMS, find_program
 from releases import DEBIAN_12, Release
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = ["bin", "dev", "lib/modules", "opt/i915", "proc", "sys", "tmp"]
 BENCHMARKS = "usr/libexec/igt-gpu-tools/benchmarks"
+# Drivers of what QEMU shows an HVM guest: its disk and its network.
+QEMU_MODULES = ["ata_piix", "sd_mod", "e1000"]
 # What scenarios run of intel-gpu-tools.
 TOOLS = ["gem_blt", "gem_busy", "gem_create", "gem_exec_ctx", "gem_exec_nop", "gem_exec_reloc",
          "gem_latency", "gem_wsim"]
@@ -41,17 +43,25 @@ def _load_order(root: Path, name):
     return order
 
 
-def _build_guest(root: Path, drm_test: Path):
+def _add_modules(archive, root: Path, folder, names):
+    order = []
+    for name in names:
+        order += [path for path in _load_order(root, name) if path not in order]
+    for number, path in enumerate(order):
+        archive.file(f"{folder}/{number:02}-{module_name(path)}.ko", read_module(path), 0o644)
+
+
+def _build_guest(root: Path, programs):
     archive = Cpio()
     for folder in FOLDERS:
         archive.folder(folder)
     archive.file("init", (HERE.parent / "i915/init.sh").read_bytes())
     archive.file("bin/busybox", find_one(root, "bin/busybox").read_bytes())
     archive.link("bin/sh", "busybox")
-    archive.file("opt/i915/drm-test", drm_test.read_bytes())
-    for number, path in enumerate(_load_order(root, "i915")):
-        archive.file(f"lib/modules/{number:02}-{module_name(path)}.ko", read_module(path),
-                     0o644)
+    for program in programs:
+        archive.file(f"opt/i915/{program.name}", program.read_bytes())
+    _add_modules(archive, root, "lib/modules", ["i915"])
+    _add_modules(archive, root, "lib/qemu", QEMU_MODULES)
     return archive.finish()
 
 
@@ -82,7 +92,7 @@ GUESTS = {
 
 def guest_payload(guest: Guest, unpacked, xen_dir: Path):
     """What dom0 needs to start it, of that unpacked release."""
-    image = _build_guest(unpacked.root, find_program(unpacked.programs, DRM_TEST))
+    image = _build_guest(unpacked.root, [find_program(unpacked.programs, name) for name in GUEST_PROGRAMS])
     if guest.tools:
         image += _build_tools(fetch_i915_tools(xen_dir))
     path = unpacked.kernel.with_name("guest-i915-tools.cpio" if guest.tools else "guest-i915.cpio")

@@ -221,13 +221,16 @@ def prepare(folder: Path, release: Release, builddir: Path):
     return unpacked
 
 
-def build_initramfs(path: Path, unpacked: Unpacked, payload):
-    """Write base and payload, a list of (file on the host, absolute path in dom0), to path."""
+def build_initramfs(path: Path, unpacked: Unpacked, payload, folders=()):
+    """Write base and payload, a list of (file on the host, absolute path in dom0), to path. Libraries
+    of programs in it are looked for in these folders, too.
+    """
     archive = Cpio()
+    search = [*unpacked.search, *folders]
     for source, name in payload:
         content = source.read_bytes()
         if content.startswith(b"\x7fELF"):
-            add_program(archive, source, name, [source.parent, *unpacked.search])
+            add_program(archive, source, name, [source.parent, *search])
         else:
             archive.file(name, content)
     with path.open("wb") as out:

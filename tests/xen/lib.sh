@@ -167,6 +167,49 @@ linux_create() {
         kernel=/opt/xengt/linux ramdisk=/opt/xengt/i915.cpio mem=384 "$@"
 }
 
+_hvm_load() { # FILE ADDRESS
+    echo "    \"-device\", \"loader,file=$1,addr=$2,force-raw=on\","
+}
+
+# hvm_create NAME WORD,WORD... none|stdvga [LINE...]: the same as a guest of type hvm, with firmware and
+# QEMU, which has a disk for it, /run/NAME.img, a network that ends here at 10.0.9.1, and its device edu.
+# The lines go into its configuration. It waits, paused, with a vGPU.
+# loader: see device_model.py. xen_emul_unplug: else Linux has QEMU take disk and network away again, for
+# Xen's own, whose backends nobody set up here.
+hvm_create() {
+    _hvm_name=$1 _words=$2 _vga=$3
+    shift 3
+    : >"/run/console/guest-$_hvm_name.log"
+    printf '%s\0' "console=hvc0 loglevel=7 i915=error_capture=0 xen_emul_unplug=never run=$_words" \
+        >"/run/$_hvm_name.cmdline"
+    {
+        echo "name=\"$_hvm_name\""
+        echo 'type="hvm"'
+        echo 'memory=384'
+        echo "vga=\"$_vga\""
+        echo 'vnc=0'
+        echo 'sdl=0'
+        echo 'device_model_args_hvm=['
+        _hvm_load /opt/xengt/hvm-kernel 0x4000000
+        _hvm_load /opt/xengt/hvm-parameters 0xbffe000
+        _hvm_load "/run/$_hvm_name.cmdline" 0xbfff000
+        _hvm_load /opt/xengt/i915.cpio 0xc000000
+        echo "    \"-drive\", \"if=ide,format=raw,file=/run/$_hvm_name.img\","
+        echo "    \"-netdev\", \"tap,id=net,ifname=$_hvm_name-net,script=no,downscript=no\","
+        echo '    "-device", "e1000,netdev=net,romfile=", "-device", "edu"]'
+        for _line in "$@"; do echo "$_line"; done
+    } >"/run/$_hvm_name.cfg"
+    xl create -e -q -p "/run/$_hvm_name.cfg" || return 1
+    eval "${_hvm_name}_domid=\$(xl domid \"\$_hvm_name\")"
+    ifconfig "$_hvm_name-net" 10.0.9.1 netmask 255.255.255.0 up && xengt-ctl attach "$_hvm_name"
+}
+
+# hvm_disk NAME KIB: a disk for it, random but for the first sector, which starts the kernel.
+hvm_disk() {
+    dd if=/dev/urandom of="/run/$1.img" bs=1024 count="$2" &&
+        dd if=/opt/xengt/hvm-sector of="/run/$1.img" conv=notrunc
+}
+
 # linux_log NAME: its whole console.
 linux_log() {
     tr -d '\r' <"/run/console/guest-$1.log"

@@ -9,7 +9,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 # What dom0 and its guests are given, by the names of meson's targets.
 PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "edu-dma", "guest-tool",
             "stale", "lib-test"]
-DRM_TEST = "drm-test"
+GUEST_PROGRAMS = ["drm-test", "round-trip"]
 LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
 
 
@@ -66,5 +66,5 @@ def programs(folder: Path, root: Path, release, builddir: Path):
               str(SOURCE)], log)
     # meson looks its targets up in what the last configuration knew.
     _run(["ninja", "-C", str(build), "build.ninja"], log)
-    _run(["meson", "compile", "-C", str(build), *PRODUCTS, DRM_TEST], log)
+    _run(["meson", "compile", "-C", str(build), *PRODUCTS, *GUEST_PROGRAMS], log)
     return build

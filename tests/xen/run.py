@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 
 from boots import BOOTS, iommu_log
+from device_model import device_model_payload
 from emulator import emulator
 from example import example_payload
-from fetch import FetchError, Unavailable, locked
+from fetch import FetchError, Unavailable, fetch_device_model, locked
 from guest import GUESTS, guest_payload
-from image import ImageError, build_initramfs, prepare
+from image import ImageError, build_initramfs, library_folders, prepare
 from programs import BuildError, products
 from scenarios import Scenario, choose
 
@@ -29,6 +30,7 @@ SCENARIO_GRACE = 45      # beyond a scenario's own limit, which dom0 enforces wi
 COMMAND_LIMIT = 600
 CONSOLE_TAIL = 40
 EXAMPLE = "example"      # what a scenario may need, besides guests (guest.py)
+QEMU = "qemu"            # likewise: a device model for guests of type hvm
 
 # vtd_dmar_fault names an address; amdvi_translation_result is a fault when nothing comes out.
 FAULT = re.compile(r"vtd_dmar_fault .* addr 0x([0-9a-f]+)|gpa 0x([0-9a-f]+) hpa 0x0*$")
@@ -252,7 +254,7 @@ def parse_arguments():
     parser.add_argument("--label", help="names the log and the image; default: the boot")
     parser.add_argument("--payload", metavar="FILE[:PATH]", type=payload_argument, default=[],
                         action="append", help="add a file to dom0, at /opt/xengt unless said")
-    parser.add_argument("--needs", choices=[*GUESTS, EXAMPLE], default=[], action="append",
+    parser.add_argument("--needs", choices=[*GUESTS, EXAMPLE, QEMU], default=[], action="append",
                         help="with --command: what the script needs besides")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--command", metavar="FILE", type=Path,
@@ -287,6 +289,8 @@ def needed_payload(args, need, release):
     xen_dir = args.builddir / "xen"
     if need == EXAMPLE:
         return example_payload(xen_dir / f"example-{args.label}", prepared(args, release).programs)
+    if need == QEMU: # its guest is that of "i915"
+        return device_model_payload(prepared(args, release), release, fetch_device_model(xen_dir))
     guest = GUESTS[need]
     return guest_payload(guest, prepared(args, guest.release or release), xen_dir)
 
@@ -307,11 +311,13 @@ def build_machine(args, scenarios, xen_dir: Path):
         payload.append((Path(os.devnull), f"{TESTS}/interactive"))
     # First come, first served: what the command line names replaces the build's own.
     payload += args.payload
-    for need in sorted({need for scenario in scenarios for need in scenario.needs}):
+    needs = sorted({need for scenario in scenarios for need in scenario.needs})
+    for need in needs:
         payload += needed_payload(args, need, boot.release)
     payload += products(unpacked.programs)
     initramfs = xen_dir / f"{args.label}.cpio"
-    build_initramfs(initramfs, unpacked, payload)
+    folders = library_folders(fetch_device_model(xen_dir)) if QEMU in needs else []
+    build_initramfs(initramfs, unpacked, payload, folders)
     command = boot.qemu_command(emulator(xen_dir), unpacked.xen, unpacked.kernel, initramfs,
                                 console_log)
     return command, console_log

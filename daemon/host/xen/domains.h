@@ -20,7 +20,7 @@ struct domain_info {
     struct domain_uuid uuid;
     unsigned vcpus; /* as many as it can have, not as many as are online */
     bool dying;
-    bool device_model; /* a guest of the kind that QEMU serves: it has a PCI root of its own */
+    bool device_model; /* of the kind that QEMU serves, with firmware and a PCI root of its own */
 };
 
 /* Called from the event loop after some domain shut down or went; Xen does not say which. */

@@ -58,6 +58,20 @@ static int change_limit(const struct guest_ram *ram, bool add)
     return xc_domain_setmaxmem(ram->xc, ram->domid, pages * KIB_PER_PAGE) ? -errno : 0;
 }
 
+/*
+ * Firmware puts BARs that do not fit below 4 GiB right behind the guest's RAM: these are well
+ * apart, and the guest's last frame does not become larger by much, which is what some tools go by.
+ */
+#define APART (UINT64_C(16) << 30 >> XENGT_PAGE_SHIFT)
+
+uint64_t guest_ram_apart(const struct guest_ram *ram)
+{
+    xen_pfn_t last = 0;
+
+    xc_domain_maximum_gpfn(ram->xc, (domid_t)ram->domid, &last); /* unknown: adding it fails */
+    return (last / APART + 2) * APART;
+}
+
 static int populate(struct guest_ram *ram, xen_pfn_t *frames)
 {
     int ret = change_limit(ram, true);

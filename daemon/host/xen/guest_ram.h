@@ -21,6 +21,9 @@ struct guest_ram {
     void *view; /* NULL: not this process' */
 };
 
+/* A frame number far beyond the last page that the guest has, for RAM that is not to be found. */
+uint64_t guest_ram_apart(const struct guest_ram *ram);
+
 /* first and pages are set. -EBUSY: the guest has RAM there; others as Xen gives them. */
 int guest_ram_add(struct guest_ram *ram);
 int guest_ram_move(struct guest_ram *ram, uint64_t first);

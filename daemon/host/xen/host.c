@@ -93,7 +93,6 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
         goto out_free;
     }
 
-    guest->config.pci_root &= !guest->domain.device_model;
     server.domain = guest->domain;
     server.guest = guest->config;
     server.stats = &guest->stats;
@@ -116,6 +115,16 @@ static void xen_detach(struct host_guest *guest)
     guest_ram_remove(&guest->ram);
     ioreq_server_close(guest->ioreq);
     free(guest);
+}
+
+static bool xen_has_firmware(const struct host_guest *guest)
+{
+    return guest->domain.device_model;
+}
+
+static uint64_t xen_placed(const struct host_guest *guest, unsigned range)
+{
+    return ioreq_server_placed(guest->ioreq, range);
 }
 
 static int xen_claim(struct host_guest *guest, unsigned range, uint64_t base, uint64_t size)
@@ -147,6 +156,9 @@ static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages,
 {
     if (guest->ram.pages) {
         return -EBUSY;
+    }
+    if (first == HOST_RAM_APART) {
+        first = guest_ram_apart(&guest->ram);
     }
     int ret = ioreq_server_note_ram(guest->ioreq, first, pages);
     if (ret) {
@@ -214,6 +226,9 @@ static void release_leftover(void *arg, const struct ioreq_record *record)
         ioreq_record_remove(host->config.state_dir, record->domid);
         return;
     }
+    if (record->id == IOREQ_RECORD_NO_SERVER) {
+        return;
+    }
     int ret = domains_info(host->domains, record->domid, &server.domain);
     if (!ret) {
         ram.first = record->ram_first;
@@ -250,6 +265,8 @@ static const struct host_ops host_xen_ops = {
     .find = xen_find,
     .attach = xen_attach,
     .detach = xen_detach,
+    .has_firmware = xen_has_firmware,
+    .placed = xen_placed,
     .claim = xen_claim,
     .inject_msi = xen_inject_msi,
     .track = xen_track,

@@ -306,21 +306,28 @@ static uint64_t perform_port(struct ioreq_device *device, const struct ioreq *re
     return low_bytes(address ? device->pci_address >> req->addr % 4 * 8 : ALL_ONES, req->size);
 }
 
+/* The function as the handlers hear of it; false: it is not theirs to answer for. */
+static bool find_function(const struct ioreq_pci *pci, uint64_t sbdf, unsigned *devfn)
+{
+    *devfn = sbdf == pci->function ? pci->devfn : 0;
+    return sbdf == pci->function || (sbdf == 0 && pci->root);
+}
+
 /* addr: segment, bus, device and function above, the register below. */
 static uint64_t perform_config(const struct ioreq_device *device, const struct ioreq *req)
 {
-    uint64_t sbdf = req->addr >> 32;
     uint32_t reg = (uint32_t)req->addr;
+    unsigned devfn;
 
-    if (!single(req) || sbdf > UINT8_MAX || !device->ops->pci_read) {
+    if (!single(req) || !find_function(&device->pci, req->addr >> 32, &devfn) ||
+        !device->ops->pci_read) {
         return odd(device);
     }
     if (req->dir == IOREQ_READ) {
-        return low_bytes(device->ops->pci_read(device->arg, (unsigned)sbdf, reg, req->size),
-                         req->size);
+        return low_bytes(device->ops->pci_read(device->arg, devfn, reg, req->size), req->size);
     }
-    device->ops->pci_write(device->arg, (unsigned)sbdf, reg,
-                           (uint32_t)low_bytes(req->data, req->size), req->size);
+    device->ops->pci_write(device->arg, devfn, reg, (uint32_t)low_bytes(req->data, req->size),
+                           req->size);
     return req->data;
 }
 

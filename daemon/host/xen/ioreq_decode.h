@@ -49,8 +49,16 @@ struct ioreq_range {
     uint64_t size;
 };
 
+/* Functions of bus 0 whose configuration space comes here. */
+struct ioreq_pci {
+    uint8_t function; /* the attacher's, as the guest sees it */
+    uint8_t devfn;    /* as the handlers hear of it */
+    bool root;        /* function 0, too */
+};
+
 struct ioreq_device {
     struct ioreq_range range[HOST_RANGES];
+    struct ioreq_pci pci;
     uint32_t pci_address;             /* what the port of that name, 0xcf8, holds */
     const struct host_guest_ops *ops; /* of requests without a handler nothing comes */
     void *arg;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+_Static_assert(HOST_RANGES == 2, "a note has two places");
+
 #define PREFIX "ioreq."
 #define DRAFT  "ioreq-draft"
 
@@ -37,13 +39,14 @@ static int write_all(const char *path, const char *text)
 /* A process killed at any moment leaves the note it had, or the new one. */
 int ioreq_record_save(const char *dir, const struct ioreq_record *record)
 {
-    char path[PATH_MAX], draft[PATH_MAX], uuid[33], line[128];
+    char path[PATH_MAX], draft[PATH_MAX], uuid[33], line[160];
 
     for (size_t i = 0; i < sizeof(record->uuid.bytes); i++) {
         snprintf(uuid + 2 * i, 3, "%02x", record->uuid.bytes[i]);
     }
-    snprintf(line, sizeof(line), "%u %s %" PRIu64 " %" PRIu32 "\n", record->id, uuid,
-             record->ram_first, record->ram_pages);
+    snprintf(line, sizeof(line), "%u %s %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu64 "\n",
+             record->id, uuid, record->ram_first, record->ram_pages, record->placed[0],
+             record->placed[1]);
     path_of(dir, record->domid, path);
     snprintf(draft, sizeof(draft), "%s/" DRAFT, dir);
     int ret = write_all(draft, line);
@@ -70,14 +73,26 @@ static bool load(const char *dir, struct ioreq_record *record)
     if (!file) {
         return false;
     }
-    bool ok = fscanf(file, "%u %32[0-9a-f] %" SCNu64 " %" SCNu32, &record->id, uuid,
-                     &record->ram_first, &record->ram_pages) == 4 &&
+    bool ok = fscanf(file, "%u %32[0-9a-f] %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu64,
+                     &record->id, uuid, &record->ram_first, &record->ram_pages, &record->placed[0],
+                     &record->placed[1]) == 6 &&
               strlen(uuid) == 32;
     fclose(file);
     for (size_t i = 0; ok && i < sizeof(record->uuid.bytes); i++) {
         ok = sscanf(uuid + 2 * i, "%2hhx", &record->uuid.bytes[i]) == 1;
     }
     return ok;
+}
+
+bool ioreq_record_load(const char *dir, struct ioreq_record *record)
+{
+    struct ioreq_record found = {.domid = record->domid};
+
+    if (!load(dir, &found) || memcmp(&found.uuid, &record->uuid, sizeof(found.uuid)) != 0) {
+        return false;
+    }
+    *record = found;
+    return true;
 }
 
 int ioreq_record_each(const char *dir, void (*fn)(void *arg, const struct ioreq_record *record),

@@ -3,12 +3,16 @@
  * A note of each ioreq server, kept in the state directory while Xen sends it requests. An ioreq
  * server survives the process that made it, and a vCPU that waits for its answer waits for ever:
  * the next process finds by these notes which servers it has to release. Nothing else tells
- * them from the servers of other device models.
+ * them from the servers of other device models. Where a guest's firmware has put the ranges stays
+ * noted when the server is gone.
  */
 #ifndef XENGT_HOST_XEN_IOREQ_RECORD_H
 #define XENGT_HOST_XEN_IOREQ_RECORD_H
 
+#include "host/host.h"
 #include "host/xen/domains.h"
+
+#define IOREQ_RECORD_NO_SERVER UINT32_MAX
 
 struct ioreq_record {
     uint32_t domid;
@@ -16,7 +20,11 @@ struct ioreq_record {
     unsigned id;        /* of the ioreq server */
     uint64_t ram_first; /* RAM given to the guest, to be taken away again */
     uint32_t ram_pages;
+    uint64_t placed[HOST_RANGES]; /* where they were claimed last; 0: nowhere */
 };
+
+/* The note of record's domid and uuid, if there is one. */
+bool ioreq_record_load(const char *dir, struct ioreq_record *record);
 
 int ioreq_record_save(const char *dir, const struct ioreq_record *record);
 void ioreq_record_remove(const char *dir, uint32_t domid);

@@ -12,6 +12,8 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
 
+#include "host/xen/pci_function.h"
+
 /* --- serving ----------------------------------------------------------------------------- */
 
 /* A port is a vCPU's own; others do not exist on this handle. */
@@ -188,14 +190,46 @@ static int listen_events(struct ioreq_server *server)
     return 0;
 }
 
-static int claim_function(struct ioreq_server *server, unsigned devfn)
+/* As many as Xen gives a domain. */
+#define SERVERS_MAX 8u
+
+static int claim_for(const struct ioreq_server *server, ioservid_t id, uint8_t devfn)
 {
     const struct ioreq_server_config *config = &server->config;
 
-    if (xendevicemodel_map_pcidev_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
-                                                  server->id, 0, 0, (uint8_t)(devfn >> 3),
-                                                  devfn & 7)) {
+    if (xendevicemodel_map_pcidev_to_ioreq_server(config->dmod, (domid_t)config->domain.domid, id,
+                                                  0, 0, devfn >> 3, devfn & 7)) {
         return -errno;
+    }
+    return 0;
+}
+
+static int claim_function(const struct ioreq_server *server, uint8_t devfn)
+{
+    return claim_for(server, server->id, devfn);
+}
+
+/*
+ * Xen does not say what a server has claimed, but refuses to let it claim that again. What is free
+ * is given back at once: for a moment the other server is asked about a function it does not know.
+ */
+static int is_taken(void *arg, uint8_t devfn)
+{
+    const struct ioreq_server *server = arg;
+    const struct ioreq_server_config *config = &server->config;
+
+    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
+        int ret = id == server->id ? -ENOENT : claim_for(server, id, devfn);
+
+        if (ret == -EEXIST) {
+            return 1;
+        }
+        if (!ret) {
+            xendevicemodel_unmap_pcidev_from_ioreq_server(
+                config->dmod, (domid_t)config->domain.domid, id, 0, 0, devfn >> 3, devfn & 7);
+        } else if (ret != -ENOENT) { /* there is no such server */
+            return ret;
+        }
     }
     return 0;
 }
@@ -217,12 +251,23 @@ static int claim_root(struct ioreq_server *server)
 
 static int claim_pci(struct ioreq_server *server)
 {
-    int ret = claim_function(server, server->config.guest.devfn);
+    struct ioreq_pci *pci = &server->device.pci;
+    int ret = pci->root ? claim_root(server)
+                        : pci_function_choose(pci->devfn, is_taken, server, &pci->function);
 
-    if (!ret && server->config.guest.pci_root) {
-        ret = claim_root(server);
-    }
-    return ret;
+    return ret ? ret : claim_function(server, pci->function);
+}
+
+/* Of what an earlier server of the domain has left, the places. */
+static struct ioreq_record note_of(const struct ioreq_server_config *config)
+{
+    struct ioreq_record record = {.domid = config->domain.domid, .uuid = config->domain.uuid};
+
+    ioreq_record_load(config->state_dir, &record);
+    record.id = IOREQ_RECORD_NO_SERVER;
+    record.ram_first = 0;
+    record.ram_pages = 0;
+    return record;
 }
 
 static struct ioreq_server *new_server(const struct ioreq_server_config *config)
@@ -237,10 +282,15 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
         return NULL;
     }
     server->config = *config;
-    server->record =
-        (struct ioreq_record){.domid = config->domain.domid, .uuid = config->domain.uuid};
+    server->record = note_of(config);
     server->memory = (struct guest_memory){.fmem = config->fmem, .domid = config->domain.domid};
     server->device = (struct ioreq_device){
+        .pci =
+            {
+                .function = config->guest.devfn,
+                .devfn = config->guest.devfn,
+                .root = !config->domain.device_model,
+            },
         .ops = config->guest.ops,
         .arg = config->guest.arg,
         .copy_guest = guest_memory_copy,
@@ -262,7 +312,7 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
         {enable, "its ioreq server cannot be enabled"},
         {bind_ports, "the event channels of its vCPUs cannot be bound"},
         {listen_events, "its event channels cannot be listened to"},
-        {claim_pci, "its PCI functions cannot be claimed"},
+        {claim_pci, "no PCI function of it can be claimed"},
     };
 
     *out = NULL;
@@ -291,6 +341,15 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
 
 /* --- what comes to it -------------------------------------------------------------------- */
 
+/* Only what firmware chose is to be remembered. Not being able to is no reason not to answer. */
+static void note_place(struct ioreq_server *server, unsigned range, uint64_t base)
+{
+    if (server->config.domain.device_model && server->record.placed[range] != base) {
+        server->record.placed[range] = base;
+        ioreq_record_save(server->config.state_dir, &server->record);
+    }
+}
+
 int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t base, uint64_t size)
 {
     const struct ioreq_server_config *config = &server->config;
@@ -313,7 +372,13 @@ int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t bas
         return -errno;
     }
     *held = (struct ioreq_range){.base = base, .size = size};
+    note_place(server, range, base);
     return 0;
+}
+
+uint64_t ioreq_server_placed(const struct ioreq_server *server, unsigned range)
+{
+    return server->record.placed[range];
 }
 
 int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages)
@@ -327,6 +392,7 @@ int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t 
 
 void ioreq_server_silence(struct ioreq_server *server)
 {
+    server->silent = true;
     event_del(server->wake);
     event_del(server->later);
 }
@@ -379,6 +445,19 @@ bool ioreq_abandon_requests(struct ioreq_server *server)
     return found;
 }
 
+/* A domain that is gone has no place to be remembered. */
+static void forget_server(struct ioreq_server *server)
+{
+    const char *dir = server->config.state_dir;
+
+    server->record.id = IOREQ_RECORD_NO_SERVER;
+    server->record.ram_first = 0;
+    server->record.ram_pages = 0;
+    if (server->silent || !server->record.placed[0] || ioreq_record_save(dir, &server->record)) {
+        ioreq_record_remove(dir, server->record.domid);
+    }
+}
+
 /*
  * Destroying a server wakes no vCPU that waits for it. So first no request comes any more, then
  * those that are there are answered, and only then the way to answer is given up. Tracked pages
@@ -414,7 +493,7 @@ void ioreq_server_close(struct ioreq_server *server)
     }
     if (server->stage >= STAGE_CREATED) {
         /* Disabled, it does no harm: a note that outlives it could name another's server. */
-        ioreq_record_remove(config->state_dir, domid);
+        forget_server(server);
         xendevicemodel_destroy_ioreq_server(config->dmod, domid, server->id);
     }
     free(server->work);

@@ -43,6 +43,9 @@ int ioreq_server_track(struct ioreq_server *server, const struct xengt_gfn *gfn,
 /* As host_ops.resume(). */
 bool ioreq_server_resume(struct ioreq_server *server);
 
+/* As host_ops.placed(). */
+uint64_t ioreq_server_placed(const struct ioreq_server *server, unsigned range);
+
 /* Notes RAM that the guest is about to get, for whoever releases the server; 0 pages: none. */
 int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages);
 

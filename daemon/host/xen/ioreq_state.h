@@ -31,6 +31,7 @@ struct ioreq_server {
     enum stage stage;
     ioservid_t id;
     struct ioreq_record record;
+    bool silent;   /* the domain is gone */
     bool tracking; /* there may be pages whose stores come here */
     struct held_pages held;
     struct event *later; /* pages are held that are to be let go */
