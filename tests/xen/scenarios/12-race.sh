@@ -2,7 +2,7 @@
 # A page is ballooned out between the moment the GPU may use it and the moment it does, and the
 # host's memory goes to somebody else. Nothing of the stranger's may change.
 # timeout: 1500
-# takes: 25
+# takes: 20
 
 stranger_is_intact() {
     guest_log "$stranger_domid" | grep CORRUPT && return 1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest is destroyed while its pages are mapped: xengtd notices and lets go of them.
 # timeout: 600
-# takes: 10
+# takes: 8
 
 detached() {
     ! xengt-ctl list | grep -q doomed

@@ -3,7 +3,7 @@
 # reused as data and as other tables. The GPU copies by them in each state, and they are verified at
 # each step.
 # timeout: 1500
-# takes: 60
+# takes: 35
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "tables over 16 MiB" vgpu_steps tables "tables mib=16 part=4" 400

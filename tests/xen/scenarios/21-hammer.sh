@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Page tables that are stored into: often, then not at all, in halves, in ways no driver does.
 # timeout: 1500
-# takes: 30
+# takes: 25
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2
 check "hammered, quiet, and hammered again" vgpu_steps hammer "hammer rounds=12 stores=100 entries=64" 400

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Page tables that make no sense. What is right goes on; what cannot is the guest's own failsafe.
 # timeout: 1500
-# takes: 90
+# takes: 50
 
 # fails_safe NAME "CASE" REGEX: the guest lives, its vGPU does not, and says why.
 fails_safe() {

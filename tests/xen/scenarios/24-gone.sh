@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Guests whose tables are tracked lose their vGPU, their xengtd, or their life.
 # timeout: 1500
-# takes: 85
+# takes: 45
 
 detached() {
     ! xengt-ctl list | grep -q "$1"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Random operations on two guests that balloon, die and are created anew, against a model.
 # timeout: 1500
-# takes: 35
+# takes: 20
 
 # More of them: run.py --payload FILE:/opt/xengt/random-operations, a file that holds a number.
 operations=$(cat /opt/xengt/random-operations 2>/dev/null || echo 2000)

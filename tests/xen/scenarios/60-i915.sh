@@ -3,7 +3,7 @@
 # submits work on all engines, a hang is reset, and i915 goes out and in again.
 # needs: i915
 # timeout: 1500
-# takes: 115
+# takes: 150
 
 # More of it: run.py --payload FILE:/opt/xengt/i915-rounds, a file that holds a number.
 rounds=$(cat /opt/xengt/i915-rounds 2>/dev/null || echo 1)
