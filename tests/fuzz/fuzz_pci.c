@@ -146,7 +146,8 @@ static void serve_config(struct fuzz *f, const struct ioreq *req)
     unsigned sbdf = (unsigned)(req->addr >> 32);
     uint32_t reg = (uint32_t)req->addr;
     uint64_t got = perform(f, req);
-    if (!in_dword(reg, req->size) || req->count != 1 || req->data_is_ptr || sbdf > 0xff) {
+    bool ours = sbdf == VGPU_PCI_DEVFN || sbdf == VGPU_PCI_BRIDGE;
+    if (!in_dword(reg, req->size) || req->count != 1 || req->data_is_ptr || !ours) {
         check_answer(req, got, UINT64_MAX);
     } else if (req->dir == IOREQ_READ) {
         uint32_t expected = expected_config(f, sbdf, reg, req->size);
@@ -397,7 +398,12 @@ static void open_stack(struct fuzz *f)
     };
     REQUIRE(!stack_open(&f->stack, &options) && !stack_guest(&f->stack, "guest", PAGES, &f->domid),
             "no stack");
-    f->device = (struct ioreq_device){.ops = &ops, .arg = f, .stats = &f->stats};
+    f->device = (struct ioreq_device){
+        .pci = {.function = VGPU_PCI_DEVFN, .devfn = VGPU_PCI_DEVFN, .root = true},
+        .ops = &ops,
+        .arg = f,
+        .stats = &f->stats,
+    };
     for (unsigned reg = 0; reg < SPACE; reg++) {
         f->space[reg] = (uint8_t)host_sim_pci_read(f->stack.host, f->domid, VGPU_PCI_DEVFN, reg, 1);
     }
