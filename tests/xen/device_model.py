@@ -19,10 +19,11 @@ DATA = ["usr/share/qemu/keymaps/en-us", "usr/share/seabios/bios-256k.bin",
 
 # Addresses in the guest; hvm_create() in lib.sh has them, too. The kernel unpacks itself to where it is.
 KERNEL, PARAMETERS, COMMAND_LINE, INITRAMFS = 0x4000000, 0xbffe000, 0xbfff000, 0xc000000
-# What SeaBIOS says of a guest of 384 MiB; reserved is 2, the ACPI tables are 4.
+# What SeaBIOS says of a guest of 384 MiB; reserved is 2, the ACPI tables are 4. With a VGA, 16 MiB of
+# its RAM are the VGA's: they are left out in any case, and so is SeaBIOS's own last page.
 MEMORY_MAP = [
-    (0x0, 0x9fc00, 1), (0x9fc00, 0xa0000, 2), (0xf0000, 0x100000, 2), (0x100000, 0x17fff000, 1),
-    (0x17fff000, 0x18000000, 2), (0xfc000000, 0xfc00b000, 4), (0xfc00b000, 0x100000000, 2),
+    (0x0, 0x9fc00, 1), (0x9fc00, 0xa0000, 2), (0xf0000, 0x100000, 2), (0x100000, 0x16fff000, 1),
+    (0xfc000000, 0xfc00b000, 4), (0xfc00b000, 0x100000000, 2),
 ]
 
 
