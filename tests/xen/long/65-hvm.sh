@@ -3,7 +3,7 @@
 # i915 drives it, and QEMU's disk and network work beside it; also after xengtd was killed.
 # needs: i915 qemu
 # timeout: 1200
-# takes: 300
+# takes: 630
 
 work=test:identity:store:pinned:fill:copy:userptr:requests=20
 
@@ -71,7 +71,8 @@ check "no zombies" no_zombies 20
 
 # One of the two ends first, here with a graphics card of QEMU's beside the vGPU.
 cp /run/hvm.img /run/vga.img
-check "a guest with QEMU's VGA" hvm_create vga load,test:identity,beat,sleep:600 stdvga
+check "a guest with QEMU's VGA" hvm_create vga \
+    load,test:identity,beat,sleep:60,reload,test:store,sleep:600 stdvga
 guest_unpause vga
 check "both are found" linux_expect vga "^pci .* 0x1234 0x1111 0x030000" 400
 check "and i915 drives the vGPU" linux_passed vga test:identity 120
@@ -80,7 +81,9 @@ beats=$(linux_log vga | grep -c beat)
 sleep 10
 check "without xengtd the guest goes on" test "$(linux_log vga | grep -c beat)" -gt "$beats"
 check "another xengtd starts" xengtd_start --dma cpu --lazy-ggtt true
-check "and gives a guest a vGPU whose QEMU ends" xengt-ctl attach vga
+check "and gives the guest a vGPU again" xengt-ctl attach vga
+check "i915 finds it where the firmware has put it" linux_passed vga reload 240
+check "and works" linux_passed vga test:store 60
 check "QEMU is killed" sh -c "kill -KILL $(device_model_of vga)"
 check "the vGPU is still there" xengt-ctl verify vga
 guest_destroy vga
