@@ -31,6 +31,8 @@ struct daemon {
     struct log log;
     struct event_base *base;
     struct event *signals[2];
+    struct event *hold; /* until the GPU has no work, before the end */
+    unsigned holds;
     struct xengt_sim *sim; /* with --backend sim */
     struct xengt *xengt;
     struct gpu *gpu;
@@ -48,14 +50,38 @@ static int out_of_memory(struct daemon *d)
 
 /* --- the parts --------------------------------------------------------------------------- */
 
+/* How often to look whether the GPU is through, and how often at most: 2 s. */
+static const struct timeval hold_time = {.tv_usec = 2000};
+#define HOLDS_MAX 1000u
+
+/* What the GPU has when the process ends is lost to its guest. */
+static void on_hold(evutil_socket_t fd, short what, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)fd;
+    (void)what;
+    if (guests_hold(d->guests) || ++d->holds > HOLDS_MAX || event_add(d->hold, &hold_time)) {
+        event_base_loopbreak(d->base);
+    }
+}
+
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     struct daemon *d = arg;
 
     (void)number;
     (void)what;
+    if (d->holds) {
+        event_base_loopbreak(d->base); /* the second time nobody waits */
+        return;
+    }
     log_line(&d->log, LOG_INFO, "shutting down");
-    event_base_loopbreak(d->base);
+    if (d->guests && d->options.leave_guests) {
+        on_hold(-1, EV_TIMEOUT, d);
+    } else {
+        event_base_loopbreak(d->base);
+    }
 }
 
 static int open_events(struct daemon *d)
@@ -65,6 +91,10 @@ static int open_events(struct daemon *d)
     signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of its socket */
     d->base = event_base_new();
     if (!d->base) {
+        return out_of_memory(d);
+    }
+    d->hold = evtimer_new(d->base, on_hold, d);
+    if (!d->hold) {
         return out_of_memory(d);
     }
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -165,6 +195,7 @@ static int open_server(struct daemon *d)
         .gpu = d->gpu,
         .host = d->host,
         .mmio_base = d->options.mmio_base,
+        .state_dir = d->sim ? NULL : d->options.state_dir,
         .lazy_ggtt = d->options.lazy_ggtt,
         .gtt_mode = d->options.gtt_mode,
         .track_after = d->options.track_after,
@@ -199,6 +230,8 @@ static int open_server(struct daemon *d)
                  (gpu.gtt_entries - gpu.aperture) / GTT_ENTRIES_PER_MIB);
     } else if (ret) {
         out_of_memory(d);
+    } else {
+        guests_take_up(d->guests);
     }
     return ret;
 }
@@ -216,11 +249,18 @@ static int open_control(struct daemon *d)
 
 /* --- together ---------------------------------------------------------------------------- */
 
-/* Nobody asks any more, then every guest is detached, and then nothing needs the rest. */
+/*
+ * Nobody asks any more, then every guest is detached, or left to the next xengtd, and then nothing
+ * needs the rest.
+ */
 static void close_all(struct daemon *d)
 {
     control_close(d->control);
-    guests_destroy(d->guests);
+    if (d->guests && !d->sim && d->options.leave_guests) {
+        guests_hand_over(d->guests);
+    } else {
+        guests_destroy(d->guests);
+    }
     if (d->host) {
         d->host->ops->close(d->host);
     }
@@ -238,6 +278,9 @@ static void close_all(struct daemon *d)
         if (d->signals[i]) {
             event_free(d->signals[i]);
         }
+    }
+    if (d->hold) {
+        event_free(d->hold);
     }
     if (d->base) {
         event_base_free(d->base);

@@ -150,6 +150,18 @@ static bool set_lazy_ggtt(struct options *options, const char *value)
     return true;
 }
 
+static bool set_on_exit(struct options *options, const char *value)
+{
+    static const char *const words[] = {"detach", "leave", NULL};
+    int i;
+
+    if (!word(value, words, &i)) {
+        return false;
+    }
+    options->leave_guests = i;
+    return true;
+}
+
 static bool set_track_after(struct options *options, const char *value)
 {
     return number32(value, 0, 1u << 20, &options->track_after);
@@ -248,6 +260,9 @@ static const struct spec {
     {"defer-pages", "N", set_defer_pages, "pages kept after their last use; 0: default (1024)"},
     {"defer-ms", "MS", set_defer_ms, "time they are kept; 0: default (100)"},
     {"quota", "N", set_quota, "mappings one guest may have; 0: a share (0)"},
+    {"on-exit", "leave|detach", set_on_exit,
+     "leave: guests wait for the next xengtd, which takes them up; detach: they lose their vGPUs "
+     "(leave)"},
     {"batch", "N", set_batch, "pages per hypercall (256)"},
     {"log-level", "LEVEL", set_log_level, "err, warning, notice, info or debug (info)"},
     {"config", "FILE", set_config, "options as a JSON object; the command line wins"},
@@ -403,6 +418,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
         .state_dir = XENGT_STATE_DIR,
         .socket = XENGT_STATE_DIR "/control",
         .lazy_ggtt = true,
+        .leave_guests = true,
         .type = VGPU_TYPE_CUSTOM,
         .mappable_mib = DEFAULT_MAPPABLE_MIB,
         .unmappable_mib = DEFAULT_UNMAPPABLE_MIB,

@@ -401,6 +401,31 @@ static int open_client(struct gtt *gtt)
     return batch_init(&gtt->batch, &batch);
 }
 
+size_t gtt_kept_size(uint32_t entries)
+{
+    return sizeof(struct gtt_kept) + entries * sizeof(uint64_t);
+}
+
+/* What the guest had stored is to become real, as if it had been stored now. */
+static int take_up(struct gtt *gtt)
+{
+    int ret = gtt->cfg.kept ? mm_take_up(gtt) : 0;
+    for (uint32_t entry = 0; !ret && !gtt->cfg.lazy && entry < gtt->entries; entry++) {
+        if (!stays_scratch(gtt, entry)) {
+            gtt_mark_pending(gtt, entry);
+        }
+    }
+    return ret;
+}
+
+/* Entries that are trapped are kept; those in RAM are the guest's, and what is here is a copy. */
+static uint64_t *place_entries(struct gtt *gtt)
+{
+    struct gtt_kept *kept = gtt->cfg.lazy ? NULL : gtt->cfg.kept;
+    gtt->own_guest = kept ? NULL : calloc(gtt->entries, sizeof(*gtt->guest));
+    return kept ? kept->entry : gtt->own_guest;
+}
+
 int gtt_create(const struct gtt_config *config, struct gtt **out)
 {
     *out = NULL;
@@ -425,10 +450,11 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
     gtt->hash_key = config->hash_key ? config->hash_key | 1 : random_key(gtt);
     gtt->sweep.stage = SWEEP_OVER;
     gtt->entries = entries;
-    gtt->guest = calloc(entries, sizeof(*gtt->guest));
+    gtt->guest = place_entries(gtt);
     gtt->flags = calloc(entries, sizeof(*gtt->flags));
     gtt->failed = calloc(entries / GTT_BLOCK + 1, sizeof(*gtt->failed));
     int ret = gtt->guest && gtt->flags && gtt->failed ? open_client(gtt) : -ENOMEM;
+    ret = ret ? ret : take_up(gtt);
     if (ret) {
         gtt_destroy(gtt);
         return ret;
@@ -452,7 +478,8 @@ void gtt_destroy(struct gtt *gtt)
     }
     free(gtt->by_gfn);
     free(gtt->by_table);
-    free(gtt->guest);
+    free(gtt->kept_mm);
+    free(gtt->own_guest);
     free(gtt->flags);
     free(gtt->failed);
     free(gtt);

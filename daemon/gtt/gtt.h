@@ -32,6 +32,27 @@ struct gtt_tracker {
     void *arg;
 };
 
+/* The root of a PPGTT, as the guest names it. levels 0: none. */
+struct gtt_root {
+    unsigned levels; /* 4 or 3 */
+    uint64_t pdp[4]; /* guest physical addresses; 4 levels: the first one, of the PML4 */
+};
+
+/*
+ * What of a GTT may outlive its process, in memory that its maker gives: what the guest has said,
+ * and would not say again. All of it is looked at anew when a GTT is made from it, so that it may
+ * be of any moment; and it is zero for a GTT that begins.
+ */
+#define GTT_ROOTS_MAX 4096u
+struct gtt_kept {
+    uint32_t roots;
+    struct gtt_kept_root {
+        struct gtt_root root;
+        uint32_t refs; /* notifications: created and not yet destroyed */
+    } root[GTT_ROOTS_MAX];
+    uint64_t entry[]; /* of both windows, side by side; with gtt_config.lazy there are none */
+};
+
 /* The two parts of the global GTT that the guest may use, in entries. count 0: none. */
 struct gtt_config {
     struct xengt *xengt;
@@ -40,6 +61,7 @@ struct gtt_config {
     struct gtt_tracker tracker; /* track NULL: tables are compared at each submission instead */
     uint64_t *lazy;             /* the guest's GGTT as RAM, all of it: no store into it is trapped,
                                    it is compared at each commit point. NULL: stores are trapped */
+    struct gtt_kept *kept;      /* of gtt_kept_size(), outlives the gtt; NULL: nothing is kept */
     struct gpu_range mappable;
     struct gpu_range unmappable;
     uint32_t weight; /* of the GPU's client */
@@ -64,12 +86,6 @@ struct gtt_config {
  * is not.
  */
 #define GTT_TRACK_AFTER_DEFAULT 256u
-
-/* The root of a PPGTT, as the guest names it. levels 0: none. */
-struct gtt_root {
-    unsigned levels; /* 4 or 3 */
-    uint64_t pdp[4]; /* guest physical addresses; 4 levels: the first one, of the PML4 */
-};
 
 /* What gpu_workload is, before the tables are shadowed. */
 struct gtt_workload {
@@ -107,7 +123,13 @@ struct gtt_stats {
     uint64_t reclaims;     /* shadows of address spaces given up for others */
 };
 
-/* -ENOSPC: the windows overlap another vGPU's; -EINVAL; -ENOMEM. */
+/* Of gtt_config.kept, for so many entries in both windows that are trapped. */
+size_t gtt_kept_size(uint32_t entries);
+
+/*
+ * What is kept already is taken up: nothing of it is real before the first commit. -ENOSPC: the
+ * windows overlap another vGPU's; -EINVAL; -ENOMEM.
+ */
 int gtt_create(const struct gtt_config *config, struct gtt **out);
 
 /* Everything to scratch, the TLB invalidated, every frame released. NULL is allowed. */

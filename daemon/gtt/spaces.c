@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Address spaces: what the guest says exists, what it submits, and what is given up for others. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "gtt/state.h"
 
 /* As many as are remembered; and of those that the guest never announced. */
-#define MMS_MAX         4096u
+#define MMS_MAX         GTT_ROOTS_MAX
 #define UNANNOUNCED_MAX 16u
 
 static unsigned roots_of(const struct gtt_root *root)
@@ -47,6 +48,44 @@ static struct mm *find_mm(struct gtt *gtt, const struct gtt_root *root)
     }
     return NULL;
 }
+
+/* --- what is kept ------------------------------------------------------------------------ */
+
+/* Whole before it counts: the process may end between any two stores. */
+static void keep(struct gtt *gtt, struct mm *mm)
+{
+    struct gtt_kept *kept = gtt->cfg.kept;
+    if (!kept) {
+        return;
+    }
+    if (mm->kept == GTT_ROOTS_MAX) {
+        mm->kept = kept->roots;
+        gtt->kept_mm[mm->kept] = mm;
+    }
+    kept->root[mm->kept] = (struct gtt_kept_root){mm->root, mm->refs};
+    atomic_signal_fence(memory_order_seq_cst);
+    if (mm->kept == kept->roots) {
+        kept->roots++;
+    }
+}
+
+/* The last one takes its place: for a moment it is there twice, which is found out. */
+static void forget(struct gtt *gtt, struct mm *mm)
+{
+    struct gtt_kept *kept = gtt->cfg.kept;
+    if (mm->kept == GTT_ROOTS_MAX) {
+        return;
+    }
+    uint32_t last = kept->roots - 1;
+    kept->root[mm->kept] = kept->root[last];
+    gtt->kept_mm[mm->kept] = gtt->kept_mm[last];
+    gtt->kept_mm[mm->kept]->kept = mm->kept;
+    atomic_signal_fence(memory_order_seq_cst);
+    kept->roots = last;
+    mm->kept = GTT_ROOTS_MAX;
+}
+
+/* --- one address space ------------------------------------------------------------------- */
 
 /* Does an engine use it? One that is idle does not any more. */
 static bool is_running(struct gtt *gtt, const struct mm *mm)
@@ -89,6 +128,7 @@ static void unshadow(struct gtt *gtt, struct mm *mm)
 static void drop(struct gtt *gtt, struct mm *mm)
 {
     unshadow(gtt, mm);
+    forget(gtt, mm);
     TAILQ_REMOVE(&gtt->mms, mm, links);
     gtt->stats.mms--;
     gtt_charge(gtt, COST_LOOK);
@@ -167,6 +207,7 @@ static struct mm *find_or_make(struct gtt *gtt, const struct gtt_root *root)
     mm = calloc(1, sizeof(*mm));
     if (mm) {
         mm->root = *root;
+        mm->kept = GTT_ROOTS_MAX;
         TAILQ_INSERT_TAIL(&gtt->mms, mm, links);
         gtt->stats.mms++;
     }
@@ -183,6 +224,7 @@ int gtt_ppgtt_create(struct gtt *gtt, const struct gtt_root *root)
     if (mm) {
         mm->refs++;
         mm->announced = true;
+        keep(gtt, mm);
     }
     gtt_finish(gtt); /* another one may have made room */
     return mm ? 0 : -ENOSPC;
@@ -199,10 +241,42 @@ int gtt_ppgtt_destroy(struct gtt *gtt, const struct gtt_root *root)
         return ret;
     }
     mm->refs--;
-    if (!mm->refs && !is_in_use(gtt, mm)) {
+    if (mm->refs) {
+        keep(gtt, mm);
+    } else if (is_in_use(gtt, mm)) {
+        forget(gtt, mm);
+    } else {
         drop(gtt, mm);
     }
     gtt_finish(gtt);
+    return 0;
+}
+
+int mm_take_up(struct gtt *gtt)
+{
+    const struct gtt_kept *kept = gtt->cfg.kept;
+    uint32_t roots = kept->roots < GTT_ROOTS_MAX ? kept->roots : GTT_ROOTS_MAX;
+    uint32_t taken = 0;
+    gtt->kept_mm = calloc(GTT_ROOTS_MAX, sizeof(struct mm *));
+    if (!gtt->kept_mm) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < roots; i++) {
+        struct gtt_kept_root one = kept->root[i];
+        if (!one.refs || check_root(&one.root) || find_mm(gtt, &one.root)) {
+            continue;
+        }
+        struct mm *mm = find_or_make(gtt, &one.root);
+        if (!mm) {
+            return -ENOMEM;
+        }
+        mm->refs = one.refs;
+        mm->announced = true;
+        mm->kept = taken;
+        gtt->kept_mm[taken] = mm;
+        gtt->cfg.kept->root[taken++] = one;
+    }
+    gtt->cfg.kept->roots = taken;
     return 0;
 }
 

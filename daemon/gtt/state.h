@@ -156,6 +156,7 @@ struct mm {
     uint32_t refs;         /* notifications: created and not yet destroyed */
     bool announced;        /* there was one: without references it is no more */
     bool shadowed;         /* spt is valid */
+    uint32_t kept;         /* its place among the kept roots; GTT_ROOTS_MAX: none */
     struct spt *spt[4];    /* of the roots; NULL: none */
     TAILQ_ENTRY(mm) links; /* the least recently used first */
 };
@@ -197,7 +198,8 @@ struct gtt {
 
     /* Entries of both windows are kept side by side and called by their place. */
     uint32_t entries;
-    uint64_t *guest; /* what the guest wrote */
+    uint64_t *guest;     /* what the guest wrote */
+    uint64_t *own_guest; /* the same; NULL: it is kept */
     uint8_t *flags;
     uint16_t *failed; /* how many entries of each block are GTT_FAILED */
     uint32_t pending_count;
@@ -213,6 +215,7 @@ struct gtt {
     struct spt_list loosening; /* tables to become so, what is below before what is above */
     struct spt_list dead;      /* tables to be given up */
     struct mm_list mms;
+    struct mm **kept_mm;             /* of the kept roots, by their place; NULL: nothing is kept */
     struct mm *running[GPU_ENGINES]; /* what the engines were given last; NULL: none */
     struct preparation next[GPU_ENGINES];
     bool retry;       /* entries failed for a reason that may have passed */
@@ -264,6 +267,9 @@ void mm_unprepare(struct gtt *gtt, enum gpu_engine engine);
 bool mm_shadow_roots(struct gtt *gtt, struct mm *mm);
 void mm_for_gpu(const struct gtt *gtt, const struct mm *mm, struct gpu_root *root);
 bool mm_is_root(const struct mm *mm, const struct gtt_root *root);
+
+/* Address spaces that were kept are known again. -ENOMEM. */
+int mm_take_up(struct gtt *gtt);
 
 /* Gives up the shadow that was not used for the longest time. False: there is none to give up. */
 bool mm_reclaim(struct gtt *gtt);

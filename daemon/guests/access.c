@@ -63,6 +63,13 @@ static void guest_layout_changed(void *arg)
     vgpu_guest_layout_changed(guest->vgpu);
 }
 
+static void guest_answered(void *arg)
+{
+    struct guest *guest = arg;
+
+    vgpu_answered(guest->vgpu);
+}
+
 static void guest_end_of_turn(void *arg)
 {
     guest_has_asked(arg);
@@ -85,6 +92,7 @@ const struct host_guest_ops guest_ops = {
     .pci_write = guest_pci_write,
     .tracked_write = guest_tracked_write,
     .layout_changed = guest_layout_changed,
+    .answered = guest_answered,
     .end_of_turn = guest_end_of_turn,
     .died = guest_died,
 };

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -22,12 +23,13 @@ static uint64_t mmio_base(const struct guest *guest)
                                            : config->mmio_base;
 }
 
-static int create_vgpu(struct guest *guest)
+static struct vgpu_config vgpu_config(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
     const struct host_ops *host = config->host->ops;
     bool firmware = host->has_firmware(guest->host);
-    const struct vgpu_config vgpu = {
+
+    return (struct vgpu_config){
         .model = guest->type->model,
         .id = guest->slot + 1,
         .fences = guest->windows.fences,
@@ -49,11 +51,43 @@ static int create_vgpu(struct guest *guest)
         .aperture_base = firmware ? host->placed(guest->host, VGPU_BAR_APERTURE) : 0,
         /* Guests want the windows below its end to be the mappable ones, and only these. */
         .aperture_size = (uint64_t)guest->guests->gpu.aperture * XENGT_PAGE_SIZE,
+        .take_up = guest->take_up,
         .machine = &guest_machine,
         .machine_arg = guest,
     };
-    int ret = vgpu_create(&vgpu, &guest->vgpu);
+}
 
+static int make_keep(struct guest *guest, size_t size)
+{
+    const struct guests_config *config = &guest->guests->config;
+    struct xengt_target_info info;
+    struct keep_note note = {
+        .domid = guest->domid,
+        .slot = guest->slot,
+        .windows = guest->windows,
+        .lazy_ggtt = config->lazy_ggtt,
+    };
+    int ret = xengt_domain_info(config->xengt, guest->domid, &info);
+
+    if (ret) {
+        return ret;
+    }
+    memcpy(note.identity, info.handle, sizeof(note.identity));
+    snprintf(note.type, sizeof(note.type), "%s", guest->type->name);
+    return keep_make(&guest->keep, config->state_dir, &note, size);
+}
+
+static int create_vgpu(struct guest *guest)
+{
+    struct vgpu_config vgpu = vgpu_config(guest);
+    size_t size = vgpu_kept_size(&vgpu);
+    int ret = guest->take_up ? 0 : make_keep(guest, size);
+
+    if (ret) {
+        return ret;
+    }
+    vgpu.kept = keep_data(&guest->keep, size);
+    ret = vgpu.kept ? vgpu_create(&vgpu, &guest->vgpu) : -EBADMSG;
     if (!ret) {
         vgpu_work(guest->vgpu, GUESTS_ROUND_UNITS / GUESTS_VGPUS_MAX); /* until its first round */
     }
@@ -98,6 +132,7 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
     const struct host_guest_config host = {
         .domid = guest->domid,
         .devfn = VGPU_PCI_DEVFN,
+        .take_over = guest->take_up,
         .ops = &guest_ops,
         .arg = guest,
     };
@@ -125,6 +160,7 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
                           guest->name, guest->domid, mmio_base(guest),
                           ret == -EBUSY ? "its RAM is there" : strerror(-ret));
     }
+    keep_begin(&guest->keep);
     return 0;
 }
 
@@ -178,10 +214,11 @@ static void let_go(struct guest *guest)
                    guest->domid, xengt_last_error(guests->config.xengt));
     }
     forget(guest);
+    keep_close(&guest->keep);
     free(guest);
 }
 
-void guest_leave(struct guest *guest)
+static void leave(struct guest *guest, void (*let_go_of)(struct host_guest *host))
 {
     guest->leaving = true;
     guest->settle_at_ms = 0;
@@ -189,9 +226,30 @@ void guest_leave(struct guest *guest)
         vgpu_end(guest->vgpu);
     }
     if (guest->host) {
-        guest->guests->config.host->ops->detach(guest->host);
+        let_go_of(guest->host);
         guest->host = NULL;
     }
+}
+
+void guest_leave(struct guest *guest)
+{
+    keep_forget(guest->guests->config.state_dir, guest->domid);
+    leave(guest, guest->guests->config.host->ops->detach);
+}
+
+/* What the end of the vGPU stores does not come into the file. */
+void guest_hand_over(struct guest *guest)
+{
+    int ret = keep_freeze(&guest->keep);
+
+    if (ret) {
+        guests_log(guest->guests, LOG_ERR,
+                   "domain '%s' (%u): its vGPU cannot be left to the next xengtd: %s", guest->name,
+                   guest->domid, strerror(-ret));
+    } else {
+        leave(guest, guest->guests->config.host->ops->leave);
+    }
+    guest_remove(guest);
 }
 
 /* Mappings that are released in a portion: a few hypercalls. */

@@ -7,6 +7,7 @@
 #define XENGT_GUESTS_GUEST_H
 
 #include "guests/guests.h"
+#include "guests/keep.h"
 #include "guests/share.h"
 #include "guests/wake.h"
 #include "guests/windows.h"
@@ -29,6 +30,8 @@ struct guest {
 
     struct xengt_space *space;
     struct host_guest *host;
+    struct keep keep; /* outlives the vGPU */
+    bool take_up;     /* what is kept is of a vGPU that an xengtd before had */
     struct vgpu *vgpu;
 
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
@@ -56,6 +59,9 @@ struct guests {
     struct turns turns;
 };
 
+/* Adds a guest that has its place, and builds it. When that fails it is gone, and freed. */
+int guests_admit(struct guests *guests, struct guest *guest, char *error, size_t error_size);
+
 /* By name or decimal domid; NULL: not attached. */
 struct guest *guests_find(struct guests *guests, const char *domain);
 
@@ -75,6 +81,10 @@ extern const struct vgpu_machine guest_machine;
  */
 int guests_place(struct guest *guest, const char *type, char *error, size_t error_size);
 
+/* The place that it had. -EINVAL, -EBUSY: it is not to be had any more, and error says why. */
+int guests_place_again(struct guest *guest, const char *type, const struct windows *windows,
+                       uint32_t slot, char *error, size_t error_size);
+
 void guest_fill_info(struct guest *guest, struct guest_info *info);
 
 /*
@@ -91,6 +101,7 @@ int guest_build(struct guest *guest, char *error, size_t error_size);
  * guest_remove() is all of it, also of one that was built in part only.
  */
 void guest_leave(struct guest *guest);
+void guest_hand_over(struct guest *guest); /* leaves it to the next xengtd, at once */
 bool guest_go_on_leaving(struct guest *guest, uint32_t units);
 void guest_remove(struct guest *guest);
 

@@ -90,10 +90,28 @@ static int check_attach(struct guests *guests, const char *domain, struct guest 
     return 0;
 }
 
+int guests_admit(struct guests *guests, struct guest *guest, char *error, size_t error_size)
+{
+    struct xengt *xg = guests->config.xengt;
+    int ret = xengt_target_add(xg, guest->domid);
+
+    if (ret) {
+        text_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
+                   xengt_last_error(xg));
+        free(guest);
+        return ret;
+    }
+    guests->attached[guests->attached_n++] = guest;
+    ret = guest_build(guest, error, error_size);
+    if (ret) {
+        guest_remove(guest);
+    }
+    return ret;
+}
+
 int guests_attach(struct guests *guests, const char *domain, const char *type,
                   struct guest_info *info, char *error, size_t error_size)
 {
-    struct xengt *xg = guests->config.xengt;
     struct guest *guest = calloc(1, sizeof(*guest));
     int ret;
 
@@ -106,19 +124,11 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
         ret = guests_place(guest, type, error, error_size);
     }
     if (ret) {
-        goto out_free;
+        free(guest);
+        return ret;
     }
-    ret = xengt_target_add(xg, guest->domid);
+    ret = guests_admit(guests, guest, error, error_size);
     if (ret) {
-        text_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
-                   xengt_last_error(xg));
-        goto out_free;
-    }
-
-    guests->attached[guests->attached_n++] = guest;
-    ret = guest_build(guest, error, error_size);
-    if (ret) {
-        guest_remove(guest);
         return ret;
     }
     guests_log(guests, LOG_INFO, "domain '%s' (%u): vGPU %u attached, %s", guest->name,
@@ -127,10 +137,6 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
         guest_fill_info(guest, info);
     }
     return 0;
-
-out_free:
-    free(guest);
-    return ret;
 }
 
 int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size)

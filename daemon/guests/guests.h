@@ -38,8 +38,9 @@ struct guests_config {
     struct xengt *xengt;
     struct gpu *gpu;
     struct host *host;
-    uint64_t mmio_base; /* where guests find GTTMMADR, guest physical; the aperture is below */
-    bool lazy_ggtt;     /* the guest's GTT is RAM, compared at each commit, not trapped */
+    uint64_t mmio_base;    /* where guests find GTTMMADR, guest physical; the aperture is below */
+    const char *state_dir; /* where what outlives the process is kept; NULL: nothing does */
+    bool lazy_ggtt;        /* the guest's GTT is RAM, compared at each commit, not trapped */
     enum guests_gtt_mode gtt_mode;
     uint64_t gpu_budget;     /* of a turn, by the GPU's clock; 0: a millisecond */
     uint32_t track_after;    /* as gtt_config's */
@@ -73,6 +74,22 @@ struct guest_info {
  */
 int guests_create(const struct guests_config *config, struct guests **out);
 void guests_destroy(struct guests *guests); /* detaches every guest */
+
+/*
+ * The guests that an xengtd before had in this state directory have their vGPUs again, as they left
+ * them, and what waits for an answer gets one. One whose vGPU cannot be gone on with gets another,
+ * which is in failsafe and says why. To be called before any other is attached.
+ */
+void guests_take_up(struct guests *guests);
+
+/*
+ * The end of an orderly xengtd whose guests the next one will have. guests_hold() is called in
+ * turns until it returns true, or for as long as it may take: the GPU gets no new work, and
+ * requests are answered. After guests_hand_over() nothing is mapped, what the guests ask waits, and
+ * the guests are destroyed.
+ */
+bool guests_hold(struct guests *guests);
+void guests_hand_over(struct guests *guests);
 
 /*
  * domain is a name or a decimal domid in each of these. On failure error gets one line that

@@ -152,3 +152,34 @@ int guests_place(struct guest *guest, const char *name, char *error, size_t erro
     guest->share = share_of_type(guests, type);
     return 0;
 }
+
+static bool is_slot_free(const struct guests *guests, uint32_t slot)
+{
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        if (guests->attached[i]->slot == slot) {
+            return false;
+        }
+    }
+    return slot < GUESTS_VGPUS_MAX;
+}
+
+int guests_place_again(struct guest *guest, const char *name, const struct windows *windows,
+                       uint32_t slot, char *error, size_t error_size)
+{
+    const struct guests *guests = guest->guests;
+    const struct vgpu_type *type = types_find(&guests->types, name);
+    struct windows taken[GUESTS_VGPUS_MAX];
+    unsigned n = taken_windows(guests, taken);
+
+    if (!type) {
+        return text_error(error, error_size, -EINVAL, "there is no type '%s' any more", name);
+    }
+    if (!is_slot_free(guests, slot) || !windows_are_free(&guests->gpu, taken, n, windows)) {
+        return text_error(error, error_size, -EBUSY, "its part of the GPU is not to be had");
+    }
+    guest->type = type;
+    guest->slot = slot;
+    guest->windows = *windows;
+    guest->share = share_of_type(guests, type);
+    return 0;
+}

@@ -132,6 +132,31 @@ int windows_place(const struct windows_gpu *gpu, const struct windows *taken, un
     return 0;
 }
 
+/* Each entry is in a free piece that begins at or before it. */
+static bool is_free(const struct part *part, const struct gpu_range *wanted)
+{
+    uint64_t end = (uint64_t)wanted->first + wanted->count;
+
+    if (!wanted->count) {
+        return true;
+    }
+    if (wanted->first < part->all.first || end > (uint64_t)part->all.first + part->all.count) {
+        return false;
+    }
+    struct gpu_range piece = next_free(part, wanted->first);
+    return piece.first == wanted->first && piece.count >= wanted->count;
+}
+
+bool windows_are_free(const struct windows_gpu *gpu, const struct windows *taken, unsigned n,
+                      const struct windows *wanted)
+{
+    struct part low = part_of(gpu, taken, n, true);
+    struct part high = part_of(gpu, taken, n, false);
+
+    return is_free(&low, &wanted->mappable) && is_free(&high, &wanted->unmappable) &&
+           wanted->fences <= fences_left(gpu, taken, n);
+}
+
 unsigned windows_available(const struct windows_gpu *gpu, struct windows *taken, unsigned n,
                            const struct vgpu_type *type, unsigned max)
 {

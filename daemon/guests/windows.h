@@ -7,6 +7,8 @@
 #ifndef XENGT_GUESTS_WINDOWS_H
 #define XENGT_GUESTS_WINDOWS_H
 
+#include <stdbool.h>
+
 #include "gpu/gpu.h"
 #include "guests/types.h"
 
@@ -32,6 +34,10 @@ struct windows_gpu windows_of_gpu(uint32_t gtt_entries);
  */
 int windows_place(const struct windows_gpu *gpu, const struct windows *taken, unsigned n,
                   const struct vgpu_type *type, struct windows *place);
+
+/* Whether a vGPU may have just these. */
+bool windows_are_free(const struct windows_gpu *gpu, const struct windows *taken, unsigned n,
+                      const struct windows *wanted);
 
 /*
  * How many more of a type fit, until there are max vGPUs. taken has room for max and may hold

@@ -36,6 +36,8 @@ struct host_guest_ops {
     /* A store into a tracked page, at a guest physical address: not done yet, the callee does it */
     void (*tracked_write)(void *arg, uint64_t gpa, uint64_t value, unsigned size);
     void (*layout_changed)(void *arg);
+    /* No request waits for an answer any more. NULL: nobody wants to know. */
+    void (*answered)(void *arg);
     /* Requests are answered. The host's last act in its turn: the guest may be detached by it. */
     void (*end_of_turn)(void *arg);
     /* The domain is gone or going. Detach, now or later; nothing else is called any more. */
@@ -50,6 +52,7 @@ struct host_guest_config {
      * of it as this one all the same.
      */
     uint8_t devfn;
+    bool take_over; /* what a predecessor left of the guest, if there is something; see leave */
     const struct host_guest_ops *ops;
     void *arg;
 };
@@ -99,6 +102,16 @@ struct host_ops {
     void (*detach)(struct host_guest *guest);
 
     /*
+     * Leaves the guest to another process: what it asks waits from now on, ranges and RAM stay
+     * where they are, no page is tracked. A process that is killed leaves the same behind, but for
+     * pages that are tracked; and stores that were made and not answered are made again.
+     */
+    void (*leave)(struct host_guest *guest);
+
+    /* What predecessors left and nobody took over is undone as by detach. */
+    void (*release_leftovers)(struct host *host);
+
+    /*
      * Accesses to these guest physical addresses come as MMIO from now on, and to those the range
      * had before do not. size 0: to none. -EBUSY: the guest has RAM there; -EEXIST: another range
      * is there; others. The range is none then.
@@ -120,7 +133,8 @@ struct host_ops {
      * and a view of them that is one piece. HOST_RAM_APART: beyond all that it has. remove_ram
      * takes them away again; detach does, too. move_ram puts them elsewhere, and the view stays.
      * One piece at a time. -EBUSY: the guest has RAM at one of these pages, and nothing was
-     * changed, or it has a piece; -ENOMEM, ...
+     * changed, or it has a piece; -ENOMEM, ... Of a guest that was taken over: the piece that it
+     * has, as it is. -EINVAL: it is another.
      */
 #define HOST_RAM_APART UINT64_MAX
     int (*add_ram)(struct host_guest *guest, uint64_t first, uint32_t pages, void **view);
@@ -147,10 +161,7 @@ struct host_xen_config {
     void *log_arg;
 };
 
-/*
- * Releases the ioreq servers that a predecessor with the same state directory left behind. On
- * failure error gets one line that names what is missing and the remedy.
- */
+/* On failure error gets one line that names what is missing and the remedy. */
 int host_xen_open(const struct host_xen_config *config, struct host **out, char *error,
                   size_t error_size);
 

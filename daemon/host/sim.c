@@ -41,6 +41,7 @@ struct host_guest {
     struct host_guest_config config;
     struct host_guest_stats stats;
     bool firmware; /* and a device model */
+    bool left;     /* nobody is attached to it: who takes it over finds it so */
     bool dead;
     bool waits; /* for request */
     bool made;  /* it is, and not answered */
@@ -85,7 +86,19 @@ static struct host_guest *guest_of(struct host_sim *host, uint32_t domid)
     for (unsigned i = 0; i < GUESTS_MAX; i++) {
         struct host_guest *guest = host->guests[i];
 
-        if (guest && !guest->dead && guest->config.domid == domid) {
+        if (guest && !guest->dead && !guest->left && guest->config.domid == domid) {
+            return guest;
+        }
+    }
+    return NULL;
+}
+
+static struct host_guest *left_guest_of(struct host_sim *host, uint32_t domid)
+{
+    for (unsigned i = 0; i < GUESTS_MAX; i++) {
+        struct host_guest *guest = host->guests[i];
+
+        if (guest && guest->left && guest->config.domid == domid) {
             return guest;
         }
     }
@@ -113,6 +126,39 @@ static int sim_find(struct host *base, const char *domain, uint32_t *domid, char
     return 0;
 }
 
+static void sim_detach(struct host_guest *guest)
+{
+    struct host_sim *host = guest->host;
+
+    for (unsigned i = 0; i < GUESTS_MAX; i++) {
+        if (host->guests[i] == guest) {
+            host->guests[i] = NULL;
+        }
+    }
+    free(guest->tracked);
+    free(guest->ram_view);
+    free(guest);
+}
+
+/* A store that waits is made by whoever takes the guest over. */
+static void sim_leave(struct host_guest *guest)
+{
+    guest->left = true;
+    guest->made = false;
+    guest->tracked_n = 0;
+}
+
+static void sim_release_leftovers(struct host *base)
+{
+    struct host_sim *host = to_sim(base);
+
+    for (unsigned i = 0; i < GUESTS_MAX; i++) {
+        if (host->guests[i] && host->guests[i]->left) {
+            sim_detach(host->guests[i]);
+        }
+    }
+}
+
 static int sim_attach(struct host *base, const struct host_guest_config *config,
                       struct host_guest **out, char *error, size_t error_size)
 {
@@ -122,6 +168,16 @@ static int sim_attach(struct host *base, const struct host_guest_config *config,
     if (!alive(host, config->domid)) {
         snprintf(error, error_size, "is being destroyed");
         return -ESRCH;
+    }
+    struct host_guest *left = left_guest_of(host, config->domid);
+    if (left && config->take_over) {
+        left->config = *config;
+        left->left = false;
+        *out = left;
+        return 0;
+    }
+    if (left) {
+        sim_detach(left);
     }
     for (i = 0; i < GUESTS_MAX && host->guests[i]; i++) {
         ;
@@ -139,20 +195,6 @@ static int sim_attach(struct host *base, const struct host_guest_config *config,
     host->guests[i] = guest;
     *out = guest;
     return 0;
-}
-
-static void sim_detach(struct host_guest *guest)
-{
-    struct host_sim *host = guest->host;
-
-    for (unsigned i = 0; i < GUESTS_MAX; i++) {
-        if (host->guests[i] == guest) {
-            host->guests[i] = NULL;
-        }
-    }
-    free(guest->tracked);
-    free(guest->ram_view);
-    free(guest);
 }
 
 static bool sim_has_firmware(const struct host_guest *guest)
@@ -282,6 +324,10 @@ static int sim_track(struct host_guest *guest, const struct xengt_gfn *gfn, size
 static int sim_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
     first = first == HOST_RAM_APART ? APART : first;
+    if (guest->ram_view && guest->config.take_over) {
+        *view = guest->ram_view;
+        return guest->ram.size >> XENGT_PAGE_SHIFT == pages ? 0 : -EINVAL;
+    }
     if (guest->ram_view || any_domain_ram(guest, first, pages)) {
         return -EBUSY;
     }
@@ -354,6 +400,9 @@ static bool sim_resume(struct host_guest *guest)
     }
     if (guest->waits && guest->made && is_ready(guest)) {
         guest->waits = false;
+        if (guest->config.ops->answered) {
+            guest->config.ops->answered(guest->config.arg);
+        }
     }
     return guest->waits;
 }
@@ -427,6 +476,8 @@ static const struct host_ops host_sim_ops = {
     .find = sim_find,
     .attach = sim_attach,
     .detach = sim_detach,
+    .leave = sim_leave,
+    .release_leftovers = sim_release_leftovers,
     .has_firmware = sim_has_firmware,
     .placed = sim_placed,
     .claim = sim_claim,
@@ -633,7 +684,7 @@ void host_sim_notice_deaths(struct host *base)
     for (unsigned i = 0; i < GUESTS_MAX; i++) {
         struct host_guest *guest = host->guests[i];
 
-        if (!guest || guest->dead || alive(host, guest->config.domid)) {
+        if (!guest || guest->dead || guest->left || alive(host, guest->config.domid)) {
             continue;
         }
         guest->dead = true;

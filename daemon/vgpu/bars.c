@@ -3,6 +3,7 @@
 #include "vgpu/bars.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <xengt/types.h>
 
@@ -39,7 +40,12 @@ void bars_init(struct vgpu *vgpu)
         .gtt_entries = c->gtt.gpu->gtt_entries,
     };
     vgpu_pci_init(&vgpu->pci, &pci);
-    vgpu->mmio_base = c->mmio_base;
+    if (c->take_up) {
+        vgpu_pci_take_up(&vgpu->pci, vgpu->kept->config);
+    } else {
+        vgpu->kept->mmio_base = c->mmio_base;
+    }
+    memcpy(vgpu->kept->config, vgpu->pci.space, sizeof(vgpu->kept->config));
 }
 
 /* --- RAM --------------------------------------------------------------------------------- */
@@ -58,7 +64,8 @@ static uint32_t ggtt_pages(const struct vgpu *vgpu)
 int bars_add_ggtt_ram(struct vgpu *vgpu)
 {
     const struct vgpu_config *c = &vgpu->cfg;
-    uint64_t first = vgpu->mmio_base ? ggtt_frame(vgpu->mmio_base) : VGPU_RAM_APART;
+    uint64_t base = vgpu->kept->mmio_base;
+    uint64_t first = base ? ggtt_frame(base) : VGPU_RAM_APART;
     return c->machine->add_ram(c->machine_arg, first, ggtt_pages(vgpu), &vgpu->ggtt_ram);
 }
 
@@ -80,7 +87,7 @@ static uint64_t trapped_size(const struct vgpu *vgpu, enum vgpu_bar bar, uint64_
 static int move_ggtt_ram(struct vgpu *vgpu, uint64_t base)
 {
     static const struct budget_rate rate = {.at_once = 16, .one_more_ns = UINT64_C(1000000000)};
-    if (!vgpu->ggtt_ram || base == vgpu->mmio_base) {
+    if (!vgpu->ggtt_ram || base == vgpu->kept->mmio_base) {
         return 0;
     }
     if (!budget_take(&vgpu->moves, &rate, vgpu_now_ns(vgpu))) {
@@ -107,7 +114,7 @@ static int claim_bar(struct vgpu *vgpu, enum vgpu_bar bar)
     if (ret) {
         machine->claim(arg, bar, 0, 0);
     } else {
-        vgpu->mmio_base = base;
+        vgpu->kept->mmio_base = base;
     }
     return ret;
 }

@@ -9,6 +9,8 @@
 #include "gtt/gtt.h"
 #include "vgpu/pci.h"
 
+struct vgpu_kept;
+
 /* Function level resets that a guest may make at once, then one a second: the next is a failsafe.
  */
 #define VGPU_RESETS_AT_ONCE 16u
@@ -55,6 +57,8 @@ struct vgpu_config {
     uint64_t mmio_base;    /* where firmware has put the registers */
     uint64_t aperture_base; /* and the aperture; 0 without firmware: a place that fits */
     uint64_t aperture_size; /* a power of two; 0: none */
+    struct vgpu_kept *kept; /* of vgpu_kept_size(), outlives the vGPU; NULL: nothing is kept */
+    bool take_up;           /* it is of a vGPU before, which this one goes on with; else zero */
     const struct vgpu_machine *machine;
     void *machine_arg;
 };

@@ -8,6 +8,7 @@
 #include "gen/registers.h"
 #include "vgpu/budget.h"
 #include "vgpu/config.h"
+#include "vgpu/kept.h"
 
 /* --- engines ----------------------------------------------------------------------------- */
 
@@ -41,22 +42,6 @@ struct vgpu_context {
     uint64_t loaded_at; /* ticks */
 };
 
-/* One write to the execlist submit port: up to two contexts, 0 where there is none. */
-struct execlist_slot {
-    uint64_t element[2];
-};
-
-struct execlist {
-    uint32_t port[4]; /* what was written to the port so far */
-    unsigned ports;
-    struct execlist_slot running;
-    struct execlist_slot pending;
-    unsigned current;  /* element of running */
-    unsigned index;    /* slots take turns: which one is running */
-    bool events;       /* entries were added to the context status buffer: an interrupt is due */
-    unsigned patience; /* for so many looks more it may wait */
-};
-
 struct vgpu_engine {
     enum gpu_engine id;
     const struct engine_info *info;
@@ -69,36 +54,28 @@ struct vgpu_engine {
     uint32_t user_interrupts;
     uint32_t notify_interrupts;
     struct vgpu_context context;
-    struct execlist execlist;
+    struct engine_kept *kept;
 };
 
 /* --- the vGPU ---------------------------------------------------------------------------- */
 
-#define VGPU_REGS_SIZE (2u << 20)
-#define VGPU_REG_PAGE  0x1000u
-#define VGPU_REG_PAGES (VGPU_REGS_SIZE / VGPU_REG_PAGE)
-
-#define GT_IRQ_BANKS    4u
 #define REGISTER_KINDS  3u
 #define VGPU_LOG_LEVELS 8u /* of syslog */
 
 struct vgpu {
     struct vgpu_config cfg;
     const struct vgpu_model *model;
+    struct vgpu_kept *kept;
+    struct vgpu_kept *own_kept; /* the same; NULL: it is its maker's */
     struct vgpu_pci pci;
-    uint64_t mmio_base; /* where the registers are, or were when they were decoded last */
-    void *ggtt_ram;     /* the guest's GGTT, when it is RAM instead of being trapped */
+    void *ggtt_ram; /* the guest's GGTT, when it is RAM instead of being trapped */
     struct gtt *gtt;
     struct gtt_verify *verify;       /* that is under way; or NULL */
-    uint32_t *reg;                   /* VGPU_REGS_SIZE bytes: what registers hold */
     uint32_t blocks[VGPU_REG_PAGES]; /* of the model: which have registers in a page, as bits */
-    bool stored[VGPU_REG_PAGES];     /* to registers of the page that no row describes */
     struct vgpu_engine engine[GPU_ENGINES];
-    uint32_t irq_again[GT_IRQ_BANKS]; /* events that came while their IIR bit was set */
     bool irq_raised;
-    bool pv_aware; /* the guest has read PVINFO */
     struct vgpu_stats stats;
-    bool paused;
+    bool held; /* the GPU gets nothing more: the process is about to end */
     bool failed;
     bool stopped; /* so are the engines */
     struct {
@@ -108,7 +85,6 @@ struct vgpu {
     struct budget moves;  /* of the RAM in the place of the GGTT */
     struct budget resets; /* of the function */
     bool unknown_logged[REGISTER_KINDS];
-    char reason[160]; /* of the failsafe */
 };
 
 /* The machine's; it stands still when that has none. */
@@ -120,7 +96,7 @@ static inline uint64_t vgpu_now_ns(const struct vgpu *vgpu)
 
 static inline uint32_t *vgpu_reg(struct vgpu *vgpu, uint32_t offset)
 {
-    return &vgpu->reg[offset / sizeof(uint32_t)];
+    return &vgpu->kept->reg[offset / sizeof(uint32_t)];
 }
 
 static inline uint32_t *engine_reg(struct vgpu *vgpu, const struct vgpu_engine *engine,

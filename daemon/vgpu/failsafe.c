@@ -45,10 +45,11 @@ void vgpu_fail(struct vgpu *vgpu, const char *format, ...)
     }
     va_list ap;
     va_start(ap, format);
-    text_vline(vgpu->reason, sizeof(vgpu->reason), format, ap);
+    text_vline(vgpu->kept->reason, sizeof(vgpu->kept->reason), format, ap);
     va_end(ap);
     vgpu->failed = true;
-    vgpu_log(vgpu, LOG_WARNING, "vGPU %u is in failsafe: %s", vgpu->cfg.id, vgpu->reason);
+    vgpu->kept->failed = true;
+    vgpu_log(vgpu, LOG_WARNING, "vGPU %u is in failsafe: %s", vgpu->cfg.id, vgpu->kept->reason);
 }
 
 static bool in_range(const struct gpu_range *r, uint64_t address, uint64_t size)

@@ -184,6 +184,13 @@ static bool asks_for_reset(unsigned reg, uint32_t value, unsigned size)
            value >> 8 * (AF_CONTROL - reg) & AF_INITIATE_FLR;
 }
 
+void vgpu_pci_take_up(struct vgpu_pci *pci, const uint8_t space[VGPU_PCI_SPACE])
+{
+    for (unsigned i = 0; i < VGPU_PCI_SPACE; i++) {
+        pci->space[i] = (pci->space[i] & ~pci->writable[i]) | (space[i] & pci->writable[i]);
+    }
+}
+
 uint32_t vgpu_pci_read(const struct vgpu_pci *pci, unsigned reg, unsigned size)
 {
     return well_formed(reg, size) ? get(pci->space, reg, size) : ALL_ONES;

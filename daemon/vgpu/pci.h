@@ -50,6 +50,9 @@ struct vgpu_pci {
  */
 void vgpu_pci_init(struct vgpu_pci *pci, const struct vgpu_pci_config *config);
 
+/* What can be written becomes as it is in a configuration space of the same function. */
+void vgpu_pci_take_up(struct vgpu_pci *pci, const uint8_t space[VGPU_PCI_SPACE]);
+
 /*
  * 1, 2 or 4 bytes of a register, not across a dword. What makes no sense reads all-ones, and is
  * not written.

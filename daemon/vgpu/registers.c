@@ -166,7 +166,7 @@ void reg_write(struct vgpu *vgpu, uint32_t offset, uint32_t value)
     if (!vgpu->failed) {
         count_unknown(vgpu, offset);
     }
-    vgpu->stored[offset / VGPU_REG_PAGE] = true;
+    vgpu->kept->stored[offset / VGPU_REG_PAGE] = true;
     *vgpu_reg(vgpu, offset) = value;
 }
 
@@ -210,8 +210,8 @@ void reg_reset_engine(struct vgpu *vgpu, const struct vgpu_engine *engine)
 static void forget_stored(struct vgpu *vgpu)
 {
     for (uint32_t page = 0; page < VGPU_REG_PAGES; page++) {
-        if (vgpu->stored[page]) {
-            vgpu->stored[page] = false;
+        if (vgpu->kept->stored[page]) {
+            vgpu->kept->stored[page] = false;
             memset(vgpu_reg(vgpu, page * VGPU_REG_PAGE), 0, VGPU_REG_PAGE);
         }
     }

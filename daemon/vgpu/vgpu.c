@@ -17,6 +17,12 @@
 #include "vgpu/submit/engine.h"
 #include "vgpu/submit/workload.h"
 
+size_t vgpu_kept_size(const struct vgpu_config *c)
+{
+    uint32_t entries = c->lazy_ggtt ? 0 : c->gtt.mappable.count + c->gtt.unmappable.count;
+    return offsetof(struct vgpu_kept, gtt) + gtt_kept_size(entries);
+}
+
 /* Everything a guest can change, but for the GGTT. */
 static void power_on(struct vgpu *vgpu)
 {
@@ -26,9 +32,31 @@ static void power_on(struct vgpu *vgpu)
     reg_reset_all(vgpu);
     pvinfo_init(vgpu);
     irq_reset(vgpu);
-    vgpu->pv_aware = false;
+    vgpu->kept->pv_aware = false;
     vgpu->failed = vgpu->stopped = false;
-    vgpu->reason[0] = '\0';
+    vgpu->kept->failed = false;
+    vgpu->kept->reason[0] = '\0';
+}
+
+/* Goes on where another left off. What is told to the guest of its vGPU is what this one is. */
+static void take_up(struct vgpu *vgpu)
+{
+    struct vgpu_kept *kept = vgpu->kept;
+    kept->reason[sizeof(kept->reason) - 1] = '\0';
+    vgpu->failed = vgpu->stopped = kept->failed != 0;
+    pvinfo_init(vgpu);
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        engine_take_up(vgpu, e);
+    }
+    gtt_pause(vgpu->gtt, kept->paused);
+    engines_stop_failed(vgpu);
+}
+
+static int find_kept(struct vgpu *vgpu)
+{
+    vgpu->own_kept = vgpu->cfg.kept ? NULL : calloc(1, vgpu_kept_size(&vgpu->cfg));
+    vgpu->kept = vgpu->cfg.kept ? vgpu->cfg.kept : vgpu->own_kept;
+    return vgpu->kept ? 0 : -ENOMEM;
 }
 
 static int create_gtt(struct vgpu *vgpu)
@@ -43,6 +71,7 @@ static int create_gtt(struct vgpu *vgpu)
         }
         gtt.lazy = vgpu->ggtt_ram;
     }
+    gtt.kept = &vgpu->kept->gtt;
     return gtt_create(&gtt, &vgpu->gtt);
 }
 
@@ -59,15 +88,21 @@ int vgpu_create(const struct vgpu_config *config, struct vgpu **out)
     }
     vgpu->cfg = *config;
     vgpu->model = model;
-    vgpu->reg = calloc(1, VGPU_REGS_SIZE);
-    bars_init(vgpu);
-    int ret = vgpu->reg ? create_gtt(vgpu) : -ENOMEM;
+    int ret = find_kept(vgpu);
+    if (!ret) {
+        bars_init(vgpu);
+        ret = create_gtt(vgpu);
+    }
     if (ret) {
         vgpu_destroy(vgpu);
         return ret;
     }
     reg_init(vgpu);
-    power_on(vgpu);
+    if (config->take_up) {
+        take_up(vgpu);
+    } else {
+        power_on(vgpu);
+    }
     *out = vgpu;
     return 0;
 }
@@ -87,7 +122,7 @@ void vgpu_destroy(struct vgpu *vgpu)
         workload_forget(&vgpu->engine[e]);
     }
     gtt_destroy(vgpu->gtt);
-    free(vgpu->reg);
+    free(vgpu->own_kept);
     free(vgpu);
 }
 
@@ -128,6 +163,7 @@ void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t
         return;
     }
     unsigned result = vgpu_pci_write(&vgpu->pci, reg, value, size);
+    memcpy(vgpu->kept->config, vgpu->pci.space, sizeof(vgpu->kept->config));
     if (result & VGPU_PCI_RESET) {
         reset_function(vgpu);
     }
@@ -208,16 +244,39 @@ void vgpu_end(struct vgpu *vgpu)
 
 void vgpu_pause(struct vgpu *vgpu, bool paused)
 {
-    vgpu->paused = paused;
+    vgpu->kept->paused = paused;
     gtt_pause(vgpu->gtt, paused);
 }
 
 bool vgpu_paused(const struct vgpu *vgpu)
 {
-    return vgpu->paused;
+    return vgpu->kept->paused;
 }
 
 const char *vgpu_failsafe(const struct vgpu *vgpu)
 {
-    return vgpu->failed ? vgpu->reason : NULL;
+    return vgpu->failed ? vgpu->kept->reason : NULL;
+}
+
+void vgpu_refuse(struct vgpu *vgpu, const char *reason)
+{
+    vgpu_fail(vgpu, "%s", reason);
+    engines_stop_failed(vgpu);
+}
+
+void vgpu_answered(struct vgpu *vgpu)
+{
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        engine_answered(&vgpu->engine[e]);
+    }
+}
+
+bool vgpu_hold(struct vgpu *vgpu)
+{
+    bool busy = false;
+    vgpu->held = true;
+    for (int e = 0; e < GPU_ENGINES; e++) {
+        busy |= vgpu->engine[e].state == ENGINE_BUSY;
+    }
+    return !busy;
 }

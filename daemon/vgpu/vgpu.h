@@ -11,11 +11,15 @@
 #define XENGT_VGPU_VGPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vgpu/config.h"
 
 struct vgpu;
+
+/* Of vgpu_config.kept: what may outlive the process. */
+size_t vgpu_kept_size(const struct vgpu_config *config);
 
 /* -EINVAL: no such model, or too many fences; -ENOMEM; others as gtt_create() and add_ram(). */
 int vgpu_create(const struct vgpu_config *config, struct vgpu **out);
@@ -97,6 +101,19 @@ void vgpu_reset(struct vgpu *vgpu);
 
 void vgpu_pause(struct vgpu *vgpu, bool paused);
 bool vgpu_paused(const struct vgpu *vgpu);
+
+/*
+ * Before the process ends and another goes on with what is kept: the GPU gets no new work. True:
+ * it has none any more; else to be asked again. What it has when the process ends is lost, and its
+ * engine has to be reset by the guest.
+ */
+bool vgpu_hold(struct vgpu *vgpu);
+
+/* No request of the guest waits for an answer: none will be made again by another process. */
+void vgpu_answered(struct vgpu *vgpu);
+
+/* Failsafe, for a reason that is not the guest's. */
+void vgpu_refuse(struct vgpu *vgpu, const char *reason);
 
 /* NULL, or why the vGPU is in failsafe. */
 const char *vgpu_failsafe(const struct vgpu *vgpu);

@@ -38,6 +38,22 @@ static const char *good(void)
     return error;
 }
 
+static unsigned long hangs;
+
+/* What a driver does whose engine has stopped: a reset, and the same work once more. */
+static const char *good_in_the_end(void)
+{
+    const char *error = good();
+
+    while (error && execlist_has_stopped()) {
+        hangs++;
+        execlist_reset();
+        context_rewind(&work.context);
+        error = good();
+    }
+    return error;
+}
+
 /* Leaf tables that nobody touches for so many submissions that stores into them are trapped. */
 static const char *begin(void)
 {
@@ -56,7 +72,7 @@ static const char *begin(void)
         }
     }
     for (uint32_t i = 0; !error && i < QUIET_RUNS; i++) {
-        error = good();
+        error = good_in_the_end();
     }
     return error;
 }
@@ -169,6 +185,43 @@ const char *case_survive(void)
         return NULL;
     }
     error = begin();
+    if (!error) {
+        work_end(&work);
+    }
+    return error;
+}
+
+/* Pages of the tables that are trapped change places. */
+static void shuffle(uint32_t round)
+{
+    uint64_t at = round % TABLES * SPAN_2M;
+    uint32_t first = src[0];
+
+    for (uint32_t i = 0; i + 1 < PAGES; i++) {
+        src[i] = src[i + 1];
+    }
+    src[PAGES - 1] = first;
+    ppgtt_repoint(&work.pp, SRC_VA, src, PAGES);
+    ppgtt_repoint(&work.pp, SRC_VA + at, src, PAGES);
+}
+
+/*
+ * Works, while somebody kills the daemon and starts it again, or replaces it; until that somebody
+ * says that it is enough. Each result is right; work that the daemon had when it was killed is
+ * done again.
+ */
+const char *case_outlive(void)
+{
+    unsigned long rounds = arg_num("rounds", 10);
+    const char *error = begin();
+    uint32_t round = 0;
+
+    say("works");
+    while (!error && (round < rounds || !told_to_go_on())) {
+        shuffle(round++);
+        error = good_in_the_end();
+    }
+    say("%u rounds, %lu hangs", round, hangs);
     if (!error) {
         work_end(&work);
     }

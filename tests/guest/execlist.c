@@ -11,12 +11,16 @@
 #define RING_HWS_PGA   0x080u
 #define RING_HWSTAM    0x098u
 #define RING_MI_MODE   0x09cu
+#define RING_ESR       0x0b8u
 #define RING_ELSP      0x230u
 #define RING_CONTROL   0x244u
 #define RING_PDP       0x270u
 #define RING_MODE      0x29cu
 #define RING_CSB_PTR   0x3a0u
 #define RING_TIMESTAMP 0x3a8u
+
+#define GDRST         0x941cu
+#define GDRST_BLITTER (1u << 3)
 
 #define MASKED_ON(bit)  ((bit) << 16 | (bit))
 #define MASKED_OFF(bit) ((bit) << 16)
@@ -45,8 +49,11 @@
 #define SEQNO_OFFSET 0x400u /* in the context's status page, where the GPU keeps nothing */
 #define RING_BYTES   PAGE_SIZE
 
+#define LOOK_US 50000u /* an access that Xen emulates is not cheap */
+
 static GUEST_STATE struct {
     struct page status;
+    uint32_t entry; /* of the status page */
     uint32_t read;
     uint32_t next_id;
 } lists;
@@ -56,20 +63,9 @@ static volatile uint32_t *dwords(const struct page *page)
     return page->va;
 }
 
-const char *execlist_init(void)
+/* As after a reset of the engine. */
+static void begin_lists(void)
 {
-    const char *error = gpu_find();
-    uint32_t entry;
-
-    if (error) {
-        return error;
-    }
-    if (!lists.status.va && page_alloc(&lists.status)) {
-        return "out of memory";
-    }
-    entry = gtt_alloc(1);
-    gtt_set(entry, lists.status.gfn);
-    gtt_flush();
     for (uint32_t i = 0; i < CSB_ENTRIES * 2; i++) {
         dwords(&lists.status)[CSB_FIRST + i] = UINT32_MAX;
     }
@@ -79,9 +75,36 @@ const char *execlist_init(void)
     mmio_write32(BCS + RING_HWSTAM, UINT32_MAX);
     mmio_write32(BCS + RING_MODE, MASKED_ON(RUN_LIST));
     mmio_write32(BCS + RING_MI_MODE, MASKED_OFF(STOP_RING));
-    mmio_write32(BCS + RING_HWS_PGA, entry * PAGE_SIZE);
+    mmio_write32(BCS + RING_HWS_PGA, lists.entry * PAGE_SIZE);
     mmio_write32(BCS + RING_CSB_PTR, 0xffff0000u | CSB_LAST << 8 | CSB_LAST);
+}
+
+const char *execlist_init(void)
+{
+    const char *error = gpu_find();
+
+    if (error) {
+        return error;
+    }
+    if (!lists.status.va && page_alloc(&lists.status)) {
+        return "out of memory";
+    }
+    lists.entry = gtt_alloc(1);
+    gtt_set(lists.entry, lists.status.gfn);
+    gtt_flush();
+    begin_lists();
     return NULL;
+}
+
+bool execlist_has_stopped(void)
+{
+    return mmio_read32(BCS + RING_ESR) & 1;
+}
+
+void execlist_reset(void)
+{
+    mmio_write32(GDRST, GDRST_BLITTER);
+    begin_lists();
 }
 
 /* --- contexts ---------------------------------------------------------------------------- */
@@ -152,6 +175,11 @@ void context_set_root(struct context *context, uint64_t pml4)
     }
 }
 
+void context_rewind(struct context *context)
+{
+    context->tail = dwords(&context->image[1])[0x05] % RING_BYTES;
+}
+
 void context_emit(struct context *context, uint32_t dword)
 {
     dwords(&context->ring)[context->tail / 4] = dword;
@@ -207,11 +235,13 @@ static const char *expect_event(uint32_t status, uint32_t id, uint64_t deadline)
 {
     uint32_t got_status, got_id;
 
-    while (!next_event(&got_status, &got_id)) {
+    for (uint64_t look_at = now_us() + LOOK_US; !next_event(&got_status, &got_id); relax()) {
         if (now_us() > deadline) {
             return "an execlist was not finished";
         }
-        relax();
+        if (now_us() > look_at && execlist_has_stopped()) {
+            return "the engine has stopped";
+        }
     }
     if (got_status != status || got_id != id) {
         say("event %x of context %u, expected %x of %u", got_status, got_id, status, id);

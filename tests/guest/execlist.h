@@ -24,12 +24,21 @@ struct context {
 /* Finds the GPU and switches the blitter to execlists. NULL, or what is wrong. */
 const char *execlist_init(void);
 
+/* Its engine says that it has stopped, since the last reset. */
+bool execlist_has_stopped(void);
+
+/* Resets it. What was submitted and is not complete is forgotten; contexts are as they were. */
+void execlist_reset(void);
+
 /* A context without a PPGTT; -1: out of memory. */
 int context_create(struct context *context);
 void context_free(struct context *context);
 
 /* The PML4 of its PPGTT, a guest physical address. */
 void context_set_root(struct context *context, uint64_t pml4);
+
+/* What is in its ring and was not run to its end, as its image tells, is forgotten. */
+void context_rewind(struct context *context);
 
 /* Commands for its ring. */
 void context_emit(struct context *context, uint32_t dword);

@@ -79,6 +79,9 @@ uint64_t now_us(void);
  */
 void step(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Has somebody outside said that since the last step, or the last time this was true? */
+bool told_to_go_on(void);
+
 /* The command line's "key=value"; @dflt when it has no such key. Numbers are decimal or 0x hex. */
 const char *arg(const char *key, const char *dflt);
 unsigned long arg_num(const char *key, unsigned long dflt);

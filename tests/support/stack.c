@@ -91,6 +91,7 @@ static int open_guests(struct stack *stack)
         .gtt_mode = options->gtt_mode,
         .track_after = options->track_after,
         .lazy_ggtt = options->lazy_ggtt,
+        .state_dir = options->state_dir,
         .gpu_budget = options->gpu_clock ? 0 : GPU_BUDGET,
         .log = options->log,
         .log_arg = options->log_arg,
@@ -135,6 +136,23 @@ int stack_open(struct stack *stack, const struct stack_options *options)
         host_sim_on_wait(stack->host, make_turn, stack);
     }
     return finish(stack, ret);
+}
+
+int stack_restart(struct stack *stack, bool killed, void (*fn)(const char *state_dir))
+{
+    while (!killed && !guests_hold(stack->guests)) {
+        guests_turn(stack->guests);
+    }
+    guests_hand_over(stack->guests);
+    stack->guests = NULL;
+    if (fn) {
+        fn(stack->options.state_dir);
+    }
+    int ret = open_guests(stack);
+    if (!ret) {
+        guests_take_up(stack->guests);
+    }
+    return ret;
 }
 
 void stack_close(struct stack *stack)

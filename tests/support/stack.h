@@ -26,6 +26,7 @@ struct stack_options {
     enum guests_gtt_mode gtt_mode;
     uint32_t track_after;
     bool lazy_ggtt;
+    const char *state_dir;       /* of the guests; NULL: nothing of them outlives the daemon */
     uint64_t (*gpu_clock)(void); /* NULL: the GPU has its own time, the same in every run */
     bool unwatched;              /* no check that takes time: for measuring it */
     bool mute;                   /* nobody hears what guests say, or why there is no stack */
@@ -63,6 +64,12 @@ uint64_t stack_changed_bytes(struct stack *stack, uint32_t domid, uint64_t patte
 
 /* Creates a domain with a vGPU. */
 int stack_guest(struct stack *stack, const char *name, uint32_t pages, uint32_t *domid);
+
+/*
+ * The daemon ends, and another one takes its guests up. killed: it has no time for anything before.
+ * In between, fn may look at the state directory; or NULL.
+ */
+int stack_restart(struct stack *stack, bool killed, void (*fn)(const char *state_dir));
 
 /* Lets the daemon work until there is nothing more to do. */
 void stack_run(struct stack *stack);

@@ -686,7 +686,8 @@ TEST(records)
         .uuid = {{0xde, 0xad, 0, 1, 0xff}},
         .ram_first = 0xe0800,
         .ram_pages = 2048,
-        .placed = {0xf1000000, UINT64_C(0x120000000)},
+        .function = 0xf8,
+        .range = {{0xf1000000, 0x800000}, {UINT64_C(0x120000000), UINT64_C(1) << 33}},
     };
     struct seen seen = {0};
     FILE *file;
@@ -704,15 +705,21 @@ TEST(records)
     assert_memory_equal(&seen.last.uuid, &record.uuid, sizeof(record.uuid));
     assert_int_equal(seen.last.ram_first, 0xe0800);
     assert_int_equal(seen.last.ram_pages, 2048);
-    assert_memory_equal(seen.last.placed, record.placed, sizeof(record.placed));
+    assert_int_equal(seen.last.function, 0xf8);
+    assert_memory_equal(seen.last.range, record.range, sizeof(record.range));
 
     /* Another domain of the same number has nothing to do with it. */
     struct ioreq_record found = {.domid = 7, .uuid = record.uuid};
     assert_true(ioreq_record_load(dir, &found));
-    assert_int_equal(found.placed[0], 0xf1000000);
+    assert_int_equal(found.range[0].base, 0xf1000000);
+    ioreq_record_forget_server(&found);
+    assert_int_equal(found.id, IOREQ_RECORD_NO_SERVER);
+    assert_int_equal(found.ram_pages, 0);
+    assert_int_equal(found.range[0].base, 0xf1000000);
+    assert_int_equal(found.range[0].size, 0);
     found = (struct ioreq_record){.domid = 7};
     assert_false(ioreq_record_load(dir, &found));
-    assert_int_equal(found.placed[0], 0);
+    assert_int_equal(found.range[0].base, 0);
 
     /* A note that makes no sense is not followed, and does not stay. */
     snprintf(path, sizeof(path), "%s/ioreq.9", dir);

@@ -25,10 +25,14 @@ static uint8_t *page_at(struct gtt *gtt, uint64_t address)
     return gtt->hole[slot] ? NULL : gtt->memory[slot];
 }
 
+/* The guest's memory, between two processes. */
+static struct gtt *left_over;
+
 int gtt_create(const struct gtt_config *config, struct gtt **out)
 {
     (void)config;
-    *out = calloc(1, sizeof(**out));
+    *out = left_over ? left_over : calloc(1, sizeof(**out));
+    left_over = NULL;
     if (!*out) {
         return -ENOMEM;
     }
@@ -38,7 +42,15 @@ int gtt_create(const struct gtt_config *config, struct gtt **out)
 
 void gtt_destroy(struct gtt *gtt)
 {
-    free(gtt);
+    if (gtt != left_over) {
+        free(gtt);
+    }
+}
+
+size_t gtt_kept_size(uint32_t entries)
+{
+    (void)entries;
+    return sizeof(struct gtt_kept);
 }
 
 /* The first entries, and the others are not the guest's. */
@@ -379,11 +391,41 @@ int fake_setup(void **state)
     return 0;
 }
 
+void fake_kill(struct fake *f)
+{
+    f->config.kept = realloc(f->config.kept, sizeof(struct vgpu_kept));
+    assert_non_null(f->config.kept);
+    memcpy(f->config.kept, f->vgpu->kept, sizeof(struct vgpu_kept));
+    left_over = f->gtt;
+    f->vgpu->cfg.machine = &(struct vgpu_machine){.claim = claim};
+    vgpu_destroy(f->vgpu);
+    memset(f->gtt->state, 0, sizeof(f->gtt->state));
+    memset(f->gtt->submissions, 0, sizeof(f->gtt->submissions));
+}
+
+void fake_start_again(struct fake *f)
+{
+    struct vgpu_kept *kept = f->config.kept;
+
+    f->config.take_up = true;
+    f->config.kept = NULL; /* each vGPU has a copy of its own */
+    f->again = realloc(f->again, sizeof(*kept));
+    assert_non_null(f->again);
+    memcpy(f->again, kept, sizeof(*kept));
+    struct vgpu_config config = f->config;
+    config.kept = f->again;
+    f->config.kept = kept;
+    assert_int_equal(vgpu_create(&config, &f->vgpu), 0);
+    assert_int_equal(vgpu_plug_in(f->vgpu), 0);
+}
+
 int fake_teardown(void **state)
 {
     struct fake *f = *state;
 
     vgpu_destroy(f->vgpu);
+    free(f->config.kept);
+    free(f->again);
     free(f);
     return 0;
 }

@@ -75,12 +75,20 @@ struct fake {
     int move_error;
     uint64_t now_ns;
     unsigned interrupts;
+    struct vgpu_kept *again; /* of a vGPU that goes on with another's */
     unsigned lines, warnings;
     char line[256]; /* the last one */
 };
 
 int fake_setup(void **state);
 int fake_teardown(void **state);
+
+/*
+ * The process ends as it is, without a chance to do anything; another one goes on with what is
+ * kept, which may be changed in between: it is config.kept. The GPU has forgotten everything.
+ */
+void fake_kill(struct fake *f);
+void fake_start_again(struct fake *f);
 
 uint32_t rd(struct fake *f, uint32_t offset);
 void wr(struct fake *f, uint32_t offset, uint32_t value);

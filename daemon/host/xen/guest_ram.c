@@ -86,6 +86,22 @@ static int populate(struct guest_ram *ram, xen_pfn_t *frames)
     return ret;
 }
 
+static int view(struct guest_ram *ram, const xen_pfn_t *frames)
+{
+    ram->view = xenforeignmemory_map(ram->fmem, ram->domid, PROT_READ | PROT_WRITE, ram->pages,
+                                     frames, NULL);
+    return ram->view ? 0 : -errno;
+}
+
+int guest_ram_find(struct guest_ram *ram)
+{
+    xen_pfn_t *frames = frames_from(ram, ram->first);
+    int ret = frames ? view(ram, frames) : -ENOMEM;
+
+    free(frames);
+    return ret;
+}
+
 int guest_ram_add(struct guest_ram *ram)
 {
     xen_pfn_t *frames = frames_from(ram, ram->first);
@@ -98,10 +114,8 @@ int guest_ram_add(struct guest_ram *ram)
         ram->pages = 0;
         goto out;
     }
-    ram->view = xenforeignmemory_map(ram->fmem, ram->domid, PROT_READ | PROT_WRITE, ram->pages,
-                                     frames, NULL);
-    if (!ram->view) {
-        ret = -errno;
+    ret = view(ram, frames);
+    if (ret) {
         guest_ram_remove(ram);
         goto out;
     }
@@ -148,15 +162,20 @@ static void depopulate(const struct guest_ram *ram, xen_pfn_t *frames)
     }
 }
 
+void guest_ram_leave(struct guest_ram *ram)
+{
+    if (ram->view) {
+        xenforeignmemory_unmap(ram->fmem, ram->view, ram->pages);
+        ram->view = NULL;
+    }
+}
+
 /* What the guest may have at most is as before whatever became of the pages. */
 void guest_ram_remove(struct guest_ram *ram)
 {
     xen_pfn_t *frames = ram->pages ? frames_from(ram, ram->first) : NULL;
 
-    if (ram->view) {
-        xenforeignmemory_unmap(ram->fmem, ram->view, ram->pages);
-        ram->view = NULL;
-    }
+    guest_ram_leave(ram);
     if (frames) {
         depopulate(ram, frames);
     }

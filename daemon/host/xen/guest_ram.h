@@ -26,7 +26,11 @@ uint64_t guest_ram_apart(const struct guest_ram *ram);
 
 /* first and pages are set. -EBUSY: the guest has RAM there; others as Xen gives them. */
 int guest_ram_add(struct guest_ram *ram);
+int guest_ram_find(struct guest_ram *ram); /* it is there already: a view of it, as it is */
 int guest_ram_move(struct guest_ram *ram, uint64_t first);
+
+/* The view goes; the pages stay. */
+void guest_ram_leave(struct guest_ram *ram);
 
 /* The view goes, and the pages. Of a domain that is gone, only the view is left to go. */
 void guest_ram_remove(struct guest_ram *ram);

@@ -64,6 +64,53 @@ static struct guest_ram no_ram(struct host_xen *host, uint32_t domid)
     };
 }
 
+/* --- what predecessors left ---------------------------------------------------------------- */
+
+static bool is_attached(const struct host_xen *host, uint32_t domid)
+{
+    const struct host_guest *guest;
+
+    LIST_FOREACH(guest, &host->guests, link)
+    {
+        if (guest->domain.domid == domid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A predecessor was killed; its guest may have a vCPU that waits for an answer. */
+static void release_leftover(void *arg, const struct ioreq_record *record)
+{
+    struct host_xen *host = arg;
+    struct ioreq_server_config server = ioreq_config(host);
+    struct guest_ram ram = no_ram(host, record->domid);
+
+    if (!domains_alive(host->domains, record->domid, &record->uuid)) {
+        ioreq_record_remove(host->config.state_dir, record->domid);
+        return;
+    }
+    if (record->id == IOREQ_RECORD_NO_SERVER || is_attached(host, record->domid)) {
+        return;
+    }
+    int ret = domains_info(host->domains, record->domid, &server.domain);
+    if (!ret) {
+        ram.first = record->ram_first;
+        ram.pages = record->ram_pages;
+        guest_ram_remove(&ram);
+        ret = ioreq_server_release(&server, record);
+    }
+    if (ret) {
+        text_log(host->config.log, host->config.log_arg, LOG_ERR,
+                 "domain %u: the ioreq server %u of a killed xengtd stays: %s", record->domid,
+                 record->id, strerror(-ret));
+    } else {
+        text_log(host->config.log, host->config.log_arg, LOG_NOTICE,
+                 "domain %u: the ioreq server %u of a killed xengtd is released", record->domid,
+                 record->id);
+    }
+}
+
 /* --- guests ------------------------------------------------------------------------------ */
 
 static int xen_find(struct host *base, const char *domain, uint32_t *domid, char *name, size_t size)
@@ -93,6 +140,10 @@ static int xen_attach(struct host *base, const struct host_guest_config *config,
         goto out_free;
     }
 
+    struct ioreq_record left = {.domid = config->domid, .uuid = guest->domain.uuid};
+    if (!config->take_over && ioreq_record_load(host->config.state_dir, &left)) {
+        release_leftover(host, &left);
+    }
     server.domain = guest->domain;
     server.guest = guest->config;
     server.stats = &guest->stats;
@@ -114,6 +165,14 @@ static void xen_detach(struct host_guest *guest)
     LIST_REMOVE(guest, link);
     guest_ram_remove(&guest->ram);
     ioreq_server_close(guest->ioreq);
+    free(guest);
+}
+
+static void xen_leave(struct host_guest *guest)
+{
+    LIST_REMOVE(guest, link);
+    guest_ram_leave(&guest->ram);
+    ioreq_server_leave(guest->ioreq);
     free(guest);
 }
 
@@ -151,11 +210,28 @@ static bool xen_resume(struct host_guest *guest)
     return ioreq_server_resume(guest->ioreq);
 }
 
+/* What the guest was taken over with. */
+static int find_ram(struct host_guest *guest, uint32_t pages, void **view)
+{
+    const struct ioreq_record *note = ioreq_server_note(guest->ioreq);
+
+    guest->ram.first = note->ram_first;
+    guest->ram.pages = note->ram_pages;
+    int ret = note->ram_pages == pages ? guest_ram_find(&guest->ram) : -EINVAL;
+    if (!ret) {
+        *view = guest->ram.view;
+    }
+    return ret;
+}
+
 /* Noted before it is there: whoever finds the note takes away what is there of it. */
 static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
     if (guest->ram.pages) {
         return -EBUSY;
+    }
+    if (ioreq_server_note(guest->ioreq)->ram_pages) {
+        return find_ram(guest, pages, view);
     }
     if (first == HOST_RAM_APART) {
         first = guest_ram_apart(&guest->ram);
@@ -215,35 +291,14 @@ static void domains_changed(void *arg)
 
 /* --- opening and closing ----------------------------------------------------------------- */
 
-/* A predecessor was killed; its guest may have a vCPU that waits for an answer. */
-static void release_leftover(void *arg, const struct ioreq_record *record)
+static void xen_release_leftovers(struct host *base)
 {
-    struct host_xen *host = arg;
-    struct ioreq_server_config server = ioreq_config(host);
-    struct guest_ram ram = no_ram(host, record->domid);
+    struct host_xen *host = to_xen(base);
+    int ret = ioreq_record_each(host->config.state_dir, release_leftover, host);
 
-    if (!domains_alive(host->domains, record->domid, &record->uuid)) {
-        ioreq_record_remove(host->config.state_dir, record->domid);
-        return;
-    }
-    if (record->id == IOREQ_RECORD_NO_SERVER) {
-        return;
-    }
-    int ret = domains_info(host->domains, record->domid, &server.domain);
-    if (!ret) {
-        ram.first = record->ram_first;
-        ram.pages = record->ram_pages;
-        guest_ram_remove(&ram);
-        ret = ioreq_server_release(&server, record);
-    }
     if (ret) {
-        text_log(host->config.log, host->config.log_arg, LOG_ERR,
-                 "domain %u: the ioreq server %u of a killed xengtd stays: %s", record->domid,
-                 record->id, strerror(-ret));
-    } else {
-        text_log(host->config.log, host->config.log_arg, LOG_NOTICE,
-                 "domain %u: the ioreq server %u of a killed xengtd is released", record->domid,
-                 record->id);
+        text_log(host->config.log, host->config.log_arg, LOG_WARNING, "%s cannot be read: %s",
+                 host->config.state_dir, strerror(-ret));
     }
 }
 
@@ -265,6 +320,8 @@ static const struct host_ops host_xen_ops = {
     .find = xen_find,
     .attach = xen_attach,
     .detach = xen_detach,
+    .leave = xen_leave,
+    .release_leftovers = xen_release_leftovers,
     .has_firmware = xen_has_firmware,
     .placed = xen_placed,
     .claim = xen_claim,
@@ -316,11 +373,6 @@ int host_xen_open(const struct host_xen_config *config, struct host **out, char 
     if (ret) {
         xen_close(&host->base);
         return ret;
-    }
-    ret = ioreq_record_each(config->state_dir, release_leftover, host);
-    if (ret) {
-        text_log(host->config.log, host->config.log_arg, LOG_WARNING, "%s cannot be read: %s",
-                 config->state_dir, strerror(-ret));
     }
     *out = &host->base;
     return 0;

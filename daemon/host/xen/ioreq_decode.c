@@ -54,10 +54,24 @@ bool ioreq_take(struct ioreq *slot, struct ioreq *copy)
     return true;
 }
 
+static uint8_t state_of(const struct ioreq *slot)
+{
+    return __atomic_load_n(flags_of((struct ioreq *)slot), __ATOMIC_ACQUIRE) & STATE_MASK;
+}
+
 bool ioreq_is_taken(const struct ioreq *slot)
 {
-    return (__atomic_load_n(flags_of((struct ioreq *)slot), __ATOMIC_ACQUIRE) & STATE_MASK) ==
-           STATE_IOREQ_NONE;
+    return state_of(slot) == STATE_IOREQ_NONE;
+}
+
+bool ioreq_is_ready(const struct ioreq *slot)
+{
+    return state_of(slot) == STATE_IOREQ_READY;
+}
+
+void ioreq_put_back(struct ioreq *slot)
+{
+    set_state(slot, __atomic_load_n(flags_of(slot), __ATOMIC_RELAXED), STATE_IOREQ_READY);
 }
 
 bool ioreq_adopt(struct ioreq *slot, struct ioreq *copy)

@@ -29,11 +29,17 @@ void ioreq_answer(struct ioreq *slot, uint64_t data);
 /* Has Xen taken the answer? */
 bool ioreq_is_taken(const struct ioreq *slot);
 
+/* Does a request wait to be taken? */
+bool ioreq_is_ready(const struct ioreq *slot);
+
 /*
  * As ioreq_take(), but also for a request that was taken and never answered: what there is to do
  * when nobody else will.
  */
 bool ioreq_adopt(struct ioreq *slot, struct ioreq *copy);
+
+/* What was taken is to be taken again, by another process. */
+void ioreq_put_back(struct ioreq *slot);
 
 /* --- the request ------------------------------------------------------------------------- */
 

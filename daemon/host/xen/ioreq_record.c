@@ -11,10 +11,20 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(HOST_RANGES == 2, "a note has two places");
+_Static_assert(HOST_RANGES == 2, "a note has two ranges");
 
 #define PREFIX "ioreq."
 #define DRAFT  "ioreq-draft"
+
+void ioreq_record_forget_server(struct ioreq_record *record)
+{
+    record->id = IOREQ_RECORD_NO_SERVER;
+    record->ram_first = 0;
+    record->ram_pages = 0;
+    for (unsigned i = 0; i < HOST_RANGES; i++) {
+        record->range[i].size = 0;
+    }
+}
 
 static void path_of(const char *dir, uint32_t domid, char path[PATH_MAX])
 {
@@ -39,14 +49,17 @@ static int write_all(const char *path, const char *text)
 /* A process killed at any moment leaves the note it had, or the new one. */
 int ioreq_record_save(const char *dir, const struct ioreq_record *record)
 {
-    char path[PATH_MAX], draft[PATH_MAX], uuid[33], line[160];
+    char path[PATH_MAX], draft[PATH_MAX], uuid[33], line[200];
 
     for (size_t i = 0; i < sizeof(record->uuid.bytes); i++) {
         snprintf(uuid + 2 * i, 3, "%02x", record->uuid.bytes[i]);
     }
-    snprintf(line, sizeof(line), "%u %s %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu64 "\n",
-             record->id, uuid, record->ram_first, record->ram_pages, record->placed[0],
-             record->placed[1]);
+    snprintf(line, sizeof(line),
+             "%u %s %" PRIu64 " %" PRIu32 " %" PRIu8 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+             "\n",
+             record->id, uuid, record->ram_first, record->ram_pages, record->function,
+             record->range[0].base, record->range[0].size, record->range[1].base,
+             record->range[1].size);
     path_of(dir, record->domid, path);
     snprintf(draft, sizeof(draft), "%s/" DRAFT, dir);
     int ret = write_all(draft, line);
@@ -73,9 +86,12 @@ static bool load(const char *dir, struct ioreq_record *record)
     if (!file) {
         return false;
     }
-    bool ok = fscanf(file, "%u %32[0-9a-f] %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu64,
-                     &record->id, uuid, &record->ram_first, &record->ram_pages, &record->placed[0],
-                     &record->placed[1]) == 6 &&
+    bool ok = fscanf(file,
+                     "%u %32[0-9a-f] %" SCNu64 " %" SCNu32 " %" SCNu8 " %" SCNu64 " %" SCNu64
+                     " %" SCNu64 " %" SCNu64,
+                     &record->id, uuid, &record->ram_first, &record->ram_pages, &record->function,
+                     &record->range[0].base, &record->range[0].size, &record->range[1].base,
+                     &record->range[1].size) == 9 &&
               strlen(uuid) == 32;
     fclose(file);
     for (size_t i = 0; ok && i < sizeof(record->uuid.bytes); i++) {

@@ -2,15 +2,16 @@
 /*
  * A note of each ioreq server, kept in the state directory while Xen sends it requests. An ioreq
  * server survives the process that made it, and a vCPU that waits for its answer waits for ever:
- * the next process finds by these notes which servers it has to release. Nothing else tells
- * them from the servers of other device models. Where a guest's firmware has put the ranges stays
- * noted when the server is gone.
+ * the next process finds by these notes which servers it has to adopt or to release. Nothing else
+ * tells them from the servers of other device models. Where a guest's firmware has put the ranges
+ * stays noted when the server is gone.
  */
 #ifndef XENGT_HOST_XEN_IOREQ_RECORD_H
 #define XENGT_HOST_XEN_IOREQ_RECORD_H
 
 #include "host/host.h"
 #include "host/xen/domains.h"
+#include "host/xen/ioreq_decode.h"
 
 #define IOREQ_RECORD_NO_SERVER UINT32_MAX
 
@@ -20,8 +21,13 @@ struct ioreq_record {
     unsigned id;        /* of the ioreq server */
     uint64_t ram_first; /* RAM given to the guest, to be taken away again */
     uint32_t ram_pages;
-    uint64_t placed[HOST_RANGES]; /* where they were claimed last; 0: nowhere */
+    uint8_t function; /* on PCI bus 0, that is claimed, or about to be */
+    /* Likewise; size 0: it is not, and base is where it was last. */
+    struct ioreq_range range[HOST_RANGES];
 };
+
+/* There is no server any more, but the ranges were somewhere. */
+void ioreq_record_forget_server(struct ioreq_record *record);
 
 /* The note of record's domid and uuid, if there is one. */
 bool ioreq_record_load(const char *dir, struct ioreq_record *record);

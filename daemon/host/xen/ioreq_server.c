@@ -12,8 +12,6 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
 
-#include "host/xen/pci_function.h"
-
 /* --- serving ----------------------------------------------------------------------------- */
 
 /* A port is a vCPU's own; others do not exist on this handle. */
@@ -57,6 +55,9 @@ static bool serve_queue(struct ioreq_server *server)
         answer(server, vcpu);
         server->queued--;
         memmove(server->queue, server->queue + 1, server->queued * sizeof(server->queue[0]));
+        if (!server->queued) {
+            server->device.ops->answered(server->device.arg);
+        }
     }
     return false;
 }
@@ -190,83 +191,14 @@ static int listen_events(struct ioreq_server *server)
     return 0;
 }
 
-/* As many as Xen gives a domain. */
-#define SERVERS_MAX 8u
-
-static int claim_for(const struct ioreq_server *server, ioservid_t id, uint8_t devfn)
-{
-    const struct ioreq_server_config *config = &server->config;
-
-    if (xendevicemodel_map_pcidev_to_ioreq_server(config->dmod, (domid_t)config->domain.domid, id,
-                                                  0, 0, devfn >> 3, devfn & 7)) {
-        return -errno;
-    }
-    return 0;
-}
-
-static int claim_function(const struct ioreq_server *server, uint8_t devfn)
-{
-    return claim_for(server, server->id, devfn);
-}
-
-/*
- * Xen does not say what a server has claimed, but refuses to let it claim that again. What is free
- * is given back at once: for a moment the other server is asked about a function it does not know.
- */
-static int is_taken(void *arg, uint8_t devfn)
-{
-    const struct ioreq_server *server = arg;
-    const struct ioreq_server_config *config = &server->config;
-
-    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
-        int ret = id == server->id ? -ENOENT : claim_for(server, id, devfn);
-
-        if (ret == -EEXIST) {
-            return 1;
-        }
-        if (!ret) {
-            xendevicemodel_unmap_pcidev_from_ioreq_server(
-                config->dmod, (domid_t)config->domain.domid, id, 0, 0, devfn >> 3, devfn & 7);
-        } else if (ret != -ENOENT) { /* there is no such server */
-            return ret;
-        }
-    }
-    return 0;
-}
-
-/*
- * Xen itself turns the ports into requests for a function. What it does not do is to read the
- * address port, by which a guest finds out whether there is PCI at all.
- */
-static int claim_root(struct ioreq_server *server)
-{
-    const struct ioreq_server_config *config = &server->config;
-
-    if (xendevicemodel_map_io_range_to_ioreq_server(config->dmod, (domid_t)config->domain.domid,
-                                                    server->id, 0, 0xcf8, 0xcff)) {
-        return -errno;
-    }
-    return claim_function(server, 0);
-}
-
-static int claim_pci(struct ioreq_server *server)
-{
-    struct ioreq_pci *pci = &server->device.pci;
-    int ret = pci->root ? claim_root(server)
-                        : pci_function_choose(pci->devfn, is_taken, server, &pci->function);
-
-    return ret ? ret : claim_function(server, pci->function);
-}
-
-/* Of what an earlier server of the domain has left, the places. */
+/* What an earlier server of the domain has left: the places, or all of it. */
 static struct ioreq_record note_of(const struct ioreq_server_config *config)
 {
     struct ioreq_record record = {.domid = config->domain.domid, .uuid = config->domain.uuid};
 
-    ioreq_record_load(config->state_dir, &record);
-    record.id = IOREQ_RECORD_NO_SERVER;
-    record.ram_first = 0;
-    record.ram_pages = 0;
+    if (!ioreq_record_load(config->state_dir, &record) || !config->guest.take_over) {
+        ioreq_record_forget_server(&record);
+    }
     return record;
 }
 
@@ -300,20 +232,64 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
     return server;
 }
 
+struct step {
+    int (*run)(struct ioreq_server *server);
+    const char *failed;
+};
+
+/* The server that a predecessor left. */
+static int adopt(struct ioreq_server *server)
+{
+    server->id = (ioservid_t)server->record.id;
+    server->stage = STAGE_CREATED;
+    server->tracking = true; /* for all we know */
+    memcpy(server->device.range, server->record.range, sizeof(server->device.range));
+    return 0;
+}
+
+/* Nobody knows what is tracked, nor what was being stored there. */
+static int end_tracking(struct ioreq_server *server)
+{
+    ioreq_track_end(server, true);
+    ioreq_answer_requests(server, true);
+    return 0;
+}
+
+static int run_steps(struct ioreq_server *server, const struct step *steps, size_t n, char *error,
+                     size_t error_size)
+{
+    for (size_t i = 0; i < n; i++) {
+        int ret = steps[i].run(server);
+
+        if (ret) {
+            snprintf(error, error_size, "%s: %s", steps[i].failed, strerror(-ret));
+            return ret;
+        }
+    }
+    return 0;
+}
+
 int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_server **out,
                       char *error, size_t error_size)
 {
-    static const struct {
-        int (*run)(struct ioreq_server *server);
-        const char *failed;
-    } steps[] = {
+    static const struct step steps[] = {
         {create, "Xen gives it no ioreq server"},
         {map_page, "its ioreq page cannot be mapped"},
         {enable, "its ioreq server cannot be enabled"},
         {bind_ports, "the event channels of its vCPUs cannot be bound"},
         {listen_events, "its event channels cannot be listened to"},
-        {claim_pci, "no PCI function of it can be claimed"},
+        {ioreq_claim_pci, "no PCI function of it can be claimed"},
     };
+    static const struct step adoption[] = {
+        {adopt, "the ioreq server it had is not known"},
+        {map_page, "the page of the ioreq server it had cannot be mapped"},
+        {enable, "the ioreq server it had cannot be enabled"},
+        {bind_ports, "the event channels of its vCPUs cannot be bound"},
+        {end_tracking, "its page tables cannot be let go of"},
+        {listen_events, "its event channels cannot be listened to"},
+        {ioreq_claim_again, "what the ioreq server it had claimed cannot be claimed"},
+    };
+    int ret;
 
     *out = NULL;
     if (config->domain.vcpus == 0 || config->domain.vcpus > IOREQ_VCPUS_MAX) {
@@ -325,67 +301,18 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
     if (!server) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        int ret = steps[i].run(server);
-
-        if (!ret) {
-            continue;
-        }
-        snprintf(error, error_size, "%s: %s", steps[i].failed, strerror(-ret));
+    if (server->record.id == IOREQ_RECORD_NO_SERVER) {
+        ret = run_steps(server, steps, sizeof(steps) / sizeof(steps[0]), error, error_size);
+    } else {
+        ret =
+            run_steps(server, adoption, sizeof(adoption) / sizeof(adoption[0]), error, error_size);
+    }
+    if (ret) {
         ioreq_server_close(server);
         return ret;
     }
     *out = server;
     return 0;
-}
-
-/* --- what comes to it -------------------------------------------------------------------- */
-
-/* Only what firmware chose is to be remembered. Not being able to is no reason not to answer. */
-static void note_place(struct ioreq_server *server, unsigned range, uint64_t base)
-{
-    if (server->config.domain.device_model && server->record.placed[range] != base) {
-        server->record.placed[range] = base;
-        ioreq_record_save(server->config.state_dir, &server->record);
-    }
-}
-
-int ioreq_server_claim(struct ioreq_server *server, unsigned range, uint64_t base, uint64_t size)
-{
-    const struct ioreq_server_config *config = &server->config;
-    struct ioreq_range *held = &server->device.range[range];
-    domid_t domid = (domid_t)config->domain.domid;
-
-    if (held->size) {
-        xendevicemodel_unmap_io_range_from_ioreq_server(config->dmod, domid, server->id, 1,
-                                                        held->base, held->base + held->size - 1);
-        held->size = 0;
-    }
-    if (!size) {
-        return 0;
-    }
-    if (guest_memory_is_ram(&server->memory, base)) {
-        return -EBUSY;
-    }
-    if (xendevicemodel_map_io_range_to_ioreq_server(config->dmod, domid, server->id, 1, base,
-                                                    base + size - 1)) {
-        return -errno;
-    }
-    *held = (struct ioreq_range){.base = base, .size = size};
-    note_place(server, range, base);
-    return 0;
-}
-
-uint64_t ioreq_server_placed(const struct ioreq_server *server, unsigned range)
-{
-    return server->record.placed[range];
-}
-
-int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages)
-{
-    server->record.ram_first = first;
-    server->record.ram_pages = pages;
-    return ioreq_record_save(server->config.state_dir, &server->record);
 }
 
 /* --- closing ----------------------------------------------------------------------------- */
@@ -415,11 +342,14 @@ static uint64_t finish(struct ioreq_server *server, struct ioreq_device *device,
     return work->data;
 }
 
-/*
- * Answers what is in the slots; false: nothing was. The registers are gone, but a store into a
- * tracked page is the guest's own business and must not be lost.
- */
-bool ioreq_abandon_requests(struct ioreq_server *server)
+static bool is_store(const struct ioreq_server *server, const struct ioreq *req)
+{
+    uint64_t first, last;
+
+    return ioreq_is_tracked_store(&server->device, req, &first, &last);
+}
+
+bool ioreq_answer_requests(struct ioreq_server *server, bool stores_only)
 {
     static const struct host_guest_ops ops = {.tracked_write = store_in_memory};
     struct host_guest_stats stats = {0};
@@ -437,6 +367,10 @@ bool ioreq_abandon_requests(struct ioreq_server *server)
         if (!ioreq_adopt(&server->slots[vcpu], &req)) {
             continue;
         }
+        if (stores_only && !is_store(server, &req)) {
+            ioreq_put_back(&server->slots[vcpu]);
+            continue;
+        }
         ioreq_answer(&server->slots[vcpu], finish(server, &nothing, vcpu, &req));
         xenevtchn_notify(server->evtchn, server->ports[vcpu]);
         found = true;
@@ -445,17 +379,35 @@ bool ioreq_abandon_requests(struct ioreq_server *server)
     return found;
 }
 
-/* A domain that is gone has no place to be remembered. */
+/* Where firmware put the ranges is remembered, unless the domain is gone. */
 static void forget_server(struct ioreq_server *server)
 {
     const char *dir = server->config.state_dir;
+    bool places = server->config.domain.device_model && !server->silent;
 
-    server->record.id = IOREQ_RECORD_NO_SERVER;
-    server->record.ram_first = 0;
-    server->record.ram_pages = 0;
-    if (server->silent || !server->record.placed[0] || ioreq_record_save(dir, &server->record)) {
+    ioreq_record_forget_server(&server->record);
+    if (!places || ioreq_record_save(dir, &server->record)) {
         ioreq_record_remove(dir, server->record.domid);
     }
+}
+
+/* Of the process' own. */
+static void free_server(struct ioreq_server *server)
+{
+    if (server->wake) {
+        event_free(server->wake);
+    }
+    if (server->later) {
+        event_free(server->later);
+    }
+    if (server->evtchn) {
+        xenevtchn_close(server->evtchn); /* unbinds the ports */
+    }
+    if (server->resource) {
+        xenforeignmemory_unmap_resource(server->config.fmem, server->resource);
+    }
+    free(server->work);
+    free(server);
 }
 
 /*
@@ -473,31 +425,32 @@ void ioreq_server_close(struct ioreq_server *server)
     domid_t domid = (domid_t)config->domain.domid;
 
     if (server->tracking) {
-        ioreq_track_end(server);
+        ioreq_track_end(server, false);
     }
     if (server->stage >= STAGE_ENABLED) {
         xendevicemodel_set_ioreq_server_state(config->dmod, domid, server->id, 0);
     }
-    if (server->wake) {
-        event_free(server->wake);
-    }
-    if (server->later) {
-        event_free(server->later);
-    }
-    ioreq_abandon_requests(server);
-    if (server->evtchn) {
-        xenevtchn_close(server->evtchn); /* unbinds the ports */
-    }
-    if (server->resource) {
-        xenforeignmemory_unmap_resource(config->fmem, server->resource);
-    }
+    ioreq_answer_requests(server, false);
     if (server->stage >= STAGE_CREATED) {
         /* Disabled, it does no harm: a note that outlives it could name another's server. */
         forget_server(server);
         xendevicemodel_destroy_ioreq_server(config->dmod, domid, server->id);
     }
-    free(server->work);
-    free(server);
+    free_server(server);
+}
+
+/*
+ * What Xen knows of the server stays: it is enabled, with all that it claims, so that a vCPU that
+ * asks waits. Requests that are taken are put back; stores into tracked pages do not wait, because
+ * the pages become plain RAM.
+ */
+void ioreq_server_leave(struct ioreq_server *server)
+{
+    if (server->tracking) {
+        ioreq_track_end(server, true);
+    }
+    ioreq_answer_requests(server, true);
+    free_server(server);
 }
 
 /* Takes over as far as it needs to answer, then closes as its maker would have. */
@@ -511,16 +464,11 @@ int ioreq_server_release(const struct ioreq_server_config *config,
     if (!server) {
         return -ENOMEM;
     }
-    server->id = (ioservid_t)record->id;
-    server->stage = STAGE_CREATED;
-    server->tracking = true; /* for all we know */
-    int ret = map_page(server);
-    if (!ret) {
-        ret = enable(server);
-    }
-    if (!ret) {
-        ret = bind_ports(server);
-    }
+    server->record = *record;
+    int ret = adopt(server);
+    ret = ret ? ret : map_page(server);
+    ret = ret ? ret : enable(server);
+    ret = ret ? ret : bind_ports(server);
     ioreq_server_close(server);
     return ret;
 }

@@ -30,6 +30,7 @@ struct ioreq_server_config {
 };
 
 /*
+ * To take over (host_guest_config) is to adopt the server that the note in state_dir names.
  * -ENOSPC: Xen has no more ioreq servers for this domain; -EOPNOTSUPP: too many vCPUs; others as
  * Xen gives them. error gets one line.
  */
@@ -48,6 +49,12 @@ uint64_t ioreq_server_placed(const struct ioreq_server *server, unsigned range);
 
 /* Notes RAM that the guest is about to get, for whoever releases the server; 0 pages: none. */
 int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages);
+
+/* RAM of the guest that is noted. */
+const struct ioreq_record *ioreq_server_note(const struct ioreq_server *server);
+
+/* As host_ops.leave(). */
+void ioreq_server_leave(struct ioreq_server *server);
 
 /* Every request that waits is answered, then Xen forgets the server. NULL is allowed. */
 void ioreq_server_close(struct ioreq_server *server);

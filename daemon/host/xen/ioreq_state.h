@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Private to the two halves of an ioreq server: its life and its requests (ioreq_server.c), and the
- * pages whose stores are requests (ioreq_track.c).
+ * Private to the parts of an ioreq server: its life and its requests (ioreq_server.c), what it has
+ * claimed (ioreq_claims.c), and the pages whose stores are requests (ioreq_track.c).
  */
 #ifndef XENGT_HOST_XEN_IOREQ_STATE_H
 #define XENGT_HOST_XEN_IOREQ_STATE_H
@@ -60,9 +60,18 @@ struct ioreq_server {
 
 /*
  * Answers what is in the slots; false: nothing was. The registers are gone, but a store into a
- * tracked page is the guest's own business and must not be lost.
+ * tracked page is the guest's own business and must not be lost. stores_only: the other requests
+ * are put back, for whoever takes the guest over.
  */
-bool ioreq_abandon_requests(struct ioreq_server *server);
+bool ioreq_answer_requests(struct ioreq_server *server, bool stores_only);
+
+/* --- ioreq_claims.c ---------------------------------------------------------------------- */
+
+/* Its PCI functions, and with the root of them the ports. */
+int ioreq_claim_pci(struct ioreq_server *server);
+
+/* All that the note says it had. */
+int ioreq_claim_again(struct ioreq_server *server);
 
 /* --- ioreq_track.c ----------------------------------------------------------------------- */
 
@@ -72,7 +81,7 @@ void ioreq_track_request(struct ioreq_server *server, unsigned vcpu, const struc
 /* The server's `later`: lets go of pages whose vCPU makes no more requests. */
 void ioreq_track_later(evutil_socket_t fd, short what, void *arg);
 
-/* All tracked pages become plain RAM. */
-void ioreq_track_end(struct ioreq_server *server);
+/* All tracked pages become plain RAM. stores_only: other requests go on waiting. */
+void ioreq_track_end(struct ioreq_server *server, bool stores_only);
 
 #endif

@@ -135,10 +135,13 @@ int ioreq_server_track(struct ioreq_server *server, const struct xengt_gfn *gfn,
     return ret;
 }
 
-static bool all_taken(const struct ioreq_server *server)
+/* A vCPU that waits with another request is in the middle of no store. */
+static bool all_taken(const struct ioreq_server *server, bool stores_only)
 {
     for (unsigned vcpu = 0; vcpu < server->bound; vcpu++) {
-        if (!ioreq_is_taken(&server->slots[vcpu])) {
+        const struct ioreq *slot = &server->slots[vcpu];
+
+        if (!ioreq_is_taken(slot) && !(stores_only && ioreq_is_ready(slot))) {
             return false;
         }
     }
@@ -151,18 +154,18 @@ static bool all_taken(const struct ioreq_server *server)
  * That is waited for some tenths of a second, while others wait: a guest that somebody keeps paused
  * takes no answer, and one may do nothing but store.
  */
-void ioreq_track_end(struct ioreq_server *server)
+void ioreq_track_end(struct ioreq_server *server, bool stores_only)
 {
     struct xc_interface_core *xc = server->config.xc;
     uint32_t domid = server->config.domain.domid;
     bool paused = false;
 
     for (unsigned i = 0, idle = 0; i < END_TRIES && idle < END_TRIES_IDLE && !paused; i++) {
-        if (ioreq_abandon_requests(server)) {
+        if (ioreq_answer_requests(server, stores_only)) {
             idle = 0;
         } else if (xc_domain_pause(xc, domid)) {
             break;
-        } else if (all_taken(server)) {
+        } else if (all_taken(server, stores_only)) {
             paused = true;
         } else {
             xc_domain_unpause(xc, domid);

@@ -11,12 +11,13 @@
 static void write_port(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
 {
     (void)old;
-    struct execlist *list = &at->engine->execlist;
+    struct execlist *list = &at->engine->kept->execlist;
     *vgpu_reg(vgpu, at->offset) = 0; /* reads 0: it is a port */
-    if (!engine_uses_execlists(vgpu, at->engine)) {
+    if (!engine_uses_execlists(vgpu, at->engine) || engine_is_lost(at->engine)) {
         vgpu->stats.dropped++;
         return;
     }
+    at->engine->kept->unsure = true;
     list->port[list->ports++] = now;
     if (list->ports < 4) {
         return;
@@ -33,8 +34,8 @@ static void write_port(struct vgpu *vgpu, const struct reg_at *at, uint32_t old,
 static uint32_t read_status(struct vgpu *vgpu, const struct reg_at *at)
 {
     (void)vgpu;
-    return at->index ? execlist_context_id(&at->engine->execlist)
-                     : execlist_status(&at->engine->execlist);
+    return at->index ? execlist_context_id(&at->engine->kept->execlist)
+                     : execlist_status(&at->engine->kept->execlist);
 }
 
 static const struct reg rows[] = {

@@ -24,7 +24,7 @@ static void write_fence(struct vgpu *vgpu, const struct reg_at *at, uint32_t old
     }
     *vgpu_reg(vgpu, at->offset) = old;
     vgpu->stats.dropped++;
-    if (!vgpu->pv_aware) {
+    if (!vgpu->kept->pv_aware) {
         vgpu_fail(vgpu, "fence %u of %u: the guest's driver does not know that it has a vGPU",
                   at->index / 2, vgpu->cfg.fences);
     }

@@ -69,15 +69,15 @@ void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_
         *bank_reg(vgpu, info->irq_bank, IMR) & bit) {
         return;
     }
-    vgpu->irq_again[info->irq_bank] |= *iir & bit;
+    vgpu->kept->irq_again[info->irq_bank] |= *iir & bit;
     *iir |= bit;
 }
 
 static void write_iir(struct vgpu *vgpu, const struct reg_at *at, uint32_t old, uint32_t now)
 {
     unsigned bank = (at->offset - GT_IRQ(0)) / 0x10;
-    uint32_t again = vgpu->irq_again[bank] & old & ~now;
-    vgpu->irq_again[bank] &= ~again;
+    uint32_t again = vgpu->kept->irq_again[bank] & old & ~now;
+    vgpu->kept->irq_again[bank] &= ~again;
     *vgpu_reg(vgpu, at->offset) |= again;
     irq_deliver(vgpu);
 }
@@ -97,7 +97,7 @@ static uint32_t read_master(struct vgpu *vgpu, const struct reg_at *at)
 
 void irq_reset(struct vgpu *vgpu)
 {
-    memset(vgpu->irq_again, 0, sizeof(vgpu->irq_again));
+    memset(vgpu->kept->irq_again, 0, sizeof(vgpu->kept->irq_again));
     vgpu->irq_raised = false;
 }
 

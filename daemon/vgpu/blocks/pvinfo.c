@@ -49,7 +49,7 @@ void pvinfo_init(struct vgpu *vgpu)
 
 static uint32_t read_any(struct vgpu *vgpu, const struct reg_at *at)
 {
-    vgpu->pv_aware = true;
+    vgpu->kept->pv_aware = true;
     return *vgpu_reg(vgpu, at->offset);
 }
 

@@ -46,7 +46,7 @@ static void write_mode(struct vgpu *vgpu, const struct reg_at *at, uint32_t old,
     const char *name = at->engine->info->name;
     if (now & MODE_PRIVILEGE_CHECK) {
         vgpu_fail(vgpu, "%s: mode 0x%x would let batches do what only the ring may", name, now);
-    } else if (now & ~old & MODE_RUN_LIST && !vgpu->pv_aware) {
+    } else if (now & ~old & MODE_RUN_LIST && !vgpu->kept->pv_aware) {
         vgpu_fail(vgpu, "%s: execlists by a driver that does not know that it has a vGPU", name);
     } else if ((now ^ old) & MODE_RUN_LIST) {
         engine_stop(vgpu, at->engine);

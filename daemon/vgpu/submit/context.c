@@ -14,18 +14,32 @@
 #include "gen/registers.h"
 #include "vgpu/failsafe.h"
 
+/* NULL: nothing. */
+static const char *what_is_wrong(const struct vgpu *vgpu, uint64_t d)
+{
+    if (!(d & DESCRIPTOR_VALID)) {
+        return "is not valid";
+    }
+    if (!(d & DESCRIPTOR_PRIVILEGE)) {
+        return "is without a PPGTT";
+    }
+    if (DESCRIPTOR_MODE(d) != MODE_LEGACY_32 && DESCRIPTOR_MODE(d) != MODE_LEGACY_64) {
+        return "has an addressing mode that is not there";
+    }
+    if (!vgpu_owns(vgpu, DESCRIPTOR_LRCA(d), IMAGE_CHECKED_PAGES * XENGT_PAGE_SIZE)) {
+        return "lies outside the vGPU's windows";
+    }
+    return NULL;
+}
+
+bool context_descriptor_is_ok(const struct vgpu *vgpu, uint64_t d)
+{
+    return !what_is_wrong(vgpu, d);
+}
+
 bool context_descriptor_ok(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t d)
 {
-    const char *wrong = NULL;
-    if (!(d & DESCRIPTOR_VALID)) {
-        wrong = "is not valid";
-    } else if (!(d & DESCRIPTOR_PRIVILEGE)) {
-        wrong = "is without a PPGTT";
-    } else if (DESCRIPTOR_MODE(d) != MODE_LEGACY_32 && DESCRIPTOR_MODE(d) != MODE_LEGACY_64) {
-        wrong = "has an addressing mode that is not there";
-    } else if (!vgpu_owns(vgpu, DESCRIPTOR_LRCA(d), IMAGE_CHECKED_PAGES * XENGT_PAGE_SIZE)) {
-        wrong = "lies outside the vGPU's windows";
-    }
+    const char *wrong = what_is_wrong(vgpu, d);
     if (wrong) {
         vgpu_fail(vgpu, "%s: context descriptor 0x%" PRIx64 " %s", engine->info->name, d, wrong);
     }
@@ -63,6 +77,11 @@ bool context_from_registers(struct vgpu *vgpu, struct vgpu_engine *engine)
     const uint32_t *regs = engine_reg(vgpu, engine, RING_TAIL); /* tail, head, start, control */
     engine->context = (struct vgpu_context){0};
     return regs[3] & RING_CTL_VALID && describe_ring(vgpu, engine, regs, &engine->context.ring);
+}
+
+void context_set_head(struct vgpu_engine *engine, uint32_t head)
+{
+    engine->context.ring.head = engine->kept->head = head;
 }
 
 static uint64_t register_page(const struct vgpu_context *context)
@@ -213,6 +232,8 @@ bool context_load(struct vgpu *vgpu, struct vgpu_engine *engine, uint64_t descri
     }
     context.timestamp = image[IMAGE_TIMESTAMP];
     engine->context = context;
+    engine->kept->fresh = true;
+    context_set_head(engine, context.ring.head);
     show_registers(vgpu, engine, image);
     return true;
 }

@@ -15,10 +15,20 @@
 #include "vgpu/submit/execlist.h"
 #include "vgpu/submit/workload.h"
 
+static void begin(struct vgpu *vgpu, enum gpu_engine id)
+{
+    vgpu->engine[id] = (struct vgpu_engine){
+        .id = id,
+        .info = &vgpu->model->engine[id],
+        .kept = &vgpu->kept->engine[id],
+    };
+}
+
 void engine_init(struct vgpu *vgpu, enum gpu_engine id)
 {
     workload_forget(&vgpu->engine[id]);
-    vgpu->engine[id] = (struct vgpu_engine){.id = id, .info = &vgpu->model->engine[id]};
+    begin(vgpu, id);
+    *vgpu->engine[id].kept = (struct engine_kept){0};
 }
 
 void engine_stop(struct vgpu *vgpu, struct vgpu_engine *engine)
@@ -61,7 +71,7 @@ static bool find_next(struct vgpu *vgpu, struct vgpu_engine *engine)
 void engine_run(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
     engine->waiting = engine->starved = false;
-    if (vgpu->failed || engine->state != ENGINE_IDLE) {
+    if (vgpu->failed || vgpu->held || engine->state != ENGINE_IDLE) {
         return;
     }
     if (!engine_is_held(vgpu, engine) && find_next(vgpu, engine)) {
@@ -106,8 +116,9 @@ static void look(struct vgpu *vgpu, struct vgpu_engine *engine)
     report_interrupts(vgpu, engine, &state);
     if (state.done != engine->done) {
         engine->state = ENGINE_IDLE;
-        engine->context.ring.head = engine->tail;
         *engine_reg(vgpu, engine, RING_HEAD) = engine->tail;
+        context_set_head(engine, engine->tail);
+        engine->kept->busy = false;
         engine_run(vgpu, engine);
     } else if (state.error) {
         report_error(vgpu, engine, state.reason);
@@ -120,4 +131,40 @@ void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine)
         look(vgpu, engine);
     }
     execlist_signal(vgpu, engine);
+}
+
+/* --- over the end of a process ----------------------------------------------------------- */
+
+bool engine_is_lost(const struct vgpu_engine *engine)
+{
+    return engine->state == ENGINE_STUCK && engine->kept->unsure;
+}
+
+void engine_answered(struct vgpu_engine *engine)
+{
+    engine->kept->unsure = engine_is_lost(engine);
+}
+
+/* What the GPU had is gone; what the lists say may be one thing or the next. */
+static bool can_go_on(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    const struct engine_kept *kept = engine->kept;
+    if (kept->busy || kept->moving || kept->unsure) {
+        return false;
+    }
+    return !engine_uses_execlists(vgpu, engine) || execlist_take_up(vgpu, engine);
+}
+
+void engine_take_up(struct vgpu *vgpu, enum gpu_engine id)
+{
+    struct vgpu_engine *engine = &vgpu->engine[id];
+    begin(vgpu, id);
+    if (vgpu->failed) {
+        return;
+    }
+    engine->waiting = can_go_on(vgpu, engine);
+    if (!engine->waiting && !vgpu->failed) {
+        engine->kept->unsure = true; /* it listens to nothing before it is reset */
+        report_error(vgpu, engine, "the process that ran it has ended");
+    }
 }

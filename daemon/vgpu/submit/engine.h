@@ -7,6 +7,16 @@
 
 void engine_init(struct vgpu *vgpu, enum gpu_engine id);
 
+/*
+ * From what was kept. An engine that had work when its process was killed, or whose lists make no
+ * sense, is stuck with an error that its driver is told of, and lost: it takes no lists.
+ */
+void engine_take_up(struct vgpu *vgpu, enum gpu_engine id);
+bool engine_is_lost(const struct vgpu_engine *engine);
+
+/* The guest's stores are answered: none of them will be made a second time. */
+void engine_answered(struct vgpu_engine *engine);
+
 /* Stops what it does and forgets it. */
 void engine_stop(struct vgpu *vgpu, struct vgpu_engine *engine);
 

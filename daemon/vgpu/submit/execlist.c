@@ -53,11 +53,11 @@ static void csb_add(struct vgpu *vgpu, struct vgpu_engine *engine, uint32_t stat
     atomic_thread_fence(memory_order_release);
     gtt_memory_write(vgpu->gtt, page + HWSP_CSB_WRITE, &at, sizeof(at));
     if (status != CSB_IDLE_TO_ACTIVE) {
-        engine->execlist.patience = 0;
-    } else if (!engine->execlist.events) {
-        engine->execlist.patience = EXECLIST_PATIENCE;
+        engine->kept->execlist.patience = 0;
+    } else if (!engine->kept->execlist.events) {
+        engine->kept->execlist.patience = EXECLIST_PATIENCE;
     }
-    engine->execlist.events = true;
+    engine->kept->execlist.events = true;
 }
 
 /*
@@ -66,7 +66,7 @@ static void csb_add(struct vgpu *vgpu, struct vgpu_engine *engine, uint32_t stat
  */
 void execlist_signal(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    struct execlist *list = &engine->execlist;
+    struct execlist *list = &engine->kept->execlist;
     bool begun = engine->state == ENGINE_BUSY || (engine->waiting && !engine->starved);
     if (list->events && list->patience && begun) {
         list->patience--;
@@ -90,23 +90,23 @@ static bool is_last(const struct execlist *list)
 
 static void switch_to(struct vgpu *vgpu, struct vgpu_engine *engine, unsigned element)
 {
-    engine->execlist.current = element;
+    engine->kept->execlist.current = element;
     vgpu->stats.context_switches++;
-    context_load(vgpu, engine, current(&engine->execlist));
+    context_load(vgpu, engine, current(&engine->kept->execlist));
 }
 
 static void run_list(struct vgpu *vgpu, struct vgpu_engine *engine,
                      const struct execlist_slot *slot)
 {
-    engine->execlist.running = *slot;
-    engine->execlist.index ^= 1;
+    engine->kept->execlist.running = *slot;
+    engine->kept->execlist.index ^= 1;
     csb_add(vgpu, engine, CSB_IDLE_TO_ACTIVE, 0);
     switch_to(vgpu, engine, 0);
 }
 
 static void finish_context(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    struct execlist *list = &engine->execlist;
+    struct execlist *list = &engine->kept->execlist;
     uint32_t id = DESCRIPTOR_ID(current(list));
     context_save(vgpu, engine);
     if (!is_last(list)) {
@@ -125,15 +125,18 @@ static void finish_context(struct vgpu *vgpu, struct vgpu_engine *engine)
 
 bool execlist_next(struct vgpu *vgpu, struct vgpu_engine *engine)
 {
-    while (!vgpu->failed && slot_is_valid(&engine->execlist.running)) {
+    while (!vgpu->failed && slot_is_valid(&engine->kept->execlist.running)) {
         const struct ring *ring = &engine->context.ring;
-        if (engine->context.absent && !context_load(vgpu, engine, current(&engine->execlist))) {
+        if (engine->context.absent &&
+            !context_load(vgpu, engine, current(&engine->kept->execlist))) {
             return false;
         }
         if (ring->head != ring->tail) {
             return true;
         }
+        engine->kept->moving = true;
         finish_context(vgpu, engine);
+        engine->kept->moving = false;
     }
     return false;
 }
@@ -142,7 +145,7 @@ bool execlist_next(struct vgpu *vgpu, struct vgpu_engine *engine)
 
 static void submit(struct vgpu *vgpu, struct vgpu_engine *engine, const struct execlist_slot *slot)
 {
-    struct execlist *list = &engine->execlist;
+    struct execlist *list = &engine->kept->execlist;
     if (!slot_is_valid(&list->running)) {
         run_list(vgpu, engine, slot);
     } else if (slot_is_valid(&list->pending)) {
@@ -171,6 +174,45 @@ void execlist_submit(struct vgpu *vgpu, struct vgpu_engine *engine,
         vgpu->stats.execlists++;
         submit(vgpu, engine, &slot);
     }
+}
+
+/* --- taken up ---------------------------------------------------------------------------- */
+
+/* One after the other: what does not follow is no list that this has written. */
+static bool is_sound(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    const struct execlist *list = &engine->kept->execlist;
+    const uint64_t all[] = {list->running.element[0], list->running.element[1],
+                            list->pending.element[0], list->pending.element[1]};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i] && !context_descriptor_is_ok(vgpu, all[i])) {
+            return false;
+        }
+    }
+    return list->ports < 4 && list->current < 2 && list->index < 2 &&
+           (all[list->current] || !(all[0] | all[1] | all[2] | all[3])) && (all[2] || !all[3]);
+}
+
+bool execlist_take_up(struct vgpu *vgpu, struct vgpu_engine *engine)
+{
+    struct engine_kept *kept = engine->kept;
+    uint32_t head = kept->head;
+    bool fresh = kept->fresh;
+    kept->execlist.patience = 0;
+    if (!is_sound(vgpu, engine)) {
+        return false;
+    }
+    if (!slot_is_valid(&kept->execlist.running)) {
+        return true;
+    }
+    if (!context_load(vgpu, engine, current(&kept->execlist)) ||
+        head >= engine->context.ring.size) {
+        return false;
+    }
+    context_set_head(engine, head);
+    engine->context.fresh = fresh;
+    kept->fresh = fresh;
+    return true;
 }
 
 /* --- status ------------------------------------------------------------------------------ */

@@ -18,6 +18,9 @@ bool execlist_next(struct vgpu *vgpu, struct vgpu_engine *engine);
 /* The interrupt for what was added to the context status buffer. */
 void execlist_signal(struct vgpu *vgpu, struct vgpu_engine *engine);
 
+/* The lists that were kept are gone on with. False: that cannot be. */
+bool execlist_take_up(struct vgpu *vgpu, struct vgpu_engine *engine);
+
 /* As EXECLIST_STATUS has it: the lower register, and the id of the context that runs. */
 uint32_t execlist_status(const struct execlist *list);
 uint32_t execlist_context_id(const struct execlist *list);

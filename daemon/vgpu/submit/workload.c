@@ -53,7 +53,10 @@ static int submit(struct vgpu *vgpu, struct vgpu_engine *engine, const struct au
         .buffers = a->pieces,
     };
     remember_counters(vgpu, engine);
-    return gtt_submit(vgpu->gtt, &workload);
+    engine->kept->busy = true;
+    int ret = gtt_submit(vgpu->gtt, &workload);
+    engine->kept->busy = !ret;
+    return ret;
 }
 
 /* What cannot be run hangs: the guest's driver notices, and resets the engine. */
@@ -157,6 +160,7 @@ void workload_start(struct vgpu *vgpu, struct vgpu_engine *engine)
     } else if (!ret) {
         engine->state = ENGINE_BUSY;
         engine->context.fresh = false;
+        engine->kept->fresh = false;
         vgpu->stats.submissions++;
     } else if (!vgpu->failed) {
         submission_failed(vgpu, engine, ret);

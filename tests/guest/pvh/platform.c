@@ -300,14 +300,22 @@ void mmio_write64(uint32_t off, uint64_t v)
 }
 
 /* Each NMI is one step. One that came early counts. */
+static uint32_t steps;
+
 void wait_for_go(void)
 {
-    static uint32_t steps;
-
     steps++;
     while ((int32_t)(nmi_count - steps) < 0) {
         relax();
     }
+}
+
+bool told_to_go_on(void)
+{
+    bool told = nmi_count != steps;
+
+    steps += told;
+    return told;
 }
 
 void platform_start(const struct hvm_start_info *info)

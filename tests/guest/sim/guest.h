@@ -15,6 +15,7 @@ struct guest_run {
     const char *command_line; /* "case key=value ..." */
     guest_line_fn *on_line;
     void *on_line_arg;
+    void (*on_wait)(void *arg); /* called whenever it waits; on_line_arg is its arg, too */
 };
 
 /* NULL: passed; otherwise the reason. */

@@ -5,8 +5,10 @@
  * it mapped.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "guest.h"
 #include "late.h"
@@ -17,9 +19,12 @@
 struct scenario {
     const char *command_line;
     uint32_t pages;         /* the guest's; 0: 2048 */
+    bool lazy;              /* its GGTT is RAM */
     bool no_defer;          /* unmap at once: order mistakes cannot hide behind the delay */
     bool late;              /* stores come in the moment before a page is tracked */
     bool detach;            /* the guest loses its vGPU at the first step */
+    unsigned restart;       /* the daemon ends each time the guest has waited so often; 0: never */
+    bool killed;            /* it has no chance to do anything before */
     bool tracked;           /* tables are to be tracked, and stores into them trapped */
     const char *failsafe;   /* the vGPU is expected to end in failsafe, for this reason */
     uint32_t max_map_calls; /* 0: not checked */
@@ -65,6 +70,11 @@ static const struct scenario scenarios[] = {
     {.command_line = "former stores=3000", .tracked = true},
     {.command_line = "former stores=20000", .detach = true},
     {.command_line = "former stores=20000 destroy=1", .max_trapped = 1},
+    {.command_line = "outlive rounds=40"},
+    {.command_line = "outlive rounds=40", .restart = 3},
+    {.command_line = "outlive rounds=40", .restart = 3, .lazy = true},
+    {.command_line = "outlive rounds=40", .restart = 3, .killed = true},
+    {.command_line = "outlive rounds=40", .restart = 7, .killed = true, .lazy = true},
     {.command_line = "media scale=16 frames=20", .pages = 20000},
     {.command_line = "media scale=16 frames=20", .pages = 20000, .no_defer = true},
 };
@@ -73,6 +83,7 @@ struct check {
     struct stack *stack;
     const struct scenario *scenario;
     bool detached;
+    unsigned waits;
     char problem[600];
 };
 
@@ -110,6 +121,17 @@ static void on_line(void *arg, const char *line)
     if (check->scenario && check->scenario->detach && !check->detached) {
         check->detached = true;
         guests_detach(check->stack->guests, "guest", error, sizeof(error));
+    }
+}
+
+static void on_wait(void *arg)
+{
+    struct check *check = arg;
+    const struct scenario *s = check->scenario;
+
+    if (s->restart && ++check->waits % s->restart == 0) {
+        expect(check, !stack_restart(check->stack, s->killed, NULL), "the daemon does not start",
+               "");
     }
 }
 
@@ -168,7 +190,10 @@ static void run_scenario(const struct scenario *s, struct check *check)
 {
     struct stack stack;
     uint32_t domid, pages = s->pages ? s->pages : 2048;
+    char dir[] = "/tmp/xengt-guest-XXXXXX";
     const struct stack_options options = {.space = {.no_defer = s->no_defer},
+                                          .state_dir = s->restart ? mkdtemp(dir) : NULL,
+                                          .lazy_ggtt = s->lazy,
                                           .track_after = TRACK_AFTER};
 
     *check = (struct check){.stack = &stack, .scenario = s};
@@ -185,9 +210,13 @@ static void run_scenario(const struct scenario *s, struct check *check)
                                       .pages = pages,
                                       .command_line = s->command_line,
                                       .on_line = on_line,
-                                      .on_line_arg = check};
+                                      .on_line_arg = check,
+                                      .on_wait = on_wait};
         const char *reason = guest_run(&run);
 
+        if (s->restart) {
+            printf("# %u restarts\n", check->waits / s->restart);
+        }
         expect(check, !reason, "the guest says", reason ? reason : "");
         check_running(check, &stack, s);
         end_guest(check, &stack, domid);
@@ -196,6 +225,7 @@ static void run_scenario(const struct scenario *s, struct check *check)
         expect(check, false, "no guest", "");
     }
     stack_close(&stack);
+    expect(check, !s->restart || rmdir(dir) == 0, "something is left in", dir);
 }
 
 /* --- the race ---------------------------------------------------------------------------- */
