@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What of a guest outlives xengtd: a file in the state directory for each, mapped into the process,
- * in which its vGPU keeps its registers and all else that the guest will not write again. Nothing
- * is saved to it: whoever is killed has left it as it was, and the next xengtd goes on with it.
+ * The file of a guest that outlives xengtd: one for each in the state directory, mapped into the
+ * process, in which its vGPU keeps its registers and all else that the guest will not write again.
+ * Nothing is saved to it: whoever is killed has left it as it was, and the next xengtd goes on with
+ * it.
  *
  * Without a state directory the same is memory of the process.
  */

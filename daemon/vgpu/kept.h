@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What of a vGPU outlives the process that presents it: all that the guest has written and would
- * not write again. It is where the vGPU itself keeps it, in memory that its maker gives and may
- * have in a file, so that nothing has to be saved: a process that is killed has saved it.
+ * The part of a vGPU that outlives the process that presents it: all that the guest has written and
+ * would not write again. It is where the vGPU itself keeps it, in memory that its maker gives and
+ * may have in a file, so that nothing has to be saved: a process that is killed has saved it.
  *
  * So it may have been left between any two stores. Whoever makes a vGPU from it looks at all of it
  * anew, and what cannot be gone on with is said to the guest: an engine that had work stops with an

@@ -46,7 +46,7 @@ static const char *good_in_the_end(void)
     const char *error = good();
 
     while (error && execlist_has_stopped()) {
-        hangs++;
+        say("hang %lu", ++hangs);
         execlist_reset();
         context_rewind(&work.context);
         error = good();
@@ -205,6 +205,14 @@ static void shuffle(uint32_t round)
     ppgtt_repoint(&work.pp, SRC_VA + at, src, PAGES);
 }
 
+static unsigned long us_for_a_read(void)
+{
+    uint64_t start = now_us();
+
+    (void)mmio_read32(0);
+    return (unsigned long)(now_us() - start);
+}
+
 /*
  * Works, while somebody kills the daemon and starts it again, or replaces it; until that somebody
  * says that it is enough. Each result is right; work that the daemon had when it was killed is
@@ -212,16 +220,18 @@ static void shuffle(uint32_t round)
  */
 const char *case_outlive(void)
 {
-    unsigned long rounds = arg_num("rounds", 10);
+    unsigned long rounds = arg_num("rounds", 10), us, longest = 0;
     const char *error = begin();
     uint32_t round = 0;
 
     say("works");
     while (!error && (round < rounds || !told_to_go_on())) {
+        us = us_for_a_read();
+        longest = us > longest ? us : longest;
         shuffle(round++);
         error = good_in_the_end();
     }
-    say("%u rounds, %lu hangs", round, hangs);
+    say("%u rounds, %lu hangs, %lu us for a read at most", round, hangs, longest);
     if (!error) {
         work_end(&work);
     }

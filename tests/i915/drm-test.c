@@ -365,6 +365,33 @@ static const char *test_load(const struct test *test)
     return error;
 }
 
+/*
+ * Copies for so many seconds, while xengtd is replaced and killed: each result is right, or i915
+ * has said of its context that it was reset; it is copied once more then, as a driver in user space
+ * does.
+ */
+static const char *test_outlive(const struct test *test)
+{
+    double until = now() + (double)test->n;
+    unsigned long copies = 0, resets = 0;
+    const char *error = NULL;
+
+    while (!error && now() < until) {
+        const struct test round = {.fd = drm_open(), .n = 64};
+
+        error = test_copy(&round);
+        if (error && context_resets(round.fd, 0)) {
+            resets++;
+            error = NULL;
+        } else {
+            copies++;
+        }
+        close(round.fd);
+    }
+    printf("# %lu copies, %lu done again after a reset\n", copies, resets);
+    return error;
+}
+
 /* --- all --------------------------------------------------------------------------------- */
 
 static const struct test_case {
@@ -385,6 +412,7 @@ static const struct test_case {
     {"stream", 100, test_stream, "empty requests, submitted at once", false},
     {"hang", 0, test_hang, "a hanging request is reset, and work goes on", false},
     {"load", 0, test_load, "copies, again and again", true},
+    {"outlive", 60, test_outlive, "copies for some time, each right in the end", true},
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 

@@ -12,6 +12,7 @@
 #   misplace        the vGPU's registers over RAM, over QEMU's network, and back to where they were
 #   round-trip[:N]  reads of a register that QEMU answers, and of one of the vGPU's
 #   irqs            how many interrupts i915 has had
+#   hangs           how many times it has found the GPU to hang
 #   beat            says so every other second from now on, while it goes on with the next word
 #   sleep:SECONDS, reboot, shell
 #
@@ -64,6 +65,10 @@ reload() {
 
 irqs() {
     grep i915 /proc/interrupts
+}
+
+hangs() {
+    echo "hangs $(dmesg | grep -c 'GPU HANG')"
 }
 
 # Drivers of QEMU's devices, once.
@@ -121,7 +126,7 @@ perform() { # VERB [ARGUMENT...]
     verb=$1
     shift
     case "$verb" in
-    load | reload | disk | net | misplace | irqs | beat | sleep) "$verb" "$@" ;;
+    load | reload | disk | net | misplace | irqs | hangs | beat | sleep) "$verb" "$@" ;;
     test) drm-test "$@" ;;
     round-trip) round-trip "$@" ;;
     bench) "$@" ;;

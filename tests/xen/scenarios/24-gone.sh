@@ -21,7 +21,7 @@ survives() {
     "$2"
     check "the guest goes on" guest_expect "$name" "^alive" 200
     note "$(guest_log "$(guest_domid "$name")" | grep 'stores in')"
-    check "it gets a vGPU again" xengt-ctl attach "$name"
+    "$2_again"
     step_go "$name"
     check "and ends in order" guest_expect "$name" "^PASS survive" 30
     guest_destroy "$name"
@@ -32,12 +32,21 @@ killed() {
     check "xengtd is killed and starts again" xengtd_start --dma cpu --track-after 2
 }
 
+killed_again() {
+    check "xengtd has taken it up" grep -q "domain '$name' .* taken up" /run/xengtd.log
+    check "and knows what it stored" xengt-ctl verify "$name"
+}
+
 taken_away() {
     xengt-ctl detach "$name" >/run/detach.out 2>&1 &
     detaching=$!
     sleep 0.5
     kill -CONT "$xengtd_pid"
     check "its vGPU is taken away" wait "$detaching"
+}
+
+taken_away_again() {
+    check "it gets a vGPU again" xengt-ctl attach "$name"
 }
 
 check "xengtd starts" xengtd_start --dma cpu --track-after 2
