@@ -48,6 +48,8 @@ STORES = "daemon/gtt/stores.c"
 SYNC = "daemon/gtt/sync.c"
 TRACK = "daemon/gtt/track.c"
 COMMANDS = "tests/unit/test_commands"
+TAKE_UP = "tests/unit/test_take_up"
+OUTLIVE = "tests/unit/test_outlive"
 
 MUTATIONS = [
     Mutation("the TLB is invalidated before the PTEs are written", BATCH, ORDER,
@@ -69,8 +71,7 @@ MUTATIONS = [
     Mutation("the roots of an address space are kept for ever", CHANGES,
              "    if (!b->n && !b->losses && !b->drops) {\n", "    if (!b->n && !b->drops) {\n"),
     Mutation("an address space goes while an engine uses it", SPACES,
-             "    if (!mm->refs && !is_in_use(gtt, mm)) {\n        drop(gtt, mm);",
-             "    if (!mm->refs) {\n        drop(gtt, mm);"),
+             "mm->announced && !mm->refs && !is_in_use(gtt, mm)", "mm->announced && !mm->refs"),
     Mutation("an address space goes that is being made ready", SPACES,
              "    return next || is_running(gtt, mm);\n", "    return is_running(gtt, mm);\n"),
     Mutation("a table is tracked without a last comparison", TRACK,
@@ -194,6 +195,17 @@ MUTATIONS += [
              FIRMWARE),
     Mutation("what firmware has chosen is forgotten", "daemon/guests/guest.c",
              "host->placed(guest->host, VGPU_BAR_APERTURE)", "0", FIRMWARE),
+    Mutation("work that the GPU had is taken for done", "daemon/vgpu/submit/engine.c",
+             "if (kept->busy || kept->moving || kept->unsure) {", "if (kept->moving) {", TAKE_UP),
+    Mutation("a submission made twice runs twice", "daemon/vgpu/blocks/elsp.c",
+             " || engine_is_lost(at->engine)", "", TAKE_UP),
+    Mutation("another domain is taken for the one of that number", "daemon/guests/take_up.c",
+             " && memcmp(info.handle, note->identity, sizeof(note->identity)) == 0", "", OUTLIVE),
+    Mutation("the end of a vGPU is left as its state", "daemon/guests/keep.c",
+             "    if (keep->fd < 0) {\n        return 0;\n    }\n    return mmap(",
+             "    return keep ? 0 : mmap(", OUTLIVE),
+    Mutation("a file that others may write is believed", "daemon/guests/keep.c",
+             " || st.st_mode & (S_IWGRP | S_IWOTH)", "", OUTLIVE),
 ]
 
 

@@ -300,6 +300,20 @@ TEST(what_was_not_finished_is_nothing)
     attach(f, "alice", &info);
 }
 
+/* A domid is another's soon: the new domain never asked for a vGPU. */
+TEST(another_domain_of_that_number)
+{
+    struct stack *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "alice", &info);
+    /* Behind magic, version, layout, size and domid is the domain's uuid. */
+    change = "printf 'another' | dd of=$f bs=1 seek=30 conv=notrunc 2>/dev/null";
+    assert_int_equal(stack_restart(f, true, change_file), 0);
+    assert_false(guests_list(f->guests, 0, &info));
+    assert_int_equal(files(), 0);
+}
+
 /* A name that is nobody's is let alone. */
 TEST(other_files_stay)
 {
