@@ -19,6 +19,7 @@ import i915
 import instructions
 import isolation
 import media
+import restart
 import round_trip
 
 HERE = Path(__file__).resolve().parent
@@ -139,6 +140,15 @@ def measure_round_trip(args, results):
                                        round_trip.dom0_script(args.quick),
                                        needs=round_trip.NEEDS))
     round_trip.show(results)
+
+
+def measure_restart(args, results):
+    """What a guest waits for the next xengtd."""
+    if args.boot and restart.BOOT not in args.boot:
+        return
+    restart.add(results, run_script(args.builddir, restart.BOOT, "restart.sh",
+                                    restart.dom0_script(args.quick)))
+    restart.show(results)
 
 
 def times_of(lines, method):
@@ -300,6 +310,7 @@ def measure(args, results):
     measure_media(args, results)
     measure_i915(args, results)
     measure_round_trip(args, results)
+    measure_restart(args, results)
     boots = {**BOOTS, **BOOTS_IOMMU} if args.iommu else BOOTS
     for boot, prefix in boots.items():
         if args.boot and boot not in args.boot:

@@ -147,6 +147,7 @@ const struct test_case test_cases[] = {
     {"pphold", case_pphold},
     {"former", case_former},
     {"survive", case_survive},
+    {"ask", case_ask},
     {"outlive", case_outlive},
     {"media", case_media},
     {"ring", case_ring},

@@ -33,6 +33,7 @@ const char *case_ppnotify(void);
 const char *case_pphold(void);
 const char *case_former(void);
 const char *case_survive(void);
+const char *case_ask(void);
 const char *case_outlive(void);
 const char *case_media(void);
 

@@ -213,6 +213,25 @@ static unsigned long us_for_a_read(void)
     return (unsigned long)(now_us() - start);
 }
 
+#define LONG_WAIT_US 50000u
+
+/* Asks a register, again and again, until somebody says that it is enough; says which wait was
+ * long. */
+const char *case_ask(void)
+{
+    const char *error = begin();
+
+    say("asks");
+    while (!told_to_go_on()) {
+        unsigned long us = us_for_a_read();
+
+        if (us > LONG_WAIT_US) {
+            say("waited %lu us", us);
+        }
+    }
+    return error;
+}
+
 /*
  * Works, while somebody kills the daemon and starts it again, or replaces it; until that somebody
  * says that it is enough. Each result is right; work that the daemon had when it was killed is
