@@ -12,6 +12,7 @@ static bool guest_ready(void *arg)
 {
     struct guest *guest = arg;
 
+    guests_serve(guest->guests, guest);
     return vgpu_ready(guest->vgpu);
 }
 

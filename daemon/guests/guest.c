@@ -86,6 +86,7 @@ static int create_vgpu(struct guest *guest)
     if (ret) {
         return ret;
     }
+    guests_serve(guest->guests, guest);
     vgpu.kept = keep_data(&guest->keep, size);
     ret = vgpu.kept ? vgpu_create(&vgpu, &guest->vgpu) : -EBADMSG;
     if (!ret) {
@@ -126,6 +127,25 @@ static int open_space(struct guest *guest, char *error, size_t error_size)
     return ret;
 }
 
+/* Had it been the end of xengtd to serve this guest, it had come by now. */
+#define SERVED_WELL 1000u
+
+void guests_serve(struct guests *guests, struct guest *guest)
+{
+    if (guests->served != guest) {
+        if (guests->served) {
+            keep_mark(&guests->served->keep, false);
+        }
+        if (guest) {
+            keep_mark(&guest->keep, true);
+        }
+        guests->served = guest;
+    }
+    if (guest && guest->served < SERVED_WELL && ++guest->served == SERVED_WELL) {
+        keep_trust(&guest->keep);
+    }
+}
+
 int guest_build(struct guest *guest, char *error, size_t error_size)
 {
     const struct guests_config *config = &guest->guests->config;
@@ -160,6 +180,7 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
                           guest->name, guest->domid, mmio_base(guest),
                           ret == -EBUSY ? "its RAM is there" : strerror(-ret));
     }
+    guests_serve(guest->guests, NULL);
     keep_begin(&guest->keep);
     return 0;
 }
@@ -214,6 +235,9 @@ static void let_go(struct guest *guest)
                    guest->domid, xengt_last_error(guests->config.xengt));
     }
     forget(guest);
+    if (guests->served == guest) {
+        guests->served = NULL;
+    }
     keep_close(&guest->keep);
     free(guest);
 }

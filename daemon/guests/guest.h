@@ -33,6 +33,7 @@ struct guest {
     struct keep keep; /* outlives the vGPU */
     bool take_up;     /* what is kept is of a vGPU that an xengtd before had */
     struct vgpu *vgpu;
+    unsigned served; /* how often, up to some number */
 
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
 };
@@ -56,11 +57,15 @@ struct guests {
     struct guest *attached[GUESTS_VGPUS_MAX];
     unsigned attached_n;
 
+    struct guest *served; /* whose bytes are being looked at; NULL: nobody's */
     struct turns turns;
 };
 
 /* Adds a guest that has its place, and builds it. When that fails it is gone, and freed. */
 int guests_admit(struct guests *guests, struct guest *guest, char *error, size_t error_size);
+
+/* What is done from now on is done for this guest. NULL: for none of them. */
+void guests_serve(struct guests *guests, struct guest *guest);
 
 /* By name or decimal domid; NULL: not attached. */
 struct guest *guests_find(struct guests *guests, const char *domain);

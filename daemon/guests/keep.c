@@ -31,6 +31,8 @@ struct header {
     uint32_t layout; /* how large what is kept is: another build may have it otherwise */
     uint64_t size;   /* of the file */
     struct keep_note note;
+    uint8_t at_work;
+    uint8_t ends; /* at its work, one after the other */
 };
 
 #define HEADER_SIZE 4096u
@@ -102,6 +104,20 @@ void keep_begin(struct keep *keep)
     atomic_store(&header->magic, MAGIC);
 }
 
+void keep_mark(struct keep *keep, bool at_work)
+{
+    struct header *header = keep->file;
+
+    header->at_work = at_work;
+}
+
+void keep_trust(struct keep *keep)
+{
+    struct header *header = keep->file;
+
+    header->ends = 0;
+}
+
 /* --- finding ----------------------------------------------------------------------------- */
 
 static int check_file(const struct keep *keep, off_t *size)
@@ -134,6 +150,14 @@ static int check_header(const struct keep *keep, off_t size, struct header *head
     return 0;
 }
 
+/* Has the guest been at fault? */
+static int check_ends(struct header *header)
+{
+    header->ends += header->at_work && header->ends < UINT8_MAX;
+    header->at_work = false;
+    return header->ends >= KEEP_ENDS_MAX ? -ECANCELED : 0;
+}
+
 int keep_open(struct keep *keep, const char *dir, uint32_t domid, struct keep_note *note)
 {
     char path[PATH_MAX];
@@ -155,6 +179,9 @@ int keep_open(struct keep *keep, const char *dir, uint32_t domid, struct keep_no
     if (!ret) {
         keep->size = (size_t)size;
         ret = map_it(keep);
+    }
+    if (!ret) {
+        ret = check_ends(keep->file);
     }
     if (ret) {
         keep_close(keep);

@@ -46,9 +46,21 @@ int keep_make(struct keep *keep, const char *dir, const struct keep_note *note, 
 void keep_begin(struct keep *keep);
 
 /*
+ * xengtd is at work for the guest, or is not any more. If it ends in between, that may be what the
+ * guest asks for; what is asked for is still there after the end, and so would be the next end.
+ */
+void keep_mark(struct keep *keep, bool at_work);
+
+/* So far it went well: ends that came before do not count any more. */
+void keep_trust(struct keep *keep);
+
+/* The guest at whose work xengtd has ended so often, and not done much between, is not taken up. */
+#define KEEP_ENDS_MAX 3u
+
+/*
  * Opens a file that a predecessor left. -ENOENT: there is none, or its guest had no vGPU yet;
- * -EPROTO: it is of another version; -EBADMSG: damaged; in both cases the note is as it is in
- * there. -EPERM: it is not this user's alone; others.
+ * -EPROTO: it is of another version; -EBADMSG: damaged; -ECANCELED: KEEP_ENDS_MAX; in these three
+ * cases the note is as it is in there. -EPERM: it is not this user's alone; others.
  */
 int keep_open(struct keep *keep, const char *dir, uint32_t domid, struct keep_note *note);
 

@@ -32,6 +32,8 @@ static const char *reason_of(int error)
         return "it is damaged";
     case -EPERM:
         return "its file is not this user's alone";
+    case -ECANCELED:
+        return "xengtd has ended three times at its work";
     default:
         return strerror(-error);
     }
@@ -105,7 +107,7 @@ static void take_up_one(void *arg, uint32_t domid)
     struct keep keep;
     char error[256] = "";
     int ret = keep_open(&keep, dir, domid, &note);
-    bool readable = !ret || ret == -EPROTO || ret == -EBADMSG;
+    bool readable = !ret || ret == -EPROTO || ret == -EBADMSG || ret == -ECANCELED;
 
     if (!readable && ret != -ENOENT) {
         guests_log(guests, LOG_ERR, "%s: the file of domain %" PRIu32 "'s vGPU is not read: %s",
@@ -148,11 +150,16 @@ bool guests_hold(struct guests *guests)
     bool still = true;
 
     for (unsigned i = 0; i < guests->attached_n; i++) {
-        const struct guest *guest = guests->attached[i];
+        struct guest *guest = guests->attached[i];
 
         if (!guest->leaving) {
+            guests_serve(guests, guest);
             still &= vgpu_hold(guest->vgpu) && !host->resume(guest->host);
         }
+    }
+    guests_serve(guests, NULL);
+    for (unsigned i = 0; still && i < guests->attached_n; i++) {
+        keep_trust(&guests->attached[i]->keep);
     }
     return still;
 }

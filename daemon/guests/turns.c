@@ -58,6 +58,7 @@ static bool work_for_guests(struct guests *guests)
             i += !gone;
             continue;
         }
+        guests_serve(guests, guest);
         more |= vgpu_work(guest->vgpu, units);
         more |= host->resume(guest->host);
         i++;
@@ -82,6 +83,7 @@ static void keep_dates(struct guests *guests)
         struct guest *guest = guests->attached[i];
 
         if (!guest->leaving) {
+            guests_serve(guests, guest);
             settle(guest, now);
         }
     }
@@ -99,6 +101,7 @@ static bool run_gpu(struct guests *guests)
     uint64_t start;
     bool more;
 
+    guests_serve(guests, NULL); /* what it has, it loses when xengtd ends */
     start = wake_now_ns();
     more = gpu->ops->run(gpu, budget ? budget : (uint64_t)turns->left_ns);
     turns->left_ns -= (int64_t)(wake_now_ns() - start);
@@ -129,6 +132,7 @@ static bool work_for_gpu(struct guests *guests)
     before = submissions(guests->config.gpu);
     for (unsigned i = 0; i < guests->attached_n; i++) {
         if (!guests->attached[i]->leaving) {
+            guests_serve(guests, guests->attached[i]);
             vgpu_check(guests->attached[i]->vgpu);
         }
     }
@@ -149,6 +153,7 @@ bool guests_turn(struct guests *guests)
     }
     more = work_for_gpu(guests);
     keep_dates(guests);
+    guests_serve(guests, NULL);
     return more || turns->more;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #define DEVICE "/dev/dri/renderD128"
 
@@ -77,6 +78,7 @@ void bo_destroy(int fd, struct bo *bo)
     struct drm_gem_close close = {.handle = bo->handle};
 
     must(again(fd, DRM_IOCTL_GEM_CLOSE, &close), "close a buffer object");
+    munmap(bo->map, bo->size);
 }
 
 uint32_t context_create(int fd)

@@ -204,6 +204,10 @@ MUTATIONS += [
     Mutation("the end of a vGPU is left as its state", "daemon/guests/keep.c",
              "    if (keep->fd < 0) {\n        return 0;\n    }\n    return mmap(",
              "    return keep ? 0 : mmap(", OUTLIVE),
+    Mutation("a guest that ends each xengtd is taken up for ever", "daemon/guests/keep.c",
+             "header->ends >= KEEP_ENDS_MAX ? -ECANCELED : 0", "0", OUTLIVE),
+    Mutation("a guest is blamed for ends that are long ago", "daemon/guests/guest.c",
+             "        keep_trust(&guest->keep);\n", "", OUTLIVE),
     Mutation("a file that others may write is believed", "daemon/guests/keep.c",
              " || st.st_mode & (S_IWGRP | S_IWOTH)", "", OUTLIVE),
 ]

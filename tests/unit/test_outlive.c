@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "gen/registers.h"
+#include "guests/keep.h"
 #include "support/guests_fixture.h"
 
 static char dir[64];
@@ -194,6 +195,7 @@ TEST(a_guest_that_is_detached_is_not_found)
 }
 
 static struct stack *restarted;
+static uint32_t restarted_domid;
 
 static void destroy_alice(const char *where)
 {
@@ -284,6 +286,69 @@ TEST(what_somebody_else_can_write_is_not_read)
         change = "rm -rf vgpu.* x";
         change_file(dir);
     }
+}
+
+/* An end of xengtd in the middle of what it does for alice. */
+static void at_work(const char *where)
+{
+    struct keep_note note;
+    struct keep keep;
+
+    assert_int_equal(keep_open(&keep, where, restarted_domid, &note), 0);
+    keep_mark(&keep, true);
+    keep_close(&keep);
+}
+
+static void end_at_work(struct stack *f, const struct guest_info *alice, unsigned times)
+{
+    restarted_domid = alice->domid;
+    while (times--) {
+        assert_int_equal(stack_restart(f, true, at_work), 0);
+    }
+}
+
+/* What a guest asks for when xengtd ends it asks for again after it; bob pays for it three times.
+ */
+TEST(a_guest_that_ends_each_xengtd)
+{
+    struct stack *f = *state;
+    struct guest_info alice, bob;
+
+    new_guest(f, "alice", &alice);
+    new_guest(f, "bob", &bob);
+    guest_maps(f, &bob, 100, 3);
+    end_at_work(f, &alice, KEEP_ENDS_MAX - 1);
+    refresh(f, "alice", &alice);
+    assert_null(alice.failsafe);
+    f->options.mute = true;
+    end_at_work(f, &alice, 1);
+    refresh(f, "alice", &alice);
+    assert_non_null(alice.failsafe);
+    assert_non_null(strstr(alice.failsafe, "ended three times at its work"));
+    assert_mapped(f, "bob", 3);
+    restart(f);
+    refresh(f, "alice", &alice);
+    assert_non_null(alice.failsafe);
+    assert_mapped(f, "bob", 3);
+}
+
+/* Ends far from each other, or with one in order between them, are nobody's fault. */
+TEST(a_guest_that_is_served_well_is_trusted_again)
+{
+    struct stack *f = *state;
+    struct guest_info alice;
+
+    new_guest(f, "alice", &alice);
+    end_at_work(f, &alice, KEEP_ENDS_MAX - 1);
+    restart(f);
+    end_at_work(f, &alice, KEEP_ENDS_MAX - 1);
+    for (unsigned i = 0; i < 1000; i++) {
+        guest_reads(f, alice.domid, MMIO_BASE, 0x4f100);
+    }
+    guests_turn(f->guests);
+    end_at_work(f, &alice, KEEP_ENDS_MAX - 1);
+    refresh(f, "alice", &alice);
+    assert_null(alice.failsafe);
 }
 
 /* Of an attach that was cut short: the guest never had this vGPU. */
