@@ -6,6 +6,9 @@
 /* A function of its own, whose loop has all registers to itself. */
 #define HOT_LOOP __attribute__((noinline))
 
+/* One that is called from there now and then, and takes none of them. */
+#define SELDOM __attribute__((noinline, cold))
+
 /* Before the loop. */
 #ifdef __clang__
 #define HOT_UNROLL _Pragma("unroll 8")

@@ -85,8 +85,8 @@ static size_t issue_run(struct hv_grant *g, struct seed_table *t, const uint32_t
 }
 
 /* Makes an entry, which has a past or none, grant what is to be mapped. */
-static int seed_anew(struct seed_table *t, uint32_t place, uint64_t past, uint64_t gfn,
-                     bool read_only)
+static SELDOM int seed_anew(struct seed_table *t, uint32_t place, uint64_t past, uint64_t gfn,
+                            bool read_only)
 {
     uint64_t from =
         past & RECORD_HAS_PAST ? seed_make(t, (struct xengt_gfn){past >> 32}, false) : 0;

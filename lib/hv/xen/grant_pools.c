@@ -191,37 +191,48 @@ static inline uint64_t left_of(const struct seed_table *t, uint64_t held)
     return held & RECORD_HAS_PAST ? seed_make(t, (struct xengt_gfn){held >> 32}, false) : 0;
 }
 
-/* The same question for many: left is an entry without its frame. */
-static inline bool is_as_left(const struct seed_table *t, uint32_t place, uint64_t held,
-                              uint64_t left)
+/*
+ * Slots from s on, one free list, whose entries are as they were left, as long as they are in the
+ * frame of the first one; how many, and *next is where it ended. What a slot with a past holds, but
+ * for the link, differs from its entry in the same bits for all. Of one without it is said that
+ * nothing was left, unless the guest has put there what nobody would: that Xen then refuses.
+ */
+static HOT_LOOP uint32_t take_run(const struct record *record, const uint64_t *entry, uint64_t bits,
+                                  uint32_t s, uint32_t *next, uint32_t *slot, uint32_t n)
 {
-    if (!(held & RECORD_HAS_PAST)) {
-        return seed_is(t, place, 0);
-    }
-    const uint64_t *frame = t->frame[place / SEED_ENTRIES];
-    return frame && __atomic_load_n(&frame[place % SEED_ENTRIES], __ATOMIC_RELAXED) ==
-                        ((held >> 32 << 32) | left);
-}
-
-/* Slots from the head of a free list whose entries are as they were left, or free; how many. */
-static HOT_LOOP uint32_t take_free(const struct slots *journal, const struct table *table,
-                                   uint32_t *slot, uint32_t n)
-{
-    const struct record *record = journal->record;
-    const struct seed_table *t = table->seed;
-    uint32_t mask = (1u << journal->pool_shift) - 1;
-    uint64_t left = left_of(t, RECORD_HAS_PAST);
-    uint32_t s = table->pool->free;
+    uint32_t first = s & ~(SEED_ENTRIES - 1);
     uint32_t count = 0;
     HOT_UNROLL
     for (; count < n; count++) {
-        if (s == SLOT_NONE || !is_as_left(t, s & mask, record[s].held, left)) {
+        if (s - first >= SEED_ENTRIES) {
+            break;
+        }
+        uint64_t held = record[s].held;
+        if (__atomic_load_n(&entry[s - first], __ATOMIC_RELAXED) !=
+            ((held & ~(uint64_t)SLOT_NONE) ^ bits)) {
             break;
         }
         slot[count] = s;
-        s = record[s].held & SLOT_NONE;
+        s = (uint32_t)held & SLOT_NONE;
     }
-    table->pool->free = s;
+    *next = s;
+    return count;
+}
+
+/* The same, as many as there are in a row in all frames. */
+static uint32_t take_free(const struct slots *journal, const struct table *table, uint32_t *slot,
+                          uint32_t n)
+{
+    const struct seed_table *t = table->seed;
+    uint64_t bits = RECORD_HAS_PAST ^ left_of(t, RECORD_HAS_PAST);
+    uint32_t *free = &table->pool->free;
+    uint32_t count = 0, run = 1;
+    while (count < n && run && *free != SLOT_NONE) {
+        const uint64_t *entry = t->frame[place_of(journal, *free) / SEED_ENTRIES];
+        run = entry ? take_run(journal->record, entry, bits, *free, free, slot + count, n - count)
+                    : 0;
+        count += run;
+    }
     return count;
 }
 

@@ -67,10 +67,10 @@ int seed_ready(const struct seed_table *t);
  */
 int seed_reach(struct seed_table *t, uint32_t place); /* the last of these only */
 
-/* Frames count down, entries in them up. */
+/* Frames count down, entries in them up: the bits of a frame's number are turned round. */
 static inline uint32_t seed_ref(uint32_t kept, uint32_t place)
 {
-    return kept + place - place / SEED_ENTRIES * (2 * SEED_ENTRIES);
+    return kept + SEED_ENTRIES + (place ^ ~(SEED_ENTRIES - 1));
 }
 
 static inline uint64_t *seed_entry(const struct seed_table *t, uint32_t place)
