@@ -134,6 +134,13 @@ static void machine_inject_msi(void *arg, uint64_t address, uint32_t data)
     host_of(guest)->inject_msi(guest->host, address, data);
 }
 
+static void machine_set_intx(void *arg, bool asserted)
+{
+    const struct guest *guest = arg;
+
+    host_of(guest)->set_intx(guest->host, asserted);
+}
+
 /* Called also while the guest is taken apart. */
 static int machine_track(void *arg, const struct xengt_gfn *gfn, size_t n, bool on)
 {
@@ -160,6 +167,7 @@ const struct vgpu_machine guest_machine = {
     .add_ram = machine_add_ram,
     .move_ram = machine_move_ram,
     .inject_msi = machine_inject_msi,
+    .set_intx = machine_set_intx,
     .track = machine_track,
     .log = machine_log,
     .now_ns = machine_now_ns,

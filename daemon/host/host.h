@@ -121,6 +121,9 @@ struct host_ops {
     /* A message signalled interrupt: what the device would write where. */
     int (*inject_msi)(struct host_guest *guest, uint64_t address, uint32_t data);
 
+    /* The level of the function's pin INTA#, in a guest with firmware. */
+    int (*set_intx)(struct host_guest *guest, bool asserted);
+
     /*
      * Stores into these pages of guest RAM come as tracked_write() from now on, or do not any
      * more. A negative errno value: some of them may be as asked and some as before; a store may

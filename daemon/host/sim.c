@@ -57,6 +57,7 @@ struct host_guest {
     bool interrupted; /* since somebody asked */
     uint64_t msi_address;
     uint32_t msi_data;
+    bool intx;
 };
 
 /* Where firmware has put the ranges of a domain. */
@@ -274,6 +275,13 @@ static int sim_inject_msi(struct host_guest *guest, uint64_t address, uint32_t d
     return 0;
 }
 
+static int sim_set_intx(struct host_guest *guest, bool asserted)
+{
+    guest->stats.interrupts += asserted;
+    guest->intx = asserted;
+    return 0;
+}
+
 /* Its index, or tracked_n. */
 static size_t find_tracked(const struct host_guest *guest, uint64_t gfn)
 {
@@ -482,6 +490,7 @@ static const struct host_ops host_sim_ops = {
     .placed = sim_placed,
     .claim = sim_claim,
     .inject_msi = sim_inject_msi,
+    .set_intx = sim_set_intx,
     .track = sim_track,
     .resume = sim_resume,
     .add_ram = sim_add_ram,

@@ -38,6 +38,7 @@ void bars_init(struct vgpu *vgpu)
             },
         .aperture_size = c->aperture_size,
         .gtt_entries = c->gtt.gpu->gtt_entries,
+        .intx = c->firmware,
     };
     vgpu_pci_init(&vgpu->pci, &pci);
     if (c->take_up) {

@@ -37,6 +37,7 @@ struct vgpu_machine {
 
     /* From within the calls below. NULL: nobody listens. */
     void (*inject_msi)(void *arg, uint64_t address, uint32_t data);
+    void (*set_intx)(void *arg, bool asserted); /* in a guest with firmware only */
 
     /* As gtt_tracker's. NULL: stores into page tables cannot be told. */
     int (*track)(void *arg, const struct xengt_gfn *gfn, size_t n, bool on);

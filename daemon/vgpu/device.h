@@ -74,6 +74,7 @@ struct vgpu {
     uint32_t blocks[VGPU_REG_PAGES]; /* of the model: which have registers in a page, as bits */
     struct vgpu_engine engine[GPU_ENGINES];
     bool irq_raised;
+    bool intx; /* its pin is asserted */
     struct vgpu_stats stats;
     bool held; /* the GPU gets nothing more: the process is about to end */
     bool failed;

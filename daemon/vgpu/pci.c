@@ -1,34 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Intel's graphics function as GVT-g shows it to a guest: no stolen memory, no OpRegion, no I/O
- * BAR, no INTx.
+ * BAR.
  */
 #include "vgpu/pci.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#define PCI_ID             0x00u
-#define PCI_COMMAND        0x04u
-#define PCI_COMMAND_MEMORY 0x02u
-#define PCI_COMMAND_MASTER 0x04u
-#define PCI_CLASS_REVISION 0x08u
-#define PCI_SUBSYSTEM      0x2cu
-#define PCI_BAR(n)         (0x10u + 4 * (n))
-#define GMCH_CONTROL       0x50u /* bits 7:6, GGMS: 1 << n MiB of GTT entries */
-#define GMCH_GGMS_SHIFT    6
-#define MSI_CAP            0x90u
-#define MSI_CONTROL        (MSI_CAP + 2)
-#define MSI_ENABLE         0x01u
-#define MSI_ADDRESS        (MSI_CAP + 4)
-#define MSI_DATA           (MSI_CAP + 8)
-#define AF_CAP             0xa4u
-#define AF_CONTROL         (AF_CAP + 4)
-#define AF_INITIATE_FLR    0x01u
-#define PM_CAP             0xd0u
-#define PM_STATUS          (PM_CAP + 4)
-#define PM_STATE_MASK      0x03u
-#define PM_STATE_D3HOT     0x03u
+#define PCI_ID              0x00u
+#define PCI_COMMAND         0x04u
+#define PCI_COMMAND_MEMORY  0x02u
+#define PCI_COMMAND_MASTER  0x04u
+#define PCI_COMMAND_NO_INTX 0x400u
+#define PCI_STATUS          0x06u
+#define PCI_STATUS_INTX     0x08u
+#define PCI_CLASS_REVISION  0x08u
+#define PCI_SUBSYSTEM       0x2cu
+#define PCI_BAR(n)          (0x10u + 4 * (n))
+#define PCI_INTERRUPT_PIN   0x3du
+#define PCI_INTA            1u
+#define GMCH_CONTROL        0x50u /* bits 7:6, GGMS: 1 << n MiB of GTT entries */
+#define GMCH_GGMS_SHIFT     6
+#define MSI_CAP             0x90u
+#define MSI_CONTROL         (MSI_CAP + 2)
+#define MSI_ENABLE          0x01u
+#define MSI_ADDRESS         (MSI_CAP + 4)
+#define MSI_DATA            (MSI_CAP + 8)
+#define AF_CAP              0xa4u
+#define AF_CONTROL          (AF_CAP + 4)
+#define AF_INITIATE_FLR     0x01u
+#define PM_CAP              0xd0u
+#define PM_STATUS           (PM_CAP + 4)
+#define PM_STATE_MASK       0x03u
+#define PM_STATE_D3HOT      0x03u
 
 #define BAR_64BIT        0x04u
 #define BAR_PREFETCHABLE 0x08u
@@ -45,10 +50,10 @@ struct field {
 /* What is not here reads 0 and cannot be written. Ids and BARs depend on the configuration. */
 static const struct field fields[] = {
     {PCI_COMMAND, 2, 0, 0x07ff},
-    {0x06, 2, 0x0010, 0}, /* status: has capabilities; no error ever to be cleared */
-    {0x0c, 1, 0, 0xff},   /* cache line size */
+    {PCI_STATUS, 2, 0x0010, 0}, /* status: has capabilities; no error ever to be cleared */
+    {0x0c, 1, 0, 0xff},         /* cache line size */
     {0x34, 1, MSI_CAP, 0},
-    {0x3c, 1, 0, 0xff}, /* interrupt line; there is no pin */
+    {0x3c, 1, 0, 0xff}, /* interrupt line */
 
     {MSI_CAP, 2, PM_CAP << 8 | 0x05, 0},
     {MSI_CONTROL, 2, 0, MSI_ENABLE}, /* one vector, 32-bit address */
@@ -129,6 +134,7 @@ void vgpu_pci_init(struct vgpu_pci *pci, const struct vgpu_pci_config *config)
     put(pci->space, PCI_CLASS_REVISION, 4, config->class_revision);
     put(pci->space, PCI_SUBSYSTEM, 4, config->id);
     put(pci->space, GMCH_CONTROL, 2, ggms(config->gtt_entries) << GMCH_GGMS_SHIFT);
+    put(pci->space, PCI_INTERRUPT_PIN, 1, config->intx ? PCI_INTA : 0);
     if (config->base[VGPU_BAR_MMIO]) {
         put(pci->space, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     }
@@ -236,6 +242,18 @@ bool vgpu_pci_msi(const struct vgpu_pci *pci, uint64_t *address, uint32_t *data)
     *data = get(pci->space, MSI_DATA, 2);
     return get(pci->space, MSI_CONTROL, 2) & MSI_ENABLE &&
            get(pci->space, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
+}
+
+bool vgpu_pci_intx(struct vgpu_pci *pci, bool pending)
+{
+    uint8_t *status = &pci->space[PCI_STATUS];
+
+    if (!pci->space[PCI_INTERRUPT_PIN]) {
+        return false;
+    }
+    *status = (uint8_t)((*status & ~PCI_STATUS_INTX) | (pending ? PCI_STATUS_INTX : 0));
+    return pending && !(get(pci->space, MSI_CONTROL, 2) & MSI_ENABLE) &&
+           !(get(pci->space, PCI_COMMAND, 2) & PCI_COMMAND_NO_INTX);
 }
 
 /* The bridge of QEMU's oldest machine: Linux takes a bus without one for no bus at all. */

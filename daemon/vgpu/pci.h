@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The PCI function that a vGPU is: configuration space, base addresses, MSI, power management and
- * function level reset; and the host bridge that a PCI root has to have. Values only: who asks,
- * and what becomes of a base address, is the caller's.
+ * The PCI function that a vGPU is: configuration space, base addresses, interrupts, power
+ * management and function level reset; and the host bridge that a PCI root has to have. Values
+ * only: who asks, and what becomes of a base address, is the caller's.
  */
 #ifndef XENGT_VGPU_PCI_H
 #define XENGT_VGPU_PCI_H
@@ -33,6 +33,7 @@ struct vgpu_pci_config {
         base[VGPU_BARS];    /* where firmware has put them; multiples of their sizes. 0: nowhere */
     uint64_t aperture_size; /* a power of two, from 4096 on */
     uint32_t gtt_entries;
+    bool intx; /* it has an interrupt pin, INTA#, where somebody routes it */
 };
 
 /* For pci.c alone. */
@@ -65,6 +66,12 @@ bool vgpu_pci_bar(const struct vgpu_pci *pci, enum vgpu_bar bar, uint64_t *base,
 
 /* What to write where for an interrupt; false: the guest wants none. */
 bool vgpu_pci_msi(const struct vgpu_pci *pci, uint64_t *address, uint32_t *data);
+
+/*
+ * There is something to interrupt for, or not any more: a status bit. True: by the pin, which is to
+ * be asserted then. It is not while MSI is on or the guest has switched it off.
+ */
+bool vgpu_pci_intx(struct vgpu_pci *pci, bool pending);
 
 /* The host bridge; it has nothing to write to. */
 uint32_t vgpu_pci_bridge_read(unsigned reg, unsigned size);

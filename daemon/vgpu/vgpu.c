@@ -49,6 +49,7 @@ static void take_up(struct vgpu *vgpu)
         engine_take_up(vgpu, e);
     }
     gtt_pause(vgpu->gtt, kept->paused);
+    irq_take_up(vgpu);
     engines_stop_failed(vgpu);
 }
 
@@ -167,6 +168,7 @@ void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t
     if (result & VGPU_PCI_RESET) {
         reset_function(vgpu);
     }
+    irq_deliver(vgpu); /* by another way, or not at all */
     if (!(result & VGPU_PCI_MOVED)) {
         return;
     }
@@ -237,6 +239,7 @@ void vgpu_end(struct vgpu *vgpu)
         engine_init(vgpu, e);
     }
     vgpu->failed = vgpu->stopped = true;
+    irq_deliver(vgpu);
     gtt_verify_drop(vgpu->verify);
     vgpu->verify = NULL;
     gtt_end(vgpu->gtt);

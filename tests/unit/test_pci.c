@@ -16,6 +16,9 @@
 #define COMMAND    0x04u
 #define MEMORY     0x02u
 #define MASTER     0x04u
+#define NO_INTX    0x400u
+#define STATUS     0x06u
+#define PIN        0x3du
 #define BAR0       0x10u
 #define BAR2       0x18u
 #define GMCH       0x50u
@@ -189,6 +192,30 @@ TEST(msi)
     assert_int_equal(data, 0x4021);
     vgpu_pci_write(pci, MSI + 2, 0, 2);
     assert_false(vgpu_pci_msi(pci, &address, &data));
+}
+
+/* A pin is where somebody routes it; its level is the guest's to switch off, and not MSI's too. */
+TEST(intx)
+{
+    struct vgpu_pci *pci = *state;
+    const struct vgpu_pci_config config = {.id = 0x16168086, .aperture_size = 1, .intx = true};
+
+    assert_int_equal(vgpu_pci_read(pci, PIN, 1), 0);
+    assert_false(vgpu_pci_intx(pci, true));
+    assert_int_equal(vgpu_pci_read(pci, STATUS, 2), 0x10);
+    vgpu_pci_init(pci, &config);
+    assert_int_equal(vgpu_pci_read(pci, PIN, 1), 1);
+    assert_true(vgpu_pci_intx(pci, true));
+    assert_int_equal(vgpu_pci_read(pci, STATUS, 2), 0x18);
+    vgpu_pci_write(pci, COMMAND, NO_INTX, 2);
+    assert_false(vgpu_pci_intx(pci, true));
+    assert_int_equal(vgpu_pci_read(pci, STATUS, 2), 0x18); /* it is pending all the same */
+    vgpu_pci_write(pci, COMMAND, 0, 2);
+    assert_true(vgpu_pci_intx(pci, true));
+    vgpu_pci_write(pci, MSI + 2, 1, 2);
+    assert_false(vgpu_pci_intx(pci, true));
+    assert_false(vgpu_pci_intx(pci, false));
+    assert_int_equal(vgpu_pci_read(pci, STATUS, 2), 0x10);
 }
 
 TEST(power)

@@ -129,3 +129,91 @@ TEST(no_interrupt_callback)
     raise_event(f, GPU_RCS, EVENT_USER);
     assert_int_equal(rd(f, IIR(0)), 1);
 }
+
+/* --- by the pin -------------------------------------------------------------------------- */
+
+static int setup_firmware(void **state)
+{
+    fake_setup(state);
+    struct fake *f = *state;
+    f->config.firmware = true;
+    vgpu_destroy(f->vgpu);
+    assert_int_equal(vgpu_create(&f->config, &f->vgpu), 0);
+    assert_int_equal(vgpu_plug_in(f->vgpu), 0);
+    f->gtt = f->vgpu->gtt;
+    enable_interrupts(f);
+    return 0;
+}
+
+#define PIN_TEST(name) TEST_WITH(name, setup_firmware, fake_teardown)
+
+static void put_command(struct fake *f, uint32_t command)
+{
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x04, command, 2);
+}
+
+PIN_TEST(the_pin_is_asserted_while_there_is_something)
+{
+    struct fake *f = *state;
+    raise_event(f, GPU_RCS, EVENT_USER);
+    assert_true(f->intx);
+    raise_event(f, GPU_BCS, EVENT_USER);
+    assert_int_equal(f->intx_changes, 1);
+    assert_int_equal(f->interrupts, 0); /* no message */
+    wr(f, IIR(0), 1);
+    assert_true(f->intx);
+    wr(f, MASTER_IRQ, 0); /* as a handler does first */
+    assert_false(f->intx);
+    wr(f, IIR(0), 1u << 16);
+    wr(f, MASTER_IRQ, MASTER_IRQ_ENABLE);
+    assert_false(f->intx);
+    assert_int_equal(f->intx_changes, 2);
+}
+
+PIN_TEST(the_pin_follows_what_the_driver_chooses)
+{
+    struct fake *f = *state;
+    raise_event(f, GPU_RCS, EVENT_USER);
+    put_command(f, 0x402);
+    assert_false(f->intx);
+    put_command(f, 2);
+    assert_true(f->intx);
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x92, 1, 2);
+    assert_false(f->intx);
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x92, 0, 2);
+    assert_true(f->intx);
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0xa8, 1, 1); /* a function level reset */
+    assert_false(f->intx);
+}
+
+PIN_TEST(the_pin_is_let_go_of_at_the_end)
+{
+    struct fake *f = *state;
+    raise_event(f, GPU_RCS, EVENT_USER);
+    vgpu_end(f->vgpu);
+    assert_false(f->intx);
+}
+
+/* Xen has it asserted still; whether it is to be is for the registers to say. */
+PIN_TEST(a_predecessors_pin)
+{
+    struct fake *f = *state;
+    raise_event(f, GPU_RCS, EVENT_USER);
+    fake_kill(f);
+    fake_start_again(f);
+    f->gtt = f->vgpu->gtt;
+    assert_false(f->intx);
+    vgpu_check(f->vgpu);
+    assert_true(f->intx);
+    wr(f, IIR(0), 1);
+    assert_false(f->intx);
+}
+
+TEST(no_pin_without_firmware)
+{
+    struct fake *f = *state;
+    enable_interrupts(f);
+    vgpu_config_write(f->vgpu, VGPU_PCI_DEVFN, 0x92, 0, 2);
+    raise_event(f, GPU_RCS, EVENT_USER);
+    assert_int_equal(f->intx_changes, 0);
+}

@@ -319,6 +319,14 @@ static void count_line(void *arg, int level, const char *line)
     snprintf(f->line, sizeof(f->line), "%s", line);
 }
 
+static void set_intx(void *arg, bool asserted)
+{
+    struct fake *f = arg;
+
+    f->intx = asserted;
+    f->intx_changes++;
+}
+
 static int claim(void *arg, enum vgpu_bar bar, uint64_t base, uint64_t size)
 {
     struct fake *f = arg;
@@ -363,6 +371,7 @@ int fake_setup(void **state)
     f->machine = (struct vgpu_machine){
         .claim = claim,
         .inject_msi = count_interrupt,
+        .set_intx = set_intx,
         .log = count_line,
         .add_ram = add_ram,
         .move_ram = move_ram,

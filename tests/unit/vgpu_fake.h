@@ -75,6 +75,8 @@ struct fake {
     int move_error;
     uint64_t now_ns;
     unsigned interrupts;
+    bool intx; /* the level of the pin */
+    unsigned intx_changes;
     struct vgpu_kept *again; /* of a vGPU that goes on with another's */
     unsigned lines, warnings;
     char line[256]; /* the last one */

@@ -175,12 +175,12 @@ _hvm_load() { # FILE ADDRESS
 # QEMU, which has a disk for it, /run/NAME.img, a network that ends here at 10.0.9.1, and its device edu.
 # The lines go into its configuration. It waits, paused, with a vGPU.
 # loader: see device_model.py. xen_emul_unplug: else Linux has QEMU take disk and network away again, for
-# Xen's own, whose backends nobody set up here.
+# Xen's own, whose backends nobody set up here. hvm_options: more of the kernel's command line.
 hvm_create() {
     _hvm_name=$1 _words=$2 _vga=$3
     shift 3
     : >"/run/console/guest-$_hvm_name.log"
-    printf '%s\0' "console=hvc0 loglevel=7 i915=error_capture=0 xen_emul_unplug=never run=$_words" \
+    printf '%s\0' "console=hvc0 loglevel=7 i915=error_capture=0 xen_emul_unplug=never $hvm_options run=$_words" \
         >"/run/$_hvm_name.cmdline"
     {
         echo "name=\"$_hvm_name\""

@@ -200,6 +200,17 @@ static int xen_inject_msi(struct host_guest *guest, uint64_t address, uint32_t d
     return 0;
 }
 
+static int xen_set_intx(struct host_guest *guest, bool asserted)
+{
+    uint8_t device = ioreq_server_note(guest->ioreq)->function >> 3;
+
+    guest->stats.interrupts += asserted;
+    return xendevicemodel_set_pci_intx_level(guest->host->dmod, (domid_t)guest->domain.domid, 0, 0,
+                                             device, 0, asserted)
+               ? -errno
+               : 0;
+}
+
 static int xen_track(struct host_guest *guest, const struct xengt_gfn *gfn, size_t n, bool on)
 {
     return ioreq_server_track(guest->ioreq, gfn, n, on);
@@ -326,6 +337,7 @@ static const struct host_ops host_xen_ops = {
     .placed = xen_placed,
     .claim = xen_claim,
     .inject_msi = xen_inject_msi,
+    .set_intx = xen_set_intx,
     .track = xen_track,
     .resume = xen_resume,
     .add_ram = xen_add_ram,

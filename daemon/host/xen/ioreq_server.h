@@ -50,7 +50,7 @@ uint64_t ioreq_server_placed(const struct ioreq_server *server, unsigned range);
 /* Notes RAM that the guest is about to get, for whoever releases the server; 0 pages: none. */
 int ioreq_server_note_ram(struct ioreq_server *server, uint64_t first, uint32_t pages);
 
-/* RAM of the guest that is noted. */
+/* What is noted of the guest: its RAM, its PCI function. */
 const struct ioreq_record *ioreq_server_note(const struct ioreq_server *server);
 
 /* As host_ops.leave(). */

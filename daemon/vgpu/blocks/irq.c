@@ -49,15 +49,35 @@ static void inject(struct vgpu *vgpu)
     }
 }
 
-/* The guest is told when there begins to be something to tell. */
+static void set_pin(struct vgpu *vgpu, bool asserted)
+{
+    vgpu->intx = asserted;
+    if (vgpu->cfg.machine->set_intx) {
+        vgpu->cfg.machine->set_intx(vgpu->cfg.machine_arg, asserted);
+    }
+}
+
+/* By a message the guest is told when there begins to be something to tell; by its pin, while it
+ * is. */
 void irq_deliver(struct vgpu *vgpu)
 {
-    bool raise = *vgpu_reg(vgpu, MASTER_IRQ) & MASTER_IRQ_ENABLE && pending(vgpu);
-    if (raise && !vgpu->irq_raised && !vgpu->failed) {
+    bool raise = *vgpu_reg(vgpu, MASTER_IRQ) & MASTER_IRQ_ENABLE && pending(vgpu) && !vgpu->failed;
+    if (raise && !vgpu->irq_raised) {
         vgpu->stats.interrupts++;
         inject(vgpu);
     }
     vgpu->irq_raised = raise;
+    bool asserted = vgpu_pci_intx(&vgpu->pci, raise);
+    if (asserted != vgpu->intx) {
+        set_pin(vgpu, asserted);
+    }
+}
+
+void irq_take_up(struct vgpu *vgpu)
+{
+    if (vgpu->cfg.firmware) {
+        set_pin(vgpu, false);
+    }
 }
 
 void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_event event)

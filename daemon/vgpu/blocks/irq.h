@@ -10,4 +10,7 @@ void irq_event(struct vgpu *vgpu, const struct vgpu_engine *engine, enum engine_
 void irq_deliver(struct vgpu *vgpu);
 void irq_reset(struct vgpu *vgpu);
 
+/* After a vGPU before this one, whose pin may be asserted still. */
+void irq_take_up(struct vgpu *vgpu);
+
 #endif
