@@ -14,15 +14,6 @@
 
 #include "text.h"
 
-/* Where firmware has put the registers: the guest's own, or the one that we are; 0: nowhere. */
-static uint64_t mmio_base(const struct guest *guest)
-{
-    const struct guests_config *config = &guest->guests->config;
-    const struct host_ops *host = config->host->ops;
-    return host->has_firmware(guest->host) ? host->placed(guest->host, VGPU_BAR_MMIO)
-                                           : config->mmio_base;
-}
-
 static struct vgpu_config vgpu_config(struct guest *guest)
 {
     const struct guests_config *config = &guest->guests->config;
@@ -47,7 +38,7 @@ static struct vgpu_config vgpu_config(struct guest *guest)
             },
         .lazy_ggtt = config->lazy_ggtt,
         .firmware = firmware,
-        .mmio_base = mmio_base(guest),
+        .mmio_base = guest->mmio_base,
         .aperture_base = firmware ? host->placed(guest->host, VGPU_BAR_APERTURE) : 0,
         /* Guests want the windows below its end to be the mappable ones, and only these. */
         .aperture_size = (uint64_t)guest->guests->gpu.aperture * XENGT_PAGE_SIZE,
@@ -146,6 +137,43 @@ void guests_serve(struct guests *guests, struct guest *guest)
     }
 }
 
+static int put_vgpu_at(struct guest *guest, uint64_t mmio_base)
+{
+    guest->mmio_base = mmio_base;
+    int ret = create_vgpu(guest);
+    return ret ? ret : vgpu_plug_in(guest->vgpu);
+}
+
+static void take_vgpu_away(struct guest *guest)
+{
+    const struct host_ops *host = guest->guests->config.host->ops;
+
+    vgpu_destroy(guest->vgpu);
+    guest->vgpu = NULL;
+    host->remove_ram(guest->host);
+    keep_close(&guest->keep);
+}
+
+/*
+ * Where firmware has put the registers, of the guest's own; or, as that is what we are then, where
+ * they usually are, and beyond its RAM if it has some there.
+ */
+static int put_vgpu(struct guest *guest)
+{
+    const struct guests_config *config = &guest->guests->config;
+    const struct host_ops *host = config->host->ops;
+
+    if (host->has_firmware(guest->host)) {
+        return put_vgpu_at(guest, host->placed(guest->host, VGPU_BAR_MMIO));
+    }
+    int ret = put_vgpu_at(guest, config->mmio_base);
+    if (ret != -EBUSY || guest->take_up) {
+        return ret;
+    }
+    take_vgpu_away(guest);
+    return put_vgpu_at(guest, host->beyond_ram(guest->host));
+}
+
 int guest_build(struct guest *guest, char *error, size_t error_size)
 {
     const struct guests_config *config = &guest->guests->config;
@@ -168,16 +196,11 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
         return text_error(error, error_size, ret, "domain '%s' (%u): %s", guest->name, guest->domid,
                           reason[0] ? reason : strerror(-ret));
     }
-    ret = create_vgpu(guest);
-    if (ret) {
-        return text_error(error, error_size, ret, "domain '%s' (%u): no vGPU could be made: %s",
-                          guest->name, guest->domid, strerror(-ret));
-    }
-    ret = vgpu_plug_in(guest->vgpu);
+    ret = put_vgpu(guest);
     if (ret) {
         return text_error(error, error_size, ret,
-                          "domain '%s' (%u): its vGPU cannot be put at 0x%" PRIx64 ": %s",
-                          guest->name, guest->domid, mmio_base(guest),
+                          "domain '%s' (%u): no vGPU could be made at 0x%" PRIx64 ": %s",
+                          guest->name, guest->domid, guest->mmio_base,
                           ret == -EBUSY ? "its RAM is there" : strerror(-ret));
     }
     guests_serve(guest->guests, NULL);

@@ -33,7 +33,8 @@ struct guest {
     struct keep keep; /* outlives the vGPU */
     bool take_up;     /* what is kept is of a vGPU that an xengtd before had */
     struct vgpu *vgpu;
-    unsigned served; /* how often, up to some number */
+    uint64_t mmio_base; /* where the registers were put; 0: nowhere yet */
+    unsigned served;    /* how often, up to some number */
 
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
 };

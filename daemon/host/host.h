@@ -144,6 +144,9 @@ struct host_ops {
     int (*move_ram)(struct host_guest *guest, uint64_t first);
     void (*remove_ram)(struct host_guest *guest);
 
+    /* An address beyond all that the guest has, far enough for BARs on both sides of it. */
+    uint64_t (*beyond_ram)(const struct host_guest *guest);
+
     void (*guest_stats)(const struct host_guest *guest, struct host_guest_stats *stats);
     void (*close)(struct host *host);
 };

@@ -365,6 +365,12 @@ static void sim_remove_ram(struct host_guest *guest)
     guest->ram.size = 0;
 }
 
+static uint64_t sim_beyond_ram(const struct host_guest *guest)
+{
+    (void)guest;
+    return APART << XENGT_PAGE_SHIFT;
+}
+
 static void sim_guest_stats(const struct host_guest *guest, struct host_guest_stats *stats)
 {
     *stats = guest->stats;
@@ -496,6 +502,7 @@ static const struct host_ops host_sim_ops = {
     .add_ram = sim_add_ram,
     .move_ram = sim_move_ram,
     .remove_ram = sim_remove_ram,
+    .beyond_ram = sim_beyond_ram,
     .guest_stats = sim_guest_stats,
     .close = sim_close,
 };

@@ -84,7 +84,7 @@ static int open_guests(struct stack *stack)
         .xengt = stack->xengt,
         .gpu = stack->gpu,
         .host = stack->host,
-        .mmio_base = STACK_MMIO_BASE,
+        .mmio_base = options->mmio_base ? options->mmio_base : STACK_MMIO_BASE,
         .mappable_pages = or_default(options->mappable_pages, MAPPABLE_PAGES),
         .unmappable_pages = or_default(options->unmappable_pages, UNMAPPABLE_PAGES),
         .space = options->space,

@@ -25,6 +25,7 @@ struct stack_options {
     uint32_t unmappable_pages;
     enum guests_gtt_mode gtt_mode;
     uint32_t track_after;
+    uint64_t mmio_base; /* 0: STACK_MMIO_BASE */
     bool lazy_ggtt;
     const char *state_dir;       /* of the guests; NULL: nothing of them outlives the daemon */
     uint64_t (*gpu_clock)(void); /* NULL: the GPU has its own time, the same in every run */

@@ -32,9 +32,52 @@ static int setup_lazy(void **state)
     return setup_like(state, (struct stack_options){.lazy_ggtt = true});
 }
 
+/* Within the RAM that a large guest has. */
+#define LOW_BASE    UINT64_C(0x4000000)
+#define LARGE_PAGES 0x8000u
+#define BEYOND_BASE (UINT64_C(1) << 36)
+#define MAGIC       0x76544776u /* of PVINFO, its first half */
+
+static int setup_low(void **state)
+{
+    return setup_like(state, (struct stack_options){.mmio_base = LOW_BASE});
+}
+
+static int setup_low_lazy(void **state)
+{
+    return setup_like(state, (struct stack_options){.mmio_base = LOW_BASE, .lazy_ggtt = true});
+}
+
 #define TEST(name)      TEST_WITH(name, setup, teardown)
 #define LAZY_TEST(name) TEST_WITH(name, setup_lazy, teardown)
 #define LOOP_TEST(name) TEST_WITH(name, setup_with_loop, teardown)
+
+/* --- where it is -------------------------------------------------------------------------- */
+
+static void check_where(struct stack *f)
+{
+    struct guest_info large, small;
+    uint32_t domid;
+
+    assert_int_equal(stack_domain(f, "large", LARGE_PAGES, 0, &domid), 0);
+    attach(f, "large", &large);
+    new_guest(f, "small", &small);
+    assert_int_equal(guest_reads(f, small.domid, LOW_BASE, 0x78000), MAGIC);
+    assert_int_equal(guest_reads(f, large.domid, LOW_BASE, 0x78000), UINT32_MAX);
+    assert_int_equal(guest_reads(f, large.domid, BEYOND_BASE, 0x78000), MAGIC);
+    assert_int_equal(guests_detach(f->guests, "large", f->error, sizeof(f->error)), 0);
+    assert_int_equal(guests_detach(f->guests, "small", f->error, sizeof(f->error)), 0);
+}
+
+TEST_WITH(a_vgpu_is_beyond_ram_that_is_where_it_should_be, setup_low, teardown)
+{
+    check_where(*state);
+}
+
+TEST_WITH(so_is_the_ram_of_its_gtt, setup_low_lazy, teardown)
+{
+    check_where(*state);
+}
 
 /* --- who can be attached ----------------------------------------------------------------- */
 

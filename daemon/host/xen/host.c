@@ -10,6 +10,8 @@
 #include <xendevicemodel.h>
 #include <xenforeignmemory.h>
 
+#include <xengt/types.h>
+
 #include "host/host.h"
 #include "host/xen/domains.h"
 #include "host/xen/guest_ram.h"
@@ -278,6 +280,11 @@ static void xen_remove_ram(struct host_guest *guest)
     ioreq_server_note_ram(guest->ioreq, 0, 0);
 }
 
+static uint64_t xen_beyond_ram(const struct host_guest *guest)
+{
+    return guest_ram_apart(&guest->ram) << XENGT_PAGE_SHIFT;
+}
+
 static void xen_guest_stats(const struct host_guest *guest, struct host_guest_stats *stats)
 {
     *stats = guest->stats;
@@ -343,6 +350,7 @@ static const struct host_ops host_xen_ops = {
     .add_ram = xen_add_ram,
     .move_ram = xen_move_ram,
     .remove_ram = xen_remove_ram,
+    .beyond_ram = xen_beyond_ram,
     .guest_stats = xen_guest_stats,
     .close = xen_close,
 };
