@@ -55,7 +55,7 @@ def products(builddir: Path):
 
 def programs(folder: Path, root: Path, release, builddir: Path):
     """Return the build folder whose programs run on that release, up to date."""
-    if not release.suite:
+    if release.native:
         return builddir
     build, log = folder / "build", folder / "build.log"
     log.unlink(missing_ok=True)
