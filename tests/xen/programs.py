@@ -7,8 +7,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 # What dom0 and its guests are given, by the names of meson's targets.
-PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "edu-dma", "guest-tool",
-            "stale", "lib-test"]
+PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "driver-guest", "edu-dma",
+            "guest-tool", "stale", "lib-test"]
 GUEST_PROGRAMS = ["drm-test", "round-trip"]
 LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
 
