@@ -117,7 +117,7 @@ int xengt_target_add(struct xengt *xg, uint32_t domid)
 {
     struct xengt_target_info info;
     if (domid == 0) {
-        return handle_fail(xg, -EINVAL, "dom0 is no guest");
+        return handle_fail(xg, -EINVAL, "dom0 is no guest; xl list shows those there are");
     }
     int ret = ask_any(xg, domid, &info);
     if (ret) {

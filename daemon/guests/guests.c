@@ -84,8 +84,9 @@ static int check_attach(struct guests *guests, const char *domain, struct guest 
                               "domain '%s' (%u): its last vGPU is being taken apart; try again",
                               guest->name, guest->domid);
         }
-        return text_error(error, error_size, -EEXIST, "domain '%s' (%u): has a vGPU already",
-                          guest->name, guest->domid);
+        return text_error(error, error_size, -EEXIST,
+                          "domain '%s' (%u): has a vGPU already; detach it first", guest->name,
+                          guest->domid);
     }
     return 0;
 }

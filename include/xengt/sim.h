@@ -37,6 +37,7 @@ struct xengt_sim_domain {
     bool no_hap;    /* shadow paging */
     bool altp2m;
     bool nested;
+    bool on_demand; /* some memory is not populated yet */
     uint32_t domid; /* 0: the next one that is free, counted on from the last, as Xen does */
 };
 

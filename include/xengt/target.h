@@ -43,7 +43,8 @@ static inline int xengt_domain_info(struct xengt *xg, uint32_t domid,
  *   -EEXIST      it is a target already
  *   -EOPNOTSUPP  its memory cannot be mapped safely: a PV domain (no frame numbers of its own);
  *                one without hardware assisted paging; with altp2m, whose views Xen would not
- *                follow; with nested virtualisation, told by VMX or SVM in its CPUID. Memory
+ *                follow; with nested virtualisation, told by VMX or SVM in its CPUID; with memory
+ *                that is populated on demand, of which Xen may run out when it maps. Memory
  *                sharing and paging cannot be asked for on stock Xen: pages that are shared or
  *                paged out are refused by xengt_map(), one by one
  *   -EINVAL      domain 0

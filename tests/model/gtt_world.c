@@ -339,7 +339,7 @@ void world_store(struct world_guest *g, uint64_t gpa, uint64_t value, unsigned s
 {
     uint64_t gfn = gpa / XENGT_PAGE_SIZE;
     uint8_t *page = (uint8_t *)world_page(g, gfn);
-    if (!g->tracked[gfn]) {
+    if (gfn >= WORLD_PAGES || !g->tracked[gfn]) {
         if (page) {
             memcpy(page + gpa % XENGT_PAGE_SIZE, &value, size);
         }

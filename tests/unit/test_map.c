@@ -49,6 +49,10 @@ SPACE_TEST(what_xen_does_not_follow_is_refused)
     assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), 0);
     assert_int_equal(xengt_target_add(f->xg, domid), -EOPNOTSUPP);
     assert_non_null(strstr(xengt_last_error(f->xg), "nested"));
+    cfg = (struct xengt_sim_domain){.name = "later", .pages = 1, .on_demand = true};
+    assert_int_equal(xengt_sim_domain_create(f->sim, &cfg, &domid), 0);
+    assert_int_equal(xengt_target_add(f->xg, domid), -EOPNOTSUPP);
+    assert_non_null(strstr(xengt_last_error(f->xg), "on demand"));
 }
 
 /* The target dies, and another domain gets its domid: nothing of that is mapped, or asked for. */

@@ -299,15 +299,18 @@ TEST(a_journal_cannot_take_ram_away)
 PLAIN_TEST(what_xen_does_not_say_is_not_safe)
 {
     (void)state;
-    assert_null(xen_judge(0, 0, true));
-    assert_null(xen_judge(0, 0, false));
-    assert_non_null(strstr(xen_judge(1, 0, true), "altp2m"));
-    assert_non_null(strstr(xen_judge(0, 1, false), "nestedhvm"));
-    assert_non_null(xen_judge(-EPERM, 0, true));
-    assert_non_null(xen_judge(0, -EPERM, true));
-    assert_non_null(xen_judge(-EIO, 0, false));
-    assert_non_null(xen_judge(-EPERM, -ENOMEM, false));
-    assert_null(xen_judge(-EPERM, -EPERM, false));
+    assert_null(xen_judge(0, 0, 0, true));
+    assert_null(xen_judge(0, 0, 0, false));
+    assert_non_null(strstr(xen_judge(1, 0, 0, true), "altp2m"));
+    assert_non_null(strstr(xen_judge(0, 1, 0, false), "nestedhvm"));
+    assert_non_null(strstr(xen_judge(0, 0, 1, true), "maxmem"));
+    assert_non_null(xen_judge(-EPERM, 0, 0, true));
+    assert_non_null(xen_judge(0, -EPERM, 0, true));
+    assert_non_null(xen_judge(0, 0, -EPERM, true));
+    assert_non_null(xen_judge(-EIO, 0, 0, false));
+    assert_non_null(xen_judge(-EPERM, -ENOMEM, 0, false));
+    assert_non_null(xen_judge(-EPERM, -EPERM, -EIO, false));
+    assert_null(xen_judge(-EPERM, -EPERM, -EPERM, false));
 }
 
 /* --- memory for page tables -------------------------------------------------------------- */

@@ -13,10 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from releases import DEBIAN_12, OTHER
+
 # Packages that only name the newest one of a kind.
 META_PACKAGES = ["linux-image-amd64"]
 
-# QEMU as the device model of HVM guests, with what it is linked to.
+# QEMU as the device model of HVM guests, with what it is linked to; of Debian 12, as are Intel's tools.
 DEVICE_MODEL = [
     "qemu-system-xen",
     "qemu-system-data",
@@ -88,8 +90,7 @@ I915_TOOLS = [
     "zlib1g",
 ]
 
-# A newer Xen than this machine's, whose headers alone are wanted.
-HEADERS_SUITE = "trixie"
+# Another Xen than this machine's, whose headers alone are wanted.
 HEADERS = ["libxen-dev"]
 ARCHIVE = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -102,7 +103,7 @@ class FetchError(Exception):
 
 
 class Unavailable(FetchError):
-    """Another release than this machine's is out of reach: what needs it cannot be tested here."""
+    """A release is out of reach, or does not run here: what needs it cannot be tested."""
 
 
 @contextlib.contextmanager
@@ -177,6 +178,15 @@ def _download(packages, folder, options):
         raise FetchError(f"{error} (if apt has no package lists: run apt-get update)") from error
 
 
+def _stay_within(root: Path):
+    """A link to an absolute path leads out of the tree, to this machine's own files."""
+    for link in (path for path in root.rglob("*") if path.is_symlink()):
+        target = os.readlink(link)
+        if target.startswith("/"):
+            link.unlink()
+            link.symlink_to(os.path.relpath(root / target[1:], link.parent))
+
+
 def _unpack(folder: Path, packages, suite=""):
     """Return the tree of these packages, of another suite than this machine's if one is named;
     download them unless that was done.
@@ -199,31 +209,32 @@ def _unpack(folder: Path, packages, suite=""):
     for name, target in MERGED.items():
         if (root / target).is_dir() and not (root / name).exists():
             (root / name).symlink_to(target)
+    _stay_within(root)
     stamp.write_text(wanted)
     return root
 
 
 def fetch(folder: Path, release) -> Path:
     """Xen and Linux of a release, and what programs for it are built with."""
-    return _unpack(folder, release.packages, release.suite)
+    return _unpack(folder, release.packages, release.source)
 
 
 def fetch_device_model(xen_dir: Path) -> Path:
     """QEMU for HVM guests; Xen's libraries, which it needs besides, are in fetch()'s folder."""
     folder = xen_dir / "device-model"
     with locked(folder):
-        return _unpack(folder, DEVICE_MODEL)
+        return _unpack(folder, DEVICE_MODEL, DEBIAN_12.source)
 
 
 def fetch_i915_tools(xen_dir: Path) -> Path:
     """What runs on i915 in a guest."""
     folder = xen_dir / "i915-tools"
     with locked(folder):
-        return _unpack(folder, I915_TOOLS)
+        return _unpack(folder, I915_TOOLS, DEBIAN_12.source)
 
 
 def fetch_headers(xen_dir: Path) -> Path:
-    """The headers of a newer Xen."""
-    folder = xen_dir / f"headers-{HEADERS_SUITE}"
+    """The headers of the other release's Xen."""
+    folder = xen_dir / f"headers-{OTHER.suite}"
     with locked(folder):
-        return _unpack(folder, HEADERS, HEADERS_SUITE)
+        return _unpack(folder, HEADERS, OTHER.suite)

@@ -208,7 +208,7 @@ def prepare(folder: Path, release: Release, builddir: Path):
     root = fetch(folder, release)
     build = programs(folder, root, release, builddir)
     search = [build / "lib", *library_folders(root)]
-    if not release.suite:
+    if release.native:
         search += SYSTEM_LIBRARIES
     unpacked = Unpacked(root, folder / "xen.elf", folder / "vmlinux", folder / "base.cpio", build,
                         search)

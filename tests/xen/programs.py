@@ -7,8 +7,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 # What dom0 and its guests are given, by the names of meson's targets.
-PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "edu-dma", "guest-tool",
-            "stale", "lib-test"]
+PRODUCTS = ["xengtd", "xengt-ctl", "xengt-guest", "pv-guest", "driver-guest", "edu-dma",
+            "guest-tool", "stale", "lib-test"]
 GUEST_PROGRAMS = ["drm-test", "round-trip"]
 LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
 
@@ -55,7 +55,7 @@ def products(builddir: Path):
 
 def programs(folder: Path, root: Path, release, builddir: Path):
     """Return the build folder whose programs run on that release, up to date."""
-    if not release.suite:
+    if release.native:
         return builddir
     build, log = folder / "build", folder / "build.log"
     log.unlink(missing_ok=True)

@@ -1,18 +1,40 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The Debian releases whose Xen and Linux the machines boot: what is unpacked of each."""
 
+import platform
 from dataclasses import dataclass
+
+
+def _this_machine():
+    found = platform.freedesktop_os_release()
+    return f"{found.get('ID')}-{found.get('VERSION_ID')}"
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release. Programs for it are built in a sysroot of its packages unless it is, as one
-    without a suite, what this machine has."""
+    """One release. Programs for it are built in a sysroot of its packages unless it is what this
+    machine has."""
 
     name: str
     xen: str             # the version in the names of Xen's packages and folders
-    packages: tuple
-    suite: str = ""      # as the archive names it; none: fetched as this machine's apt is set up
+    suite: str           # as the archive names it
+    sysroot: tuple       # packages that are this machine's own where it has this release
+
+    @property
+    def native(self):
+        """It is this machine's."""
+        return self.name == _this_machine()
+
+    @property
+    def source(self):
+        """The suite to fetch from; none: as this machine's apt is set up."""
+        return "" if self.native else self.suite
+
+    @property
+    def packages(self):
+        """All that is unpacked of it."""
+        xen = (f"xen-hypervisor-{self.xen}-amd64", f"xen-utils-{self.xen}", f"libxenmisc{self.xen}")
+        return (*COMMON, *xen, *(() if self.native else self.sysroot))
 
 
 COMMON = (
@@ -34,19 +56,17 @@ COMMON = (
     "xenstore-utils",
     "busybox-static",
 )
-# Where the libraries that programs need are not this machine's.
-LIBRARIES_13 = (
+# What programs are linked to and built with; where two releases differ, their names do.
+LIBRARIES = (
     "libbz2-1.0",
     "libc6",
-    "libevent-core-2.1-7t64",
+    "{libevent}",
     "libjson-c5",
     "liblzma5",
     "liblzo2-2",
     "libuuid1",
     "libzstd1",
     "zlib1g",
-)
-SYSROOT_13 = (
     "libc6-dev",
     "libcmocka-dev",
     "libcmocka0",
@@ -57,12 +77,13 @@ SYSROOT_13 = (
     "linux-libc-dev",
 )
 
-DEBIAN_12 = Release(
-    "debian-12", "4.17",
-    (*COMMON, "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "libxenmisc4.17"))
-DEBIAN_13 = Release(
-    "debian-13", "4.20",
-    (*COMMON, "xen-hypervisor-4.20-amd64", "xen-utils-4.20", "libxenmisc4.20", *LIBRARIES_13,
-     *SYSROOT_13),
-    suite="trixie")
+
+def _sysroot(**names):
+    return tuple(package.format(**names) for package in LIBRARIES)
+
+
+DEBIAN_12 = Release("debian-12", "4.17", "bookworm", _sysroot(libevent="libevent-core-2.1-7"))
+DEBIAN_13 = Release("debian-13", "4.20", "trixie", _sysroot(libevent="libevent-core-2.1-7t64"))
 RELEASES = {release.name: release for release in (DEBIAN_12, DEBIAN_13)}
+# The other one, for what is held against a Xen that is not this machine's.
+OTHER = next(release for release in reversed(RELEASES.values()) if not release.native)

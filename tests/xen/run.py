@@ -14,7 +14,7 @@ from pathlib import Path
 
 from boots import BOOTS, iommu_log
 from device_model import device_model_payload
-from emulator import emulator
+from emulator import check_emulator, emulator
 from example import example_payload
 from fetch import FetchError, Unavailable, fetch_device_model, locked
 from guest import GUESTS, guest_payload
@@ -302,6 +302,7 @@ def build_machine(args, scenarios, xen_dir: Path):
     console_log.unlink(missing_ok=True)
     iommu_log(console_log).unlink(missing_ok=True)
     boot = BOOTS[args.boot]
+    check_emulator(boot.release)
     unpacked = prepared(args, boot.release)
 
     payload = [(HERE / "init.sh", "/init")]
@@ -324,7 +325,7 @@ def build_machine(args, scenarios, xen_dir: Path):
 
 
 def skip(scenarios, reason):
-    """What needs another release's packages is not tested where they cannot be had."""
+    """What needs a release that cannot be had, or does not run here, is not tested."""
     for number, scenario in enumerate(scenarios, 1):
         print(f"ok {number} - {scenario.name} # SKIP NOT TESTED: {reason}", flush=True)
     print(f"1..{len(scenarios)}", flush=True)

@@ -130,7 +130,10 @@ int xengt_sim_domain_create(struct xengt_sim *sim, const struct xengt_sim_domain
         return -ENOMEM;
     }
     d->domid = cfg->domid ? cfg->domid : unused_domid(sim);
-    d->unsafe = cfg->altp2m ? "it has altp2m" : cfg->nested ? "it has nested guests" : NULL;
+    d->unsafe = cfg->altp2m      ? "it has altp2m"
+                : cfg->nested    ? "it has nested guests"
+                : cfg->on_demand ? "its memory is populated on demand"
+                                 : NULL;
     d->pv = cfg->pv;
     d->hap = !cfg->no_hap && !cfg->pv;
     d->p2m = malloc(cfg->pages * sizeof(*d->p2m));

@@ -85,6 +85,15 @@ int unstable_nesting(xc_interface *xc, uint32_t domid)
     return ret;
 }
 
+int unstable_on_demand(xc_interface *xc, uint32_t domid)
+{
+    uint64_t entries = 0;
+    if (xc_domain_get_pod_target(xc, domid, NULL, NULL, &entries)) {
+        return failure();
+    }
+    return entries != 0;
+}
+
 int unstable_set_target(xc_interface *xc, uint32_t domid, uint32_t target)
 {
     return xc_domain_set_target(xc, domid, target) ? failure() : 0;

@@ -7,6 +7,7 @@
  *   unstable_domain_info   XEN_SYSCTL_getdomaininfolist   the one that each release has
  *   unstable_altp2m        HVMOP_get_param
  *   unstable_nesting       XEN_DOMCTL_get_cpu_policy
+ *   unstable_on_demand     XENMEM_get_pod_target
  *   unstable_set_target    XEN_DOMCTL_set_target
  *   unstable_get_pool      XEN_DOMCTL_get_paging_mempool_size
  *   unstable_set_pool      XEN_DOMCTL_set_paging_mempool_size
@@ -26,8 +27,9 @@ xc_interface *unstable_open(struct xentoollog_logger *logger);
 void unstable_close(xc_interface *xc);
 
 int unstable_domain_info(xc_interface *xc, uint32_t domid, struct xengt_target_info *info);
-int unstable_altp2m(xc_interface *xc, uint32_t domid);  /* 1: it may have other views */
-int unstable_nesting(xc_interface *xc, uint32_t domid); /* 1: its CPU has VMX or SVM */
+int unstable_altp2m(xc_interface *xc, uint32_t domid);    /* 1: it may have other views */
+int unstable_nesting(xc_interface *xc, uint32_t domid);   /* 1: its CPU has VMX or SVM */
+int unstable_on_demand(xc_interface *xc, uint32_t domid); /* 1: it has frames not yet populated */
 int unstable_set_target(xc_interface *xc, uint32_t domid, uint32_t target);
 
 /* Bytes of memory that a domain's page tables are taken from. */

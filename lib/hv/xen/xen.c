@@ -161,7 +161,7 @@ uint32_t xen_self(void)
     return xen_leaf(4, r) && r[0] & XEN_HVM_CPUID_DOMID_PRESENT ? r[2] : UINT32_MAX;
 }
 
-const char *xen_judge(int altp2m, int nesting, bool dom0)
+const char *xen_judge(int altp2m, int nesting, int on_demand, bool dom0)
 {
     int refusal = dom0 ? 0 : -EPERM;
     if (altp2m > 0) {
@@ -172,18 +172,26 @@ const char *xen_judge(int altp2m, int nesting, bool dom0)
         return "it may run guests of its own, whose frame numbers are not its; remove nestedhvm "
                "from its configuration";
     }
+    if (on_demand > 0) {
+        return "some of its memory is populated on demand, of which Xen may run out when it maps, "
+               "and ends the guest; remove maxmem from its configuration";
+    }
     if (altp2m && altp2m != refusal) {
         return "Xen does not say whether it has other views of its memory (altp2m)";
     }
     if (nesting && nesting != refusal) {
         return "Xen does not say whether it may run guests of its own (nestedhvm)";
     }
+    if (on_demand && on_demand != refusal) {
+        return "Xen does not say whether some of its memory is populated on demand (maxmem)";
+    }
     return NULL;
 }
 
 const char *xen_unsafe(struct xen *xen, uint32_t domid)
 {
-    return xen_judge(unstable_altp2m(xen->xc, domid), unstable_nesting(xen->xc, domid), is_dom0());
+    return xen_judge(unstable_altp2m(xen->xc, domid), unstable_nesting(xen->xc, domid),
+                     unstable_on_demand(xen->xc, domid), is_dom0());
 }
 
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid)

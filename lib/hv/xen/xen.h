@@ -69,10 +69,11 @@ int xen_domain_info(struct xen *xen, uint32_t domid, struct xengt_target_info *i
 const char *xen_unsafe(struct xen *xen, uint32_t domid); /* as of struct hv_ops */
 
 /*
- * What to make of the answers whether a domain has altp2m and nesting: 0, 1 or a negative errno
- * value. What is not known is not safe; only outside dom0 -EPERM is no answer.
+ * What to make of the answers whether a domain has altp2m, nesting, and memory that is populated on
+ * demand: 0, 1 or a negative errno value. What is not known is not safe; only outside dom0 -EPERM
+ * is no answer.
  */
-const char *xen_judge(int altp2m, int nesting, bool dom0);
+const char *xen_judge(int altp2m, int nesting, int on_demand, bool dom0);
 
 int xen_dirty(struct xen *xen, uint32_t domid, const struct xengt_gfn *gfn, size_t n);
 int xen_assign(struct xen *xen, uint32_t backend, uint32_t domid);

@@ -3,6 +3,7 @@
 
 #include "../platform.h"
 
+#include "hypercall.h"
 #include "text.h"
 
 /* Without it Xen's headers speak the dialect of Xen 3. */
@@ -68,17 +69,23 @@ static void xen_init(void)
     tsc_khz = regs[2] ? regs[2] : 1000000;
 }
 
-static long hypercall2(unsigned int number, unsigned long arg1, void *arg2)
+long hypercall3(unsigned int number, unsigned long arg1, void *arg2, void *arg3)
 {
     register unsigned long rdi asm("rdi") = arg1;
     register void *rsi asm("rsi") = arg2;
+    register void *rdx asm("rdx") = arg3;
     long result;
 
     asm volatile("call *%[entry]"
-                 : "=a"(result), "+r"(rdi), "+r"(rsi)
+                 : "=a"(result), "+r"(rdi), "+r"(rsi), "+r"(rdx)
                  : [entry] "r"(hypercall_page + 32 * number)
                  : "memory", "rcx", "r8", "r9", "r10", "r11");
     return result;
+}
+
+static long hypercall2(unsigned int number, unsigned long arg1, void *arg2)
+{
+    return hypercall3(number, arg1, arg2, NULL);
 }
 
 void halt_case(void)
