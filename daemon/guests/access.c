@@ -12,6 +12,7 @@ static bool guest_ready(void *arg)
 {
     struct guest *guest = arg;
 
+    guest_wake(guest);
     return vgpu_ready(guest->vgpu);
 }
 
@@ -81,6 +82,7 @@ static void guest_died(void *arg)
     struct guest *guest = arg;
 
     guest->dead = true;
+    guest_wake(guest);
     wake_in(&guest->guests->turns.wake, 0);
 }
 
