@@ -29,19 +29,28 @@ static uint64_t expire(struct xengt_space *space, uint64_t now)
     return date_of(space, now);
 }
 
+static void expire_all(struct xengt *xg, uint64_t now)
+{
+    xg->expire_at = 0;
+    xg->undated = false;
+    for (size_t i = 0; i < xg->targets_count; i++) {
+        struct xengt_space *space = xg->targets[i]->space;
+        uint64_t date = space ? expire(space, now) : 0;
+        xg->expire_at = date && (!xg->expire_at || date < xg->expire_at) ? date : xg->expire_at;
+    }
+}
+
+/* Called far more often than there is something to do: spaces are looked at when there may be. */
 int xengt_expire(struct xengt *xg, uint64_t now_ms)
 {
-    uint64_t first = 0;
     if (xg->logging) {
         return -1;
     }
-    for (size_t i = 0; i < xg->targets_count; i++) {
-        struct xengt_space *space = xg->targets[i]->space;
-        uint64_t date = space ? expire(space, now_ms) : 0;
-        first = date && (!first || date < first) ? date : first;
+    if (xg->undated || (xg->expire_at && now_ms >= xg->expire_at)) {
+        expire_all(xg, now_ms);
     }
-    if (!first) {
+    if (!xg->expire_at) {
         return -1;
     }
-    return first - now_ms > INT_MAX ? INT_MAX : (int)(first - now_ms);
+    return xg->expire_at - now_ms > INT_MAX ? INT_MAX : (int)(xg->expire_at - now_ms);
 }

@@ -44,6 +44,9 @@ struct xengt {
     char error[256];
     bool logging; /* the caller's log is being called */
 
+    uint64_t expire_at; /* nothing is to expire before that; 0: no date is known */
+    bool undated;       /* or something is, which has no date yet, or has one no more */
+
     /* Room for one batch beside the flights, so that the paths below allocate nothing. */
     struct batch {
         int *err;        /* of the slots in the flight of maps */

@@ -16,6 +16,7 @@ void room_unmap(struct xengt_space *space, uint32_t max)
     while (left) {
         uint32_t n = left < xg->hv->batch ? left : xg->hv->batch;
         queue_pop(&space->queue, flight->slot, n);
+        space->xg->undated = true;
         for (uint32_t i = 0; i < n; i++) {
             gfns_remove(&space->gfns, flight->slot[i]);
         }

@@ -29,6 +29,7 @@ static inline __attribute__((always_inline)) void defer(struct xengt_space *spac
     } else {
         queue_push_first(&space->queue, slot, s);
     }
+    space->xg->undated |= !space->date;
     if (space_deferred(space) > space->defer_pages) {
         keep_bound(space);
     }
@@ -40,6 +41,7 @@ static inline int use(struct xengt_space *space, uint32_t s)
     struct slot *slot = space->xg->slots.slot;
     if (slot[s].use & USE_DEFERRED) {
         queue_remove(&space->queue, slot, s);
+        space->xg->undated |= !space_deferred(space);
     } else if ((slot[s].use & USE_VALUE) == USE_VALUE) {
         return -EDQUOT;
     }

@@ -88,6 +88,7 @@ void gtt_allow(struct gtt *gtt, uint32_t units)
     int64_t debt = gtt->left < 0 ? gtt->left : 0;
     bool all = units == GTT_WORK_ALL;
     gtt->left = all ? INT64_MAX / 2 : debt + units;
+    gtt->allowed = all ? gtt->left : units;
     gtt->batch_max = all ? GTT_BATCH_MAX : GTT_PORTION;
 }
 
@@ -213,6 +214,14 @@ void gtt_spend(struct gtt *gtt, uint32_t units)
 bool gtt_work(struct gtt *gtt)
 {
     return !(gtt_finish(gtt) && commit_until(gtt, gtt->wanted) && gtt_tidy(gtt));
+}
+
+bool gtt_is_quiet(const struct gtt *gtt)
+{
+    const struct gtt_batch *b = &gtt->batch;
+    return gtt->done == gtt->wanted && !gtt->resetting && !gtt->layout_changed && !b->n &&
+           !b->losses && !b->drops && !gtt->untrack_count && TAILQ_EMPTY(&gtt->loosening) &&
+           TAILQ_EMPTY(&gtt->dead) && gtt->left == gtt->allowed;
 }
 
 void gtt_commit(struct gtt *gtt)

@@ -165,6 +165,9 @@ void gtt_spend(struct gtt *gtt, uint32_t units);
 /* A turn: goes on with everything there is to do. True: it is not all done. */
 bool gtt_work(struct gtt *gtt);
 
+/* Nothing is left to do, and nothing was done since gtt_allow(). */
+bool gtt_is_quiet(const struct gtt *gtt);
+
 /* An access that makes all recorded stores real; a frame that cannot be mapped becomes scratch. */
 void gtt_commit(struct gtt *gtt);
 

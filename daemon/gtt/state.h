@@ -194,6 +194,7 @@ struct gtt {
     struct gpu_client *client;
     struct gtt_stats stats;
     int64_t left;       /* units of work that may be done; below 0: done in advance */
+    int64_t allowed;    /* what that was when it was allowed last */
     uint32_t batch_max; /* changes that become real together */
 
     /* Entries of both windows are kept side by side and called by their place. */

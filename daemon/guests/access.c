@@ -13,6 +13,7 @@ static bool guest_ready(void *arg)
     struct guest *guest = arg;
 
     guests_serve(guest->guests, guest);
+    guest_wake(guest);
     return vgpu_ready(guest->vgpu);
 }
 
@@ -82,6 +83,7 @@ static void guest_died(void *arg)
     struct guest *guest = arg;
 
     guest->dead = true;
+    guest_wake(guest);
     wake_in(&guest->guests->turns.wake, 0);
 }
 

@@ -218,13 +218,54 @@ int guest_build(struct guest *guest, char *error, size_t error_size)
  */
 #define SETTLE_MS 50u
 
+void guest_settle_at(struct guest *guest, uint64_t ms)
+{
+    struct turns *turns = &guest->guests->turns;
+
+    guest->settle_at_ms = ms;
+    if (!turns->settle_at_ms || ms < turns->settle_at_ms) {
+        turns->settle_at_ms = ms;
+    }
+}
+
 void guest_has_asked(struct guest *guest)
 {
     struct turns *turns = &guest->guests->turns;
 
-    guest->settle_at_ms = wake_now_ms() + SETTLE_MS;
+    guest_settle_at(guest, wake_now_ms() + SETTLE_MS);
     turns->more |= !vgpu_ready(guest->vgpu); /* since this round's work was done, perhaps */
     wake_now(&turns->wake);
+}
+
+void guest_wake(struct guest *guest)
+{
+    struct guests *guests = guest->guests;
+
+    if (!guest->awake) {
+        guest->awake = true;
+        guests->awake[guests->awake_n++] = guest;
+    }
+}
+
+void guest_sleep(struct guest *guest)
+{
+    struct guests *guests = guest->guests;
+    unsigned i;
+
+    for (i = 0; i < guests->awake_n && guests->awake[i] != guest; i++) {
+        ;
+    }
+    if (i < guests->awake_n) {
+        guests->awake[i] = guests->awake[--guests->awake_n];
+    }
+    guest->awake = false;
+}
+
+void guests_wake_all(struct guests *guests)
+{
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        guest_wake(guests->attached[i]);
+    }
 }
 
 /* --- the end ----------------------------------------------------------------------------- */
@@ -244,6 +285,8 @@ static void forget(struct guest *guest)
     for (; i < guests->attached_n; i++) {
         guests->attached[i] = guests->attached[i + 1];
     }
+    guest_sleep(guest);
+    guests_wake_all(guests);
 }
 
 static void let_go(struct guest *guest)
@@ -269,6 +312,7 @@ static void leave(struct guest *guest, void (*let_go_of)(struct host_guest *host
 {
     guest->leaving = true;
     guest->settle_at_ms = 0;
+    guest_wake(guest);
     if (guest->vgpu) {
         vgpu_end(guest->vgpu);
     }

@@ -37,6 +37,8 @@ struct guest {
     unsigned served;    /* how often, up to some number */
 
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
+    bool asks;             /* the host has a request of it that is not answered yet */
+    bool awake;            /* else turns pass it by: there is nothing to do for it */
 };
 
 /* When there is something to do for the guests, and how long it may take. */
@@ -44,6 +46,7 @@ struct turns {
     struct wake wake;
     uint64_t round;        /* of the event loop */
     uint64_t expire_at_ms; /* 0: nothing is kept for later */
+    uint64_t settle_at_ms; /* none of the guests before that; 0: none at all */
     int64_t left_ns;       /* of the GPU's time in it */
     bool more;             /* guests have more to do than fitted into it */
 };
@@ -57,6 +60,8 @@ struct guests {
     /* In the order they came; the first `attached_n` are valid. */
     struct guest *attached[GUESTS_VGPUS_MAX];
     unsigned attached_n;
+    struct guest *awake[GUESTS_VGPUS_MAX]; /* of these, in no order */
+    unsigned awake_n;
 
     struct guest *served; /* whose bytes are being looked at; NULL: nobody's */
     struct turns turns;
@@ -113,6 +118,17 @@ void guest_remove(struct guest *guest);
 
 __attribute__((format(printf, 3, 4))) void guests_log(struct guests *guests, int level,
                                                       const char *format, ...);
+
+/*
+ * Something is done to the guest, or it makes a request: turns look at it until there is nothing
+ * left to do. All of them: when their parts of a round change.
+ */
+void guest_wake(struct guest *guest);
+void guest_sleep(struct guest *guest);
+void guests_wake_all(struct guests *guests);
+
+/* Then what it has recorded is committed, if it has not been before. */
+void guest_settle_at(struct guest *guest, uint64_t ms);
 
 /*
  * The guest's requests are answered, and it may have recorded something that nothing makes due.

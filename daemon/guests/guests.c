@@ -103,6 +103,7 @@ int guests_admit(struct guests *guests, struct guest *guest, char *error, size_t
         return ret;
     }
     guests->attached[guests->attached_n++] = guest;
+    guests_wake_all(guests);
     ret = guest_build(guest, error, error_size);
     if (ret) {
         guest_remove(guest);

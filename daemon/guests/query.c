@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Questions of an administrator about the attached guests. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "guests/guest.h"
@@ -17,28 +18,37 @@ static struct guest *guest_by_domid(struct guests *guests, uint32_t domid)
     return NULL;
 }
 
-/*
- * Looks among the attached guests first: the name of one that died is known nowhere else. The
- * host is asked for names that changed since.
- */
+/* Domains are renamed. One that died keeps the name it had, which is known nowhere else then. */
+static void learn_name(struct guest *guest)
+{
+    struct host *host = guest->guests->config.host;
+    char domid[16], name[sizeof(guest->name)];
+    uint32_t same;
+
+    snprintf(domid, sizeof(domid), "%u", guest->domid);
+    if (!guest->dead && !host->ops->find(host, domid, &same, name, sizeof(name)) && name[0]) {
+        memcpy(guest->name, name, sizeof(name));
+    }
+}
+
 struct guest *guests_find(struct guests *guests, const char *domain)
 {
-    struct host *host = guests->config.host;
-    char name[64];
     uint32_t domid;
 
     if (domain_arg_is_domid(domain, &domid)) {
         return guest_by_domid(guests, domid);
     }
     for (unsigned i = 0; i < guests->attached_n; i++) {
-        if (!strcmp(guests->attached[i]->name, domain) && !guests->attached[i]->leaving) {
-            return guests->attached[i];
+        struct guest *guest = guests->attached[i];
+
+        if (!guest->leaving) {
+            learn_name(guest);
+        }
+        if (!guest->leaving && !strcmp(guest->name, domain)) {
+            return guest;
         }
     }
-    if (host->ops->find(host, domain, &domid, name, sizeof(name))) {
-        return NULL;
-    }
-    return guest_by_domid(guests, domid);
+    return NULL;
 }
 
 struct guest *guests_need(struct guests *guests, const char *domain, char *error, size_t error_size)
@@ -58,6 +68,7 @@ void guest_fill_info(struct guest *guest, struct guest_info *info)
     memset(info, 0, sizeof(*info));
     info->domid = guest->domid;
     info->id = guest->slot + 1;
+    learn_name(guest);
     memcpy(info->name, guest->name, sizeof(info->name));
     info->paused = vgpu_paused(guest->vgpu);
     info->failsafe = vgpu_failsafe(guest->vgpu);
@@ -103,6 +114,7 @@ int guests_pause(struct guests *guests, const char *domain, bool paused, char *e
         return -ENOENT;
     }
     vgpu_pause(guest->vgpu, paused);
+    guest_wake(guest);
     wake_in(&guests->turns.wake, 0); /* a resumed vGPU may have work waiting */
     return 0;
 }

@@ -26,8 +26,8 @@
 
 static void notice_deaths(struct guests *guests)
 {
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        struct guest *guest = guests->attached[i];
+    for (unsigned i = 0; i < guests->awake_n; i++) {
+        struct guest *guest = guests->awake[i];
 
         if (guest->dead && !guest->leaving) {
             guests_log(guests, LOG_NOTICE, "domain '%s' (%u): is gone; vGPU %u detached",
@@ -47,8 +47,8 @@ static bool work_for_guests(struct guests *guests)
     unsigned i = 0;
     bool more = false;
 
-    while (i < guests->attached_n) {
-        struct guest *guest = guests->attached[i];
+    while (i < guests->awake_n) {
+        struct guest *guest = guests->awake[i];
         uint32_t units = GUESTS_ROUND_UNITS / guests->attached_n;
 
         if (guest->leaving) {
@@ -60,7 +60,8 @@ static bool work_for_guests(struct guests *guests)
         }
         guests_serve(guests, guest);
         more |= vgpu_work(guest->vgpu, units);
-        more |= host->resume(guest->host);
+        guest->asks = host->resume(guest->host);
+        more |= guest->asks;
         i++;
     }
     return more;
@@ -69,9 +70,35 @@ static bool work_for_guests(struct guests *guests)
 static void settle(struct guest *guest, uint64_t now)
 {
     if (guest->settle_at_ms && now >= guest->settle_at_ms) {
+        guest_wake(guest);
+        guests_serve(guest->guests, guest);
         vgpu_settle(guest->vgpu);
         guest->settle_at_ms = 0;
     }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return !a || (b && b < a) ? b : a;
+}
+
+/* Each request puts its guest's date off: the next one is looked for when the last one has come. */
+static void settle_guests(struct guests *guests, uint64_t now)
+{
+    uint64_t next = 0;
+
+    if (!guests->turns.settle_at_ms || now < guests->turns.settle_at_ms) {
+        return;
+    }
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        struct guest *guest = guests->attached[i];
+
+        if (!guest->leaving) {
+            settle(guest, now);
+            next = earlier(next, guest->settle_at_ms);
+        }
+    }
+    guests->turns.settle_at_ms = next;
 }
 
 static void keep_dates(struct guests *guests)
@@ -79,14 +106,7 @@ static void keep_dates(struct guests *guests)
     uint64_t now = wake_now_ms();
     int kept;
 
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        struct guest *guest = guests->attached[i];
-
-        if (!guest->leaving) {
-            guests_serve(guests, guest);
-            settle(guest, now);
-        }
-    }
+    settle_guests(guests, now);
     kept = xengt_expire(guests->config.xengt, now);
     guests->turns.expire_at_ms = kept < 0 ? 0 : now + (uint64_t)kept;
 }
@@ -116,6 +136,18 @@ static uint64_t submissions(const struct gpu *gpu)
     return stats.submissions;
 }
 
+static void check(struct guest *guest)
+{
+    if (guest->leaving) {
+        return;
+    }
+    guests_serve(guest->guests, guest);
+    vgpu_check(guest->vgpu);
+    if (!guest->asks && vgpu_is_quiet(guest->vgpu)) {
+        guest_sleep(guest);
+    }
+}
+
 /*
  * The vGPUs look at their engines after the GPU worked, and may have more for it then. Turns of one
  * round share its time.
@@ -130,11 +162,8 @@ static bool work_for_gpu(struct guests *guests)
     }
     more = run_gpu(guests);
     before = submissions(guests->config.gpu);
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        if (!guests->attached[i]->leaving) {
-            guests_serve(guests, guests->attached[i]);
-            vgpu_check(guests->attached[i]->vgpu);
-        }
+    for (unsigned i = guests->awake_n; i-- > 0;) {
+        check(guests->awake[i]);
     }
     return more || submissions(guests->config.gpu) != before;
 }
@@ -157,11 +186,6 @@ bool guests_turn(struct guests *guests)
     return more || turns->more;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return !a || (b && b < a) ? b : a;
-}
-
 /* When there is something to do next; 0: not before somebody asks. */
 static uint64_t next_date(const struct guests *guests)
 {
@@ -169,10 +193,10 @@ static uint64_t next_date(const struct guests *guests)
     uint64_t date = gpu->ops->waiting(gpu) ? wake_now_ms() + POLL_MS : 0;
 
     date = earlier(date, guests->turns.expire_at_ms);
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        const struct guest *guest = guests->attached[i];
+    date = earlier(date, guests->turns.settle_at_ms);
+    for (unsigned i = 0; i < guests->awake_n; i++) {
+        const struct guest *guest = guests->awake[i];
 
-        date = earlier(date, guest->settle_at_ms);
         if (!guest->leaving && vgpu_is_starved(guest->vgpu)) {
             date = earlier(date, wake_now_ms() + STARVED_MS);
         }

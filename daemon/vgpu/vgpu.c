@@ -224,6 +224,15 @@ bool vgpu_work(struct vgpu *vgpu, uint32_t units)
     return gtt_work(vgpu->gtt) || more;
 }
 
+bool vgpu_is_quiet(const struct vgpu *vgpu)
+{
+    bool quiet = gtt_is_quiet(vgpu->gtt);
+    for (int e = 0; e < GPU_ENGINES && quiet; e++) {
+        quiet = engine_is_quiet(&vgpu->engine[e]);
+    }
+    return quiet;
+}
+
 bool vgpu_is_starved(const struct vgpu *vgpu)
 {
     bool starved = false;

@@ -42,6 +42,12 @@ bool vgpu_ready(struct vgpu *vgpu);
 /* A turn of the guest's: goes on with everything that waits. True: it is not all done. */
 bool vgpu_work(struct vgpu *vgpu, uint32_t units);
 
+/*
+ * Until the guest makes an access, or the caller does anything to the vGPU, vgpu_work(), with the
+ * same units, and vgpu_check() would do nothing.
+ */
+bool vgpu_is_quiet(const struct vgpu *vgpu);
+
 /* Work of it waits for room that others have: vgpu_work() looks whether there is some now. */
 bool vgpu_is_starved(const struct vgpu *vgpu);
 

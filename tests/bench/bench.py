@@ -21,6 +21,7 @@ import isolation
 import media
 import restart
 import round_trip
+import scale
 
 HERE = Path(__file__).resolve().parent
 ROUNDS, ROUNDS_QUICK = 36, 8
@@ -307,6 +308,8 @@ def measure(args, results):
     gtt.show(results, args.quick)
     isolation.add(results, find_program(args.builddir, "bench-isolation"), args.quick)
     isolation.show(results)
+    scale.add(results, find_program(args.builddir, "bench-scale"))
+    scale.show(results)
     measure_media(args, results)
     measure_i915(args, results)
     measure_round_trip(args, results)

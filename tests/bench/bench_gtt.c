@@ -188,8 +188,8 @@ static void bench_instructions(unsigned guests, uint32_t pages)
     }
     CALLGRIND_DUMP_STATS_AT("first_map");
     CALLGRIND_STOP_INSTRUMENTATION;
-    printf("{\"mark\":\"changed\",\"ptes\":%u}\n", INSTR_RUNS * guests * HOT_PTES);
-    printf("{\"mark\":\"first_map\",\"ptes\":%u}\n", guests * HOT_PTES);
+    printf("{\"mark\":\"changed\",\"n\":%u}\n", INSTR_RUNS * guests * HOT_PTES);
+    printf("{\"mark\":\"first_map\",\"n\":%u}\n", guests * HOT_PTES);
     changes_close(&c);
 }
 

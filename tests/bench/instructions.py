@@ -76,5 +76,5 @@ def count_marks(program: Path, arguments):
     for line in map(json.loads, text.splitlines()):
         if line["mark"] not in totals:
             raise CountError(f"callgrind's output has no {line['mark']}")
-        counted[line["mark"]] = totals[line["mark"]] / line["ptes"]
+        counted[line["mark"]] = totals[line["mark"]] / line["n"]
     return counted

@@ -86,9 +86,6 @@ bool told_to_go_on(void);
 const char *arg(const char *key, const char *dflt);
 unsigned long arg_num(const char *key, unsigned long dflt);
 
-/* End the guest at once, as if powered off. */
-void halt_case(void) __attribute__((noreturn));
-
 /* The command line's first word: the cases to run. */
 const char *case_name(void);
 

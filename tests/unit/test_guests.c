@@ -5,6 +5,7 @@
  */
 #include <event2/event.h>
 
+#include "guests/guest.h"
 #include "support/guests_fixture.h"
 
 /* Registers, by Intel's names. */
@@ -311,6 +312,69 @@ TEST(kept_mappings_expire)
     }
     assert_int_equal(info.space.deferred, 0);
     assert_int_equal(info.space.mapped, 0);
+}
+
+/* --- who sleeps -------------------------------------------------------------------------- */
+
+static void until_all_sleep(struct stack *f)
+{
+    for (int i = 0; i < 100 && f->guests->awake_n; i++) {
+        guests_turn(f->guests);
+    }
+    assert_int_equal(f->guests->awake_n, 0);
+}
+
+TEST(a_guest_with_nothing_to_do_sleeps)
+{
+    struct stack *f = *state;
+    struct guest_info web, db;
+
+    new_guest(f, "web", &web);
+    new_guest(f, "db", &db);
+    assert_int_equal(f->guests->awake_n, 2);
+    until_all_sleep(f);
+    guest_reads(f, web.domid, MMIO_BASE, 0);
+    assert_int_equal(f->guests->awake_n, 1);
+    until_all_sleep(f);
+    guests_detach(f->guests, "web", f->error, sizeof(f->error));
+    assert_int_equal(f->guests->awake_n, 1); /* has another part of a round */
+    until_all_sleep(f);
+}
+
+/* What one has recorded is committed, whoever else has asked before and since. */
+TEST(a_date_of_one_is_no_date_of_another)
+{
+    struct stack *f = *state;
+    struct guest_info web, db;
+
+    new_guest(f, "web", &web);
+    new_guest(f, "db", &db);
+    guest_stores(f, &web, 16 << 12 | PTE_FLAGS, 1u << 12, 4);
+    usleep(20000);
+    guest_stores(f, &db, 16 << 12 | PTE_FLAGS, 1u << 12, 4);
+    until_all_sleep(f);
+    settle(f, "web");
+    settle(f, "db");
+    until_all_sleep(f);
+}
+
+/* A reset that takes more than a round has. */
+TEST(a_guest_whose_reset_goes_on_stays_awake)
+{
+    struct stack *f = *state;
+    struct guest_info web;
+
+    new_guest(f, "web", &web);
+    guest_maps(f, &web, 16, 200);
+    until_all_sleep(f);
+    vgpu_work(f->guests->attached[0]->vgpu, 1);
+    vgpu_reset(f->guests->attached[0]->vgpu);
+    guest_wake(f->guests->attached[0]);
+    refresh(f, "web", &web);
+    assert_int_not_equal(web.gtt.present, 0);
+    until_all_sleep(f);
+    refresh(f, "web", &web);
+    assert_int_equal(web.gtt.present, 0);
 }
 
 /* --- the PCI function -------------------------------------------------------------------- */

@@ -22,7 +22,8 @@ from releases import Release
 
 # In the order they are loaded.
 MODULES = ["xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc"]
-XEN_PROGRAMS = ["xl", "xenstored", "xenconsoled", "xen-init-dom0", "xen-hvmctx", "xenstore-control"]
+XEN_PROGRAMS = ["xl", "xenstored", "xenconsoled", "xen-init-dom0", "xen-hvmctx", "xenstore-control",
+                "libxl-save-helper"]
 # Names of the one xenstore client.
 XENSTORE_VERBS = ["chmod", "exists", "list", "ls", "read", "rm", "watch", "write"]
 FOLDERS = ["bin", "dev", "etc/xen", "lib/modules", "opt/xengt", "proc", "run", "sys", "tmp",

@@ -65,9 +65,11 @@ wait_until() {
 
 # --- guests --------------------------------------------------------------------------------------
 
-# guest_create NAME "CASE ARGS" [mem=MIB] [vcpus=N] [kernel=FILE] [ramdisk=FILE] [paused]
+# guest_create NAME "CASE ARGS" [mem=MIB] [vcpus=N] [kernel=FILE] [ramdisk=FILE] [paused] [watched]
+# watched: as xl does it for an administrator, it stays and does what is to be done when the guest ends;
+# else the scenario decides when it is destroyed.
 guest_create() {
-    _name=$1 _cmdline=$2 _mem=32 _vcpus=1 _kernel=$GUEST _ramdisk='' _paused=''
+    _name=$1 _cmdline=$2 _mem=32 _vcpus=1 _kernel=$GUEST _ramdisk='' _paused='' _alone=-e
     shift 2
     for _option in "$@"; do
         case "$_option" in
@@ -76,6 +78,7 @@ guest_create() {
         kernel=*) _kernel=${_option#*=} ;;
         ramdisk=*) _ramdisk=${_option#*=} ;;
         paused) _paused=-p ;;
+        watched) _alone='' ;;
         *) echo "guest_create: unknown option $_option"; return 2 ;;
         esac
     done
@@ -88,8 +91,7 @@ guest_create() {
         echo "vcpus=$_vcpus"
         [ -z "$_ramdisk" ] || echo "ramdisk=\"$_ramdisk\""
     } >"/run/$_name.cfg"
-    # -e: no xl process stays behind to destroy the guest; the scenario decides when that happens.
-    xl create -e -q $_paused "/run/$_name.cfg" || return 1
+    xl create $_alone -q $_paused "/run/$_name.cfg" || return 1
     eval "${_name}_domid=\$(xl domid \"\$_name\")"
 }
 
@@ -148,6 +150,36 @@ guest_run() {
     guest_wait "$_run_name" 5 || return 1
     guest_destroy "$_run_name"
     guest_passed "$_run_name" "$_run_case"
+}
+
+# --- many guests ---------------------------------------------------------------------------------
+
+# each_guest COMMAND...: once for each of $guests, its name behind; fails when one fails.
+# shellcheck disable=SC2154 # the scenario's
+each_guest() {
+    for _each in $guests; do
+        "$@" "$_each" || { echo "$_each: failed: $*"; return 1; }
+    done
+}
+
+# attached_as TYPE "CASE ARGS" NAME: as vgpu_create.
+attached_as() {
+    guest_create "$3" "$2" paused && xengt-ctl attach --type "$1" "$3"
+}
+
+# ended_well CASE NAME: or does so soon.
+ended_well() {
+    guest_expect "$2" '^(PASS|FAIL) ' 300 && guest_passed "$2" "$1"
+}
+
+# The machine has one CPU, and many guests that wait for the GPU take it in turns: dom0, which the GPU
+# is in, gets it when it wants it.
+dom0_first() {
+    xl sched-credit2 -d 0 -w 65535
+}
+
+dom0_as_others() {
+    xl sched-credit2 -d 0 -w 256
 }
 
 # --- guests that are Linux, with i915 (scenarios that say "needs: i915") --------------------------

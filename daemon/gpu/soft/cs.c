@@ -161,6 +161,7 @@ int cs_execute(struct cs_engine *engine, const struct gpu_workload *workload)
         engine->context = workload->context;
         engine->regs = (struct registers){0};
     }
+    engine->client->busy = engine->client->gpu->busy = true;
     engine->predicated = false;
     cs_drop_prefetch(engine);
     next_buffer(engine);

@@ -68,13 +68,20 @@ static bool can_go_on(const struct cs_engine *engine)
 
 static struct cs_engine *next_of_client(struct soft_client *client)
 {
-    for (unsigned i = 0; i < GPU_ENGINES && !client->paused; i++) {
-        unsigned n = (client->turn + i) % GPU_ENGINES;
+    bool busy = false;
 
-        if (can_go_on(&client->engines[n])) {
-            return &client->engines[n];
-        }
+    if (!client->busy || client->paused) {
+        return NULL;
     }
+    for (unsigned i = 0; i < GPU_ENGINES; i++) {
+        struct cs_engine *engine = &client->engines[(client->turn + i) % GPU_ENGINES];
+
+        if (can_go_on(engine)) {
+            return engine;
+        }
+        busy |= cs_has_work(engine);
+    }
+    client->busy = busy;
     return NULL;
 }
 
@@ -83,10 +90,26 @@ static bool others_have_work(const struct soft_gpu *soft, const struct soft_clie
 {
     struct soft_client *c = soft->clients;
 
-    while (c && (c == client || !next_of_client(c))) {
+    while (c && (c == client || !c->busy || !next_of_client(c))) {
         c = c->next;
     }
     return c;
+}
+
+/* Has anybody? That no client is busy is noted, for as long as it lasts. */
+static bool any_has_work(struct soft_gpu *soft)
+{
+    bool work = soft->busy && others_have_work(soft, NULL);
+
+    if (soft->busy && !work) {
+        const struct soft_client *c = soft->clients;
+
+        while (c && !c->busy) {
+            c = c->next;
+        }
+        soft->busy = c;
+    }
+    return work;
 }
 
 /* Nobody saves up: what is left of a turn is lost. What was too much of one is paid back. */
@@ -109,7 +132,7 @@ static struct cs_engine *next_engine(struct soft_gpu *soft)
     struct soft_client *client = soft->turn;
     struct cs_engine *engine = client && client->credit > 0 ? next_of_client(client) : NULL;
 
-    if (!engine && !others_have_work(soft, NULL)) {
+    if (!engine && !any_has_work(soft)) {
         return NULL;
     }
     while (!engine) {
@@ -179,10 +202,11 @@ bool schedule_run(struct gpu *gpu, uint64_t budget)
 
 bool schedule_waiting(const struct gpu *gpu)
 {
-    const struct soft_client *client = ((const struct soft_gpu *)gpu)->clients;
+    const struct soft_gpu *soft = (const struct soft_gpu *)gpu;
+    const struct soft_client *client = soft->busy ? soft->clients : NULL;
 
     for (; client; client = client->next) {
-        for (unsigned i = 0; i < GPU_ENGINES && !client->paused; i++) {
+        for (unsigned i = 0; i < GPU_ENGINES && client->busy && !client->paused; i++) {
             if (client->engines[i].waiting && cs_has_work(&client->engines[i])) {
                 return true;
             }

@@ -22,6 +22,7 @@ struct soft_client {
     int64_t credit;     /* time that is left of its turn; below 0: what it has had too much of */
     unsigned burst;     /* steps between two looks at the clock */
     bool paused;
+    bool busy;     /* an engine may have work; otherwise none has */
     unsigned turn; /* the engine to look at first */
     struct cs_engine engines[GPU_ENGINES];
     struct gpu_stats stats;
@@ -37,6 +38,7 @@ struct soft_gpu {
     uint64_t (*clock)(void);
     uint64_t burst_ns;        /* between two looks at it, about */
     struct soft_client *turn; /* whose turn it is; NULL: nobody's yet */
+    bool busy;                /* a client may be */
     uint64_t steps;           /* made */
     uint64_t moves;           /* what may have changed memory: steps, and calls of run() */
     struct gpu_stats stats;

@@ -133,6 +133,11 @@ void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine)
     execlist_signal(vgpu, engine);
 }
 
+bool engine_is_quiet(const struct vgpu_engine *engine)
+{
+    return engine->state != ENGINE_BUSY && !engine->waiting && !engine->kept->execlist.events;
+}
+
 /* --- over the end of a process ----------------------------------------------------------- */
 
 bool engine_is_lost(const struct vgpu_engine *engine)

@@ -29,6 +29,9 @@ void engine_run(struct vgpu *vgpu, struct vgpu_engine *engine);
 /* Acts upon what the GPU has done since. */
 void engine_check(struct vgpu *vgpu, struct vgpu_engine *engine);
 
+/* Neither the GPU nor anything that waits will change it. */
+bool engine_is_quiet(const struct vgpu_engine *engine);
+
 bool engine_uses_execlists(struct vgpu *vgpu, const struct vgpu_engine *engine);
 
 /* By its driver: it begins nothing. */

@@ -88,9 +88,17 @@ static long hypercall2(unsigned int number, unsigned long arg1, void *arg2)
     return hypercall3(number, arg1, arg2, NULL);
 }
 
-void halt_case(void)
+static unsigned int end_reason(bool passed)
 {
-    struct sched_shutdown shutdown = {.reason = SHUTDOWN_poweroff};
+    const char *end = passed ? arg("end", "poweroff") : "poweroff";
+
+    return *end == 'r' ? SHUTDOWN_reboot : *end == 'c' ? SHUTDOWN_crash : SHUTDOWN_poweroff;
+}
+
+/* "end=reboot" and "end=crash": as a kernel that wants to begin again, or that has panicked. */
+static __attribute__((noreturn)) void end_guest(bool passed)
+{
+    struct sched_shutdown shutdown = {.reason = end_reason(passed)};
 
     for (;;) {
         hypercall2(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
@@ -333,6 +341,5 @@ void platform_start(const struct hvm_start_info *info)
     }
     memory_init(info);
     clock_init();
-    main();
-    halt_case();
+    end_guest(main() == 0);
 }
