@@ -30,7 +30,7 @@ struct daemon {
     struct options options;
     struct log log;
     struct event_base *base;
-    struct event *signals[2];
+    struct event *signals[3];
     struct event *hold; /* until the GPU has no work, before the end */
     unsigned holds;
     struct xengt_sim *sim; /* with --backend sim */
@@ -84,9 +84,22 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     }
 }
 
+static void on_hangup(evutil_socket_t number, short what, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)number;
+    (void)what;
+    log_line(&d->log, LOG_NOTICE,
+             "SIGHUP: options are read at the start; guests outlive a restart that changes them");
+}
+
 static int open_events(struct daemon *d)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
+    static const struct {
+        int number;
+        event_callback_fn fn;
+    } signals[] = {{SIGTERM, on_signal}, {SIGINT, on_signal}, {SIGHUP, on_hangup}};
 
     signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of its socket */
     d->base = event_base_new();
@@ -97,8 +110,8 @@ static int open_events(struct daemon *d)
     if (!d->hold) {
         return out_of_memory(d);
     }
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        d->signals[i] = evsignal_new(d->base, signals[i].number, signals[i].fn, d);
         if (!d->signals[i] || event_add(d->signals[i], NULL)) {
             return out_of_memory(d);
         }

@@ -175,6 +175,21 @@ def check_pages(tap, copy, source: Path):
                   result.stderr)
 
 
+def check_service(tap, copy, build: Path):
+    """The unit starts what was installed; and an administrator's configuration stays."""
+    unit = next(iter(copy.folder.glob("**/lib/systemd/system/xengtd.service")), None)
+    if not tap.check(unit, "the service is installed"):
+        return
+    start = re.search(r"^ExecStart=(\S+) --config (\S+)$", unit.read_text(), re.M)
+    paths = [copy.folder / name.lstrip("/") for name in start.groups()] if start else []
+    tap.check(paths and all(path.is_file() for path in paths),
+              "it starts the daemon that is installed, with the configuration that is", paths)
+    paths[1].write_text("{}")
+    tap.runs("meson installs once more", ["meson", "install", "-C", str(build), "--no-rebuild",
+                                          "--quiet", "--destdir", str(copy.folder)])
+    tap.check(paths[1].read_text() == "{}", "and leaves the configuration as it is")
+
+
 def main():
     """Returns the exit status."""
     source, build = Path(sys.argv[1]), Path(sys.argv[2])
@@ -189,6 +204,7 @@ def main():
             check_programs(tap, copy, folder)
             check_library(tap, copy)
             check_pages(tap, copy, source)
+            check_service(tap, copy, build)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 
