@@ -18,34 +18,41 @@ from releases import DEBIAN_12, OTHER
 # Packages that only name the newest one of a kind.
 META_PACKAGES = ["linux-image-amd64"]
 
-# QEMU as the device model of HVM guests, with what it is linked to; of Debian 12, as are Intel's tools.
+# QEMU as the device model of HVM guests, with what it is linked to. In Debian 13 libraries whose
+# interface has times in it have other names.
 DEVICE_MODEL = [
     "qemu-system-xen",
     "qemu-system-data",
     "seabios",
-    "libdw1",
-    "libelf1",
+    "libblkid1",
+    "libcap2",
+    "libdrm2",
+    "libdw1{t64}",
+    "libelf1{t64}",
     "libffi8",
-    "libglib2.0-0",
+    "libglib2.0-0{t64}",
     "libgstreamer-plugins-base1.0-0",
     "libgstreamer1.0-0",
     "libjpeg62-turbo",
     "liblz4-1",
+    "libmount1",
     "libopus0",
-    "liborc-0.4-0",
+    "liborc-0.4-0{t64}",
     "libpcre2-8-0",
     "libpixman-1-0",
     "libsasl2-2",
+    "libselinux1",
     "libspice-server1",
-    "libssl3",
+    "libssl3{t64}",
     "libstdc++6",
     "libudev1",
     "libunwind8",
     "libusb-1.0-0",
+    "libxxhash0",
     "zlib1g",
 ]
 
-# Intel's tools and benchmarks, with every library that they are linked to.
+# Intel's tools and benchmarks, of Debian 12, with every library that they are linked to.
 I915_TOOLS = [
     "intel-gpu-tools",
     "libbrotli1",
@@ -219,11 +226,12 @@ def fetch(folder: Path, release) -> Path:
     return _unpack(folder, release.packages, release.source)
 
 
-def fetch_device_model(xen_dir: Path) -> Path:
+def fetch_device_model(xen_dir: Path, release) -> Path:
     """QEMU for HVM guests; Xen's libraries, which it needs besides, are in fetch()'s folder."""
-    folder = xen_dir / "device-model"
+    folder = xen_dir / f"device-model-{release.suite}"
+    t64 = "" if release == DEBIAN_12 else "t64"
     with locked(folder):
-        return _unpack(folder, DEVICE_MODEL, DEBIAN_12.source)
+        return _unpack(folder, [name.format(t64=t64) for name in DEVICE_MODEL], release.source)
 
 
 def fetch_i915_tools(xen_dir: Path) -> Path:

@@ -290,7 +290,8 @@ def needed_payload(args, need, release):
     if need == EXAMPLE:
         return example_payload(xen_dir / f"example-{args.label}", prepared(args, release).programs)
     if need == QEMU: # its guest is that of "i915"
-        return device_model_payload(prepared(args, release), release, fetch_device_model(xen_dir))
+        return device_model_payload(prepared(args, release), release,
+                                    fetch_device_model(xen_dir, release))
     guest = GUESTS[need]
     return guest_payload(guest, prepared(args, guest.release or release), xen_dir)
 
@@ -317,7 +318,7 @@ def build_machine(args, scenarios, xen_dir: Path):
         payload += needed_payload(args, need, boot.release)
     payload += products(unpacked.programs)
     initramfs = xen_dir / f"{args.label}.cpio"
-    folders = library_folders(fetch_device_model(xen_dir)) if QEMU in needs else []
+    folders = library_folders(fetch_device_model(xen_dir, boot.release)) if QEMU in needs else []
     build_initramfs(initramfs, unpacked, payload, folders)
     command = boot.qemu_command(emulator(xen_dir), unpacked.xen, unpacked.kernel, initramfs,
                                 console_log)
