@@ -6,6 +6,8 @@
 #   load            i915 and what it depends on
 #   reload          i915 out and in again
 #   test[:CASE...]  drm-test
+#   parallel[:CASE...]  one drm-test on each CPU, at once
+#   cpus:N          waits until there are so many
 #   bench:NAME...   one of intel-gpu-tools' benchmarks, when these are in the image
 #   disk            QEMU's, to the end; the last sector is written
 #   net:ADDRESS     QEMU's network: a file is fetched from there
@@ -14,7 +16,7 @@
 #   irqs            how many interrupts i915 has had
 #   hangs           what i915 has said of engines that hang
 #   beat            says so every other second from now on, while it goes on with the next word
-#   sleep:SECONDS, reboot, shell
+#   sleep:SECONDS, reboot, crash, shell
 #
 # Says "PASS WORD" or "FAIL WORD" after each, and "done" at the end.
 
@@ -122,16 +124,42 @@ beat() {
     (while sleep 2; do echo beat; done) &
 }
 
+parallel() {
+    pids=
+    for cpu in $(seq 0 $(($(nproc) - 1))); do
+        taskset "$(printf 0x%x $((1 << cpu)))" drm-test "$@" >"/tmp/cpu$cpu" 2>&1 &
+        pids="$pids $!"
+    done
+    failed=0
+    for pid in $pids; do
+        wait "$pid" || failed=1
+    done
+    cat /tmp/cpu*
+    echo "# on $(nproc) CPUs"
+    rm /tmp/cpu*
+    return "$failed"
+}
+
+cpus() {
+    for _ in $(seq 60); do
+        [ "$(nproc)" -ne "$1" ] || return 0
+        sleep 1
+    done
+    echo "# $(nproc) CPUs"
+    return 1
+}
+
 # One word of the command line: its verb is a function above, or a program.
 perform() { # VERB [ARGUMENT...]
     verb=$1
     shift
     case "$verb" in
-    load | reload | disk | net | misplace | irqs | hangs | beat | sleep) "$verb" "$@" ;;
+    load | reload | disk | net | misplace | irqs | hangs | beat | sleep | parallel | cpus) "$verb" "$@" ;;
     test) drm-test "$@" ;;
     round-trip) round-trip "$@" ;;
     bench) "$@" ;;
     reboot) reboot -f ;;
+    crash) echo c >/proc/sysrq-trigger ;;
     shell) setsid -c sh -i </dev/hvc0 >/dev/hvc0 2>&1 ;;
     *) echo "no such verb"; return 1 ;;
     esac
