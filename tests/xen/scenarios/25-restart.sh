@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # xengtd is replaced, and killed, under a guest that works: the next one takes it up by itself.
 # timeout: 1500
-# takes: 60
+# takes: 40
 
 works_on() {
     vgpu_stat_is "$name" gtt.commits -gt 2

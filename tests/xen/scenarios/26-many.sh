@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # As many vGPUs of GVT-g's smallest type at once as the GPU has room for.
 # timeout: 900
-# takes: 80
+# takes: 40
 
 check "dom0 goes before guests" dom0_first
 check "xengtd starts" xengtd_start --dma cpu

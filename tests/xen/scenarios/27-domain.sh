@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What an administrator does to a domain with xl, and what becomes of its vGPU.
 # timeout: 1500
-# takes: 100
+# takes: 70
 
 commits() {
     vgpu_stat "$1" gtt.commits
