@@ -36,7 +36,7 @@ static struct vgpu_config vgpu_config(struct guest *guest)
                 .track_all = config->gtt_mode != GUESTS_GTT_SYNC,
                 .commit_each = config->gtt_mode == GUESTS_GTT_TRAP_EACH,
             },
-        .lazy_ggtt = config->lazy_ggtt,
+        .lazy_ggtt = guest->lazy_ggtt,
         .firmware = firmware,
         .mmio_base = guest->mmio_base,
         .aperture_base = firmware ? host->placed(guest->host, VGPU_BAR_APERTURE) : 0,
@@ -56,7 +56,7 @@ static int make_keep(struct guest *guest, size_t size)
         .domid = guest->domid,
         .slot = guest->slot,
         .windows = guest->windows,
-        .lazy_ggtt = config->lazy_ggtt,
+        .lazy_ggtt = guest->lazy_ggtt,
     };
     int ret = xengt_domain_info(config->xengt, guest->domid, &info);
 

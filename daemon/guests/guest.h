@@ -32,6 +32,7 @@ struct guest {
     struct host_guest *host;
     struct keep keep; /* outlives the vGPU */
     bool take_up;     /* what is kept is of a vGPU that an xengtd before had */
+    bool lazy_ggtt;
     struct vgpu *vgpu;
     uint64_t mmio_base; /* where the registers were put; 0: nowhere yet */
     unsigned served;    /* how often, up to some number */

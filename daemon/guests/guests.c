@@ -121,6 +121,7 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
         return text_error(error, error_size, -ENOMEM, "domain '%s': out of memory", domain);
     }
     guest->guests = guests;
+    guest->lazy_ggtt = guests->config.lazy_ggtt;
     ret = check_attach(guests, domain, guest, error, error_size);
     if (!ret) {
         ret = guests_place(guest, type, error, error_size);

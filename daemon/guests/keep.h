@@ -24,7 +24,7 @@ struct keep_note {
     uint32_t slot;
     char type[32];
     struct windows windows;
-    bool lazy_ggtt;
+    uint8_t lazy_ggtt;
 };
 
 struct keep {

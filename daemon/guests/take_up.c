@@ -50,10 +50,7 @@ static int place(struct guest *guest, const struct keep_note *note, char *error,
     guest->take_up = true;
     guests->config.host->ops->find(guests->config.host, domain, &guest->domid, guest->name,
                                    sizeof(guest->name));
-    if (note->lazy_ggtt != guests->config.lazy_ggtt) {
-        return text_error(error, error_size, -EINVAL, "it was made with lazy-ggtt %s",
-                          note->lazy_ggtt ? "true" : "false");
-    }
+    guest->lazy_ggtt = note->lazy_ggtt;
     return guests_place_again(guest, note->type, &note->windows, note->slot, error, error_size);
 }
 

@@ -16,7 +16,7 @@
 #define COUNT_MAX  (50 * STRIDE)
 #define AREA_MAX   5000u
 #define OPS_MAX    256u
-#define HEADER     112u /* bytes of the header that mean something */
+#define HEADER     104u /* bytes of the header on which something depends */
 
 struct journal {
     char dir[64];

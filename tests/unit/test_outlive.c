@@ -118,6 +118,14 @@ LAZY_TEST(two_guests_with_their_gtt_in_ram)
 }
 
 /* Whose place would be the first one's if places were given anew. */
+/* What the next xengtd is told holds for its own guests. */
+LAZY_TEST(a_gtt_in_ram_stays_there)
+{
+    struct stack *f = *state;
+    f->options.lazy_ggtt = false;
+    check_two_guests(f);
+}
+
 TEST(a_guest_keeps_its_place)
 {
     struct stack *f = *state;

@@ -328,6 +328,13 @@ xengtd_stop() {
     wait "$xengtd_pid"
 }
 
+# taken_up NAME: the xengtd that runs says that it has taken up what one before left of the guest.
+taken_up() {
+    grep "domain '$1' .* taken up" /run/xengtd.log && return 0
+    cat /run/xengtd.log
+    return 1
+}
+
 # vgpu_create NAME "CASE ARGS" [OPTION...]: a guest that waits, paused, with its vGPU attached.
 vgpu_create() {
     guest_create "$@" paused && xengt-ctl attach "$1"

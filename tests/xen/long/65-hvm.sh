@@ -81,7 +81,7 @@ beats=$(linux_log vga | grep -c beat)
 sleep 10
 check "without xengtd the guest goes on" test "$(linux_log vga | grep -c beat)" -gt "$beats"
 check "another xengtd starts" xengtd_start --dma cpu --lazy-ggtt true
-check "and takes the guest up" grep -q "domain 'vga' .* taken up" /run/xengtd.log
+check "and takes the guest up" taken_up vga
 check "i915 finds its vGPU where the firmware has put it" linux_passed vga reload 240
 check "and works" linux_passed vga test:store 60
 check "QEMU is killed" sh -c "kill -KILL $(device_model_of vga)"

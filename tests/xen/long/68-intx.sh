@@ -19,7 +19,7 @@ note "$(linux_log pin | grep -iE 'io-?apic.*i915')"
 kill -KILL "$xengtd_pid"
 wait "$xengtd_pid" 2>/dev/null
 check "another xengtd starts" xengtd_start --dma cpu --lazy-ggtt true
-check "it takes the guest up" grep -q "domain 'pin' .* taken up" /run/xengtd.log
+check "it takes the guest up" taken_up pin
 check "which works on" linux_passed pin test:fill 240
 check "xengtd ends in order" xengtd_stop
 check "another starts" xengtd_start --dma cpu --lazy-ggtt true

@@ -33,7 +33,7 @@ killed() {
 }
 
 killed_again() {
-    check "xengtd has taken it up" grep -q "domain '$name' .* taken up" /run/xengtd.log
+    check "xengtd has taken it up" taken_up "$name"
     check "and knows what it stored" xengt-ctl verify "$name"
 }
 

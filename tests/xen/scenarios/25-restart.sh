@@ -23,7 +23,7 @@ restart() {
         wait "$xengtd_pid" 2>/dev/null
     fi
     check "another starts ($_how)" xengtd_start --dma cpu --track-after 2 "$@"
-    check "it takes the guest up" grep -q "domain '$name' .* taken up" /run/xengtd.log
+    check "it takes the guest up" taken_up "$name"
     check "the guest works on" wait_until 60 works_on
     check "the proof is clean" xengt-ctl verify "$name"
 }
@@ -54,11 +54,16 @@ check "xengtd ends in order" xengtd_stop
 check "xengtd starts with global GTTs in RAM" xengtd_start --dma cpu --track-after 2 --lazy-ggtt true
 outlives lazy --lazy-ggtt true
 
-# What cannot be gone on with.
+# What is not the guest's; and what cannot be gone on with.
 check "xengtd ends in order with a guest attached" xengtd_stop
 check "another starts, which would trap" xengtd_start --dma cpu
+check "it takes the guest up" taken_up lazy
+check "as it was" xengt-ctl verify lazy
+check "xengtd ends in order" xengtd_stop
+printf '\377' | dd of="/run/xengt/vgpu.$lazy_domid" bs=1 seek=8 conv=notrunc 2>/dev/null
+check "another starts, after its file was damaged" xengtd_start --dma cpu
 check "the guest's vGPU says why it does not go on" \
-    sh -c "xengt-ctl stats lazy | grep 'failsafe_reason: .*made with lazy-ggtt true'"
+    sh -c "xengt-ctl stats lazy | grep 'failsafe_reason: .*another version'"
 check "xengtd ends in order" xengtd_stop
 guest_destroy lazy
 check "a guest that is gone" xengtd_start --dma cpu
