@@ -67,7 +67,7 @@ wait_until() {
 
 # guest_create NAME "CASE ARGS" [mem=MIB] [vcpus=N] [kernel=FILE] [ramdisk=FILE] [paused] [watched]
 # watched: as xl does it for an administrator, it stays and does what is to be done when the guest ends;
-# else the scenario decides when it is destroyed.
+# else the scenario decides when it is destroyed. One that has switched itself off stays to be looked at.
 guest_create() {
     _name=$1 _cmdline=$2 _mem=32 _vcpus=1 _kernel=$GUEST _ramdisk='' _paused='' _alone=-e
     shift 2
@@ -90,6 +90,7 @@ guest_create() {
         echo "memory=$_mem"
         echo "vcpus=$_vcpus"
         [ -z "$_ramdisk" ] || echo "ramdisk=\"$_ramdisk\""
+        echo 'on_poweroff="preserve"'
     } >"/run/$_name.cfg"
     xl create $_alone -q $_paused "/run/$_name.cfg" || return 1
     eval "${_name}_domid=\$(xl domid \"\$_name\")"

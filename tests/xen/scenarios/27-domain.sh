@@ -86,7 +86,7 @@ check "works" guest_expect again "^PASS blit" 60
 check "and is a new domain" wait_until 60 begins_again again
 check "whose predecessor's vGPU is gone" wait_until 20 has_none again
 check "and which has none" guest_expect again "is there a vGPU" 60
-guest_destroy again # if xl has not
+guest_destroy again
 
 check "a guest that will crash" vgpu_create crash "blit pages=20 end=crash" watched
 guest_unpause crash
