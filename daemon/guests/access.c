@@ -118,7 +118,9 @@ static int machine_add_ram(void *arg, uint64_t first, uint32_t pages, void **vie
 {
     const struct guest *guest = arg;
 
-    first = first == VGPU_RAM_APART ? HOST_RAM_APART : first;
+    if (first == VGPU_RAM_APART) {
+        first = host_of(guest)->beyond_ram(guest->host) >> XENGT_PAGE_SHIFT;
+    }
     return host_of(guest)->add_ram(guest->host, first, pages, view);
 }
 

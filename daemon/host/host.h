@@ -133,13 +133,12 @@ struct host_ops {
 
     /*
      * Gives the guest pages of RAM where it had none, from first on, zeroed and without a trap,
-     * and a view of them that is one piece. HOST_RAM_APART: beyond all that it has. remove_ram
-     * takes them away again; detach does, too. move_ram puts them elsewhere, and the view stays.
+     * and a view of them that is one piece. remove_ram takes them away again; detach does, too.
+     * move_ram puts them elsewhere, and the view stays.
      * One piece at a time. -EBUSY: the guest has RAM at one of these pages, and nothing was
      * changed, or it has a piece; -ENOMEM, ... Of a guest that was taken over: the piece that it
      * has, as it is. -EINVAL: it is another.
      */
-#define HOST_RAM_APART UINT64_MAX
     int (*add_ram)(struct host_guest *guest, uint64_t first, uint32_t pages, void **view);
     int (*move_ram)(struct host_guest *guest, uint64_t first);
     void (*remove_ram)(struct host_guest *guest);

@@ -57,7 +57,6 @@ struct host_guest {
     bool interrupted; /* since somebody asked */
     uint64_t msi_address;
     uint32_t msi_data;
-    bool intx;
 };
 
 /* Where firmware has put the ranges of a domain. */
@@ -82,28 +81,21 @@ static struct host_sim *to_sim(struct host *host)
 }
 
 /* The living guest of a domid. */
-static struct host_guest *guest_of(struct host_sim *host, uint32_t domid)
+static struct host_guest *find_guest(struct host_sim *host, uint32_t domid, bool left)
 {
     for (unsigned i = 0; i < GUESTS_MAX; i++) {
         struct host_guest *guest = host->guests[i];
 
-        if (guest && !guest->dead && !guest->left && guest->config.domid == domid) {
+        if (guest && !guest->dead && guest->left == left && guest->config.domid == domid) {
             return guest;
         }
     }
     return NULL;
 }
 
-static struct host_guest *left_guest_of(struct host_sim *host, uint32_t domid)
+static struct host_guest *guest_of(struct host_sim *host, uint32_t domid)
 {
-    for (unsigned i = 0; i < GUESTS_MAX; i++) {
-        struct host_guest *guest = host->guests[i];
-
-        if (guest && guest->left && guest->config.domid == domid) {
-            return guest;
-        }
-    }
-    return NULL;
+    return find_guest(host, domid, false);
 }
 
 static bool alive(const struct host_sim *host, uint32_t domid)
@@ -170,7 +162,7 @@ static int sim_attach(struct host *base, const struct host_guest_config *config,
         snprintf(error, error_size, "is being destroyed");
         return -ESRCH;
     }
-    struct host_guest *left = left_guest_of(host, config->domid);
+    struct host_guest *left = find_guest(host, config->domid, true);
     if (left && config->take_over) {
         left->config = *config;
         left->left = false;
@@ -278,7 +270,6 @@ static int sim_inject_msi(struct host_guest *guest, uint64_t address, uint32_t d
 static int sim_set_intx(struct host_guest *guest, bool asserted)
 {
     guest->stats.interrupts += asserted;
-    guest->intx = asserted;
     return 0;
 }
 
@@ -331,7 +322,6 @@ static int sim_track(struct host_guest *guest, const struct xengt_gfn *gfn, size
 
 static int sim_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages, void **view)
 {
-    first = first == HOST_RAM_APART ? APART : first;
     if (guest->ram_view && guest->config.take_over) {
         *view = guest->ram_view;
         return guest->ram.size >> XENGT_PAGE_SHIFT == pages ? 0 : -EINVAL;

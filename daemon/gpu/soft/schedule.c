@@ -90,7 +90,7 @@ static bool others_have_work(const struct soft_gpu *soft, const struct soft_clie
 {
     struct soft_client *c = soft->clients;
 
-    while (c && (c == client || !c->busy || !next_of_client(c))) {
+    while (c && (c == client || !next_of_client(c))) {
         c = c->next;
     }
     return c;

@@ -246,9 +246,6 @@ static int xen_add_ram(struct host_guest *guest, uint64_t first, uint32_t pages,
     if (ioreq_server_note(guest->ioreq)->ram_pages) {
         return find_ram(guest, pages, view);
     }
-    if (first == HOST_RAM_APART) {
-        first = guest_ram_apart(&guest->ram);
-    }
     int ret = ioreq_server_note_ram(guest->ioreq, first, pages);
     if (ret) {
         return ret;
