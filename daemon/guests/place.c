@@ -100,19 +100,32 @@ static int refuse(const struct guest *guest, const struct vgpu_type *type, char 
 
 /* --- the place of a guest ---------------------------------------------------------------- */
 
-/* The lowest number no guest has. There is one while there are not as many guests as can be. */
-static unsigned free_slot(const struct guests *guests)
+/* The numbers that guests have, as bits. */
+static uint32_t taken_slots(const struct guests *guests)
 {
     uint32_t taken = 0;
-    unsigned slot = 0;
 
     for (unsigned i = 0; i < guests->attached_n; i++) {
         taken |= 1u << guests->attached[i]->slot;
     }
+    return taken;
+}
+
+/* The lowest number no guest has. There is one while there are not as many guests as can be. */
+static unsigned free_slot(const struct guests *guests)
+{
+    uint32_t taken = taken_slots(guests);
+    unsigned slot = 0;
+
     while (taken & 1u << slot) {
         slot++;
     }
     return slot;
+}
+
+static bool is_slot_free(const struct guests *guests, uint32_t slot)
+{
+    return slot < GUESTS_VGPUS_MAX && !(taken_slots(guests) & 1u << slot);
 }
 
 static struct share share_of_type(const struct guests *guests, const struct vgpu_type *type)
@@ -151,16 +164,6 @@ int guests_place(struct guest *guest, const char *name, char *error, size_t erro
     guest->slot = free_slot(guests);
     guest->share = share_of_type(guests, type);
     return 0;
-}
-
-static bool is_slot_free(const struct guests *guests, uint32_t slot)
-{
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        if (guests->attached[i]->slot == slot) {
-            return false;
-        }
-    }
-    return slot < GUESTS_VGPUS_MAX;
 }
 
 int guests_place_again(struct guest *guest, const char *name, const struct windows *windows,
