@@ -24,6 +24,7 @@ DEVICE_MODEL = [
     "qemu-system-xen",
     "qemu-system-data",
     "seabios",
+    "libatomic1",
     "libblkid1",
     "libcap2",
     "libdrm2",

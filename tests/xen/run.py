@@ -296,6 +296,19 @@ def needed_payload(args, need, release):
     return guest_payload(guest, prepared(args, guest.release or release), xen_dir)
 
 
+def needed_payloads(args, needs, release):
+    """What all of them need. Two that want something else at one place cannot share a boot."""
+    payload, places = [], {}
+    for need in sorted(needs):
+        for source, target in needed_payload(args, need, release):
+            other, there = places.setdefault(target, (need, source))
+            if there != source:
+                raise ImageError(f"'{other}' and '{need}' need each their own {target}: run the "
+                                 "scenarios that say so apart (--scenario)")
+            payload.append((source, target))
+    return payload
+
+
 def build_machine(args, scenarios, xen_dir: Path):
     """Everything QEMU is given; returns its command line and the console's log file."""
     console_log = xen_dir / "logs" / f"{args.label}.log"
@@ -313,9 +326,8 @@ def build_machine(args, scenarios, xen_dir: Path):
         payload.append((Path(os.devnull), f"{TESTS}/interactive"))
     # First come, first served: what the command line names replaces the build's own.
     payload += args.payload
-    needs = sorted({need for scenario in scenarios for need in scenario.needs})
-    for need in needs:
-        payload += needed_payload(args, need, boot.release)
+    needs = {need for scenario in scenarios for need in scenario.needs}
+    payload += needed_payloads(args, needs, boot.release)
     payload += products(unpacked.programs)
     initramfs = xen_dir / f"{args.label}.cpio"
     folders = library_folders(fetch_device_model(xen_dir, boot.release)) if QEMU in needs else []

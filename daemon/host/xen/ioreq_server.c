@@ -235,6 +235,7 @@ static struct ioreq_server *new_server(const struct ioreq_server_config *config)
 struct step {
     int (*run)(struct ioreq_server *server);
     const char *failed;
+    const char *forbidden; /* what it means that Xen says so; NULL: no more than that */
 };
 
 /* The server that a predecessor left. */
@@ -255,6 +256,11 @@ static int end_tracking(struct ioreq_server *server)
     return 0;
 }
 
+/* Only the domain that made a server may be told what it has claimed. */
+#define STUB_DOMAIN                                                       \
+    "its device model runs in another domain, which cannot be asked for " \
+    "those it has; remove device_model_stubdomain_override"
+
 static int run_steps(struct ioreq_server *server, const struct step *steps, size_t n, char *error,
                      size_t error_size)
 {
@@ -262,7 +268,9 @@ static int run_steps(struct ioreq_server *server, const struct step *steps, size
         int ret = steps[i].run(server);
 
         if (ret) {
-            snprintf(error, error_size, "%s: %s", steps[i].failed, strerror(-ret));
+            const char *known = ret == -EPERM ? steps[i].forbidden : NULL;
+
+            snprintf(error, error_size, "%s: %s", steps[i].failed, known ? known : strerror(-ret));
             return ret;
         }
     }
@@ -278,7 +286,7 @@ int ioreq_server_open(const struct ioreq_server_config *config, struct ioreq_ser
         {enable, "its ioreq server cannot be enabled"},
         {bind_ports, "the event channels of its vCPUs cannot be bound"},
         {listen_events, "its event channels cannot be listened to"},
-        {ioreq_claim_pci, "no PCI function of it can be claimed"},
+        {ioreq_claim_pci, "no PCI function of it can be claimed", STUB_DOMAIN},
     };
     static const struct step adoption[] = {
         {adopt, "the ioreq server it had is not known"},

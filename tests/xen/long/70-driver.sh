@@ -53,5 +53,16 @@ fi
 check "that answers" answers driver server-enable 0
 check "until it ends" answers driver server-destroy 0
 check "it may interrupt" answers driver msi 0
+for call in server-function server-mem-type set-mem-type set-mem-type-back hvm-param maximum-gpfn; do
+    check "it may: $call" answers driver $call 0
+done
+for call in populate decrease; do # the answer is how many
+    check "it may: $call" answers driver $call 1
+done
+for call in getdomaininfolist get-cpu-policy get-paging-mempool pausedomain get-pod-target max-mem; do
+    check "it may not: $call" answers driver $call -1
+done
+check "it is told of its target, of no other" eval \
+    'answers driver getdomaininfo 0 && answers stranger getdomaininfo -1'
 for name in stranger driver target; do guest_destroy $name; done
 check "no zombies" no_zombies
