@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from image import ImageError
+from programs import compiler
 
 
 def run(command, **kwargs):
@@ -17,14 +18,16 @@ def run(command, **kwargs):
         raise ImageError(f"{' '.join(map(str, command))}\n{result.stdout}")
 
 
-def example_payload(copy: Path, builddir: Path):
+def example_payload(copy: Path, unpacked, release):
     """What dom0 needs to run it: the program, which lies beside the library it was linked with."""
     shutil.rmtree(copy, ignore_errors=True)
-    run(["meson", "install", "-C", str(builddir), "--no-rebuild", "--quiet",
-         "--destdir", str(copy)])
+    # By tags: of another release's build there is nothing but what dom0 is given.
+    run(["meson", "install", "-C", str(unpacked.programs), "--no-rebuild", "--quiet",
+         "--tags", "runtime,devel", "--destdir", str(copy)])
     pc = next(iter(copy.glob("**/libxengt.pc")))
     library = next(iter(copy.glob("**/libxengt.so"))).parent
     source = next(iter(copy.glob("**/doc/xengt/examples/ring-device")))
-    env = {**os.environ, "PKG_CONFIG_PATH": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(copy)}
+    env = {**os.environ, "CC": " ".join(compiler(release, unpacked.root)),
+           "PKG_CONFIG_PATH": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(copy)}
     run(["make", "-C", str(source), f"OUT={library}", "CFLAGS=-O2 -Werror"], env=env)
     return [(library / "ring-device", "/opt/xengt/ring-device")]

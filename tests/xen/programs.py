@@ -27,15 +27,22 @@ def _run(command, log: Path):
         raise BuildError(f"{' '.join(command[:2])} failed: {wrong[-1]} (all of it: {log})")
 
 
-def _sysroot_file(path: Path, root: Path):
-    """What tells meson to compile and to link with nothing but that tree's headers and libraries.
-
-    -B: gcc looks for crt1.o where the machine's own libc has it, not where it is in the tree.
-    """
+def _compiler(root: Path):
+    """-B: gcc looks for crt1.o where the machine's own libc has it, not where it is in the tree."""
     libraries = root / LIBRARY_FOLDER
     ccache = ["ccache"] if shutil.which("ccache") else []
-    words = [*ccache, "gcc", f"--sysroot={root}", f"-B{libraries}/", f"-L{libraries}"]
-    path.write_text(f"[binaries]\nc = {words}\n"
+    return [*ccache, "gcc", f"--sysroot={root}", f"-B{libraries}/", f"-L{libraries}"]
+
+
+def compiler(release, root: Path):
+    """What compiles a program for that release."""
+    return ["cc"] if release.native else _compiler(root)
+
+
+def _sysroot_file(path: Path, root: Path):
+    """What tells meson to compile and to link with nothing but that tree's headers and libraries."""
+    libraries = root / LIBRARY_FOLDER
+    path.write_text(f"[binaries]\nc = {_compiler(root)}\n"
                     f"[properties]\nsys_root = '{root}'\n"
                     f"pkg_config_libdir = '{libraries}/pkgconfig:{root}/usr/share/pkgconfig'\n")
 

@@ -288,7 +288,7 @@ def needed_payload(args, need, release):
     """What a scenario says that it needs besides, in dom0 of that release."""
     xen_dir = args.builddir / "xen"
     if need == EXAMPLE:
-        return example_payload(xen_dir / f"example-{args.label}", prepared(args, release).programs)
+        return example_payload(xen_dir / f"example-{args.label}", prepared(args, release), release)
     if need == QEMU: # its guest is that of "i915"
         return device_model_payload(prepared(args, release), release,
                                     fetch_device_model(xen_dir, release))
