@@ -9,6 +9,7 @@
 struct log {
     int level; /* of syslog; lines above it are not written */
     bool terminal;
+    bool journal; /* which knows whose lines they are */
 };
 
 void log_init(struct log *log, int level);

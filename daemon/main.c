@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -11,6 +12,7 @@
 #include <xengt/sim.h>
 #include <xengt/xengt.h>
 
+#include "command_line.h"
 #include "control/control.h"
 #include "gpu/gpu.h"
 #include "gpu/open.h"
@@ -21,17 +23,22 @@
 #include "log.h"
 #include "notify.h"
 #include "options.h"
+#include "text.h"
 
 /* 4 GiB of GPU addresses: what GTTMMADR has room for. */
 #define GTT_ENTRIES (1u << 20)
 
 /* Everything that lives as long as the daemon, in the order it is made. */
 struct daemon {
+    int argc; /* for the options, which are read again */
+    char **argv;
     struct options options;
     struct log log;
     struct event_base *base;
     struct event *signals[3];
-    struct event *hold; /* until the GPU has no work, before the end */
+    struct event *alive; /* when systemd is to hear of it */
+    unsigned vgpus;      /* as systemd heard last */
+    struct event *hold;  /* until the GPU has no work, before the end */
     unsigned holds;
     struct xengt_sim *sim; /* with --backend sim */
     struct xengt *xengt;
@@ -46,6 +53,52 @@ static int out_of_memory(struct daemon *d)
 {
     snprintf(d->error, sizeof(d->error), "out of memory");
     return -ENOMEM;
+}
+
+/* --- what systemd is told --------------------------------------------------------------- */
+
+static void tell_status(struct daemon *d)
+{
+    struct guest_info info;
+    unsigned n = 0, failed = 0;
+    char state[96];
+
+    for (; guests_list(d->guests, n, &info); n++) {
+        failed += info.failsafe != NULL;
+    }
+    if (n + (failed << 16) != d->vgpus) {
+        d->vgpus = n + (failed << 16);
+        snprintf(state, sizeof(state), "STATUS=%u vGPU%s, %u in failsafe", n, n == 1 ? "" : "s",
+                 failed);
+        notify_systemd(state);
+    }
+}
+
+/* A loop that comes here is not stuck. */
+static void on_alive(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    tell_status(arg);
+    notify_systemd("WATCHDOG=1");
+}
+
+/* Twice as often as it must be, and the status in any case. */
+static int start_telling(struct daemon *d)
+{
+    uint64_t us = notify_watchdog_us() / 2;
+
+    us = us && us < 5000000 ? us : 5000000;
+    const struct timeval interval = {
+        .tv_sec = (time_t)(us / 1000000),
+        .tv_usec = (suseconds_t)(us % 1000000),
+    };
+    if (!getenv("NOTIFY_SOCKET")) {
+        return 0;
+    }
+    d->vgpus = ~0u;
+    d->alive = event_new(d->base, -1, EV_PERSIST, on_alive, d);
+    return !d->alive || event_add(d->alive, &interval) ? out_of_memory(d) : 0;
 }
 
 /* --- the parts --------------------------------------------------------------------------- */
@@ -84,14 +137,94 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     }
 }
 
+static struct guests_config guests_config_of(struct daemon *d)
+{
+    return (struct guests_config){
+        .base = d->base,
+        .xengt = d->xengt,
+        .gpu = d->gpu,
+        .host = d->host,
+        .mmio_base = d->options.mmio_base,
+        .state_dir = d->sim ? NULL : d->options.state_dir,
+        .lazy_ggtt = d->options.lazy_ggtt,
+        .gtt_mode = d->options.gtt_mode,
+        .track_after = d->options.track_after,
+        .type = d->options.type,
+        .mappable_pages = d->options.mappable_mib * GTT_ENTRIES_PER_MIB,
+        .unmappable_pages = d->options.unmappable_mib * GTT_ENTRIES_PER_MIB,
+        .rules = &d->options.rules,
+        .space =
+            {
+                .quota = d->options.quota,
+                .defer_pages = d->options.defer_pages,
+                .defer_ms = d->options.defer_ms,
+            },
+        .log = log_line,
+        .log_arg = &d->log,
+    };
+}
+
+/* What guests_create() and guests_configure() do not say of a type that is to be the default. */
+static void explain_type(struct daemon *d, int ret)
+{
+    const struct windows_gpu gpu = windows_of_gpu(GTT_ENTRIES);
+
+    if (ret != -ENOSPC) {
+        out_of_memory(d);
+        return;
+    }
+    snprintf(d->error, sizeof(d->error),
+             "type %s does not fit the GPU, which has %u MiB mappable and %u MiB besides",
+             d->options.type, gpu.aperture / GTT_ENTRIES_PER_MIB,
+             (gpu.gtt_entries - gpu.aperture) / GTT_ENTRIES_PER_MIB);
+}
+
+/* What was given at the start is read anew. What is wrong with it leaves everything as it was. */
+static int reload(struct daemon *d)
+{
+    struct options *fresh = calloc(2, sizeof(*fresh));
+    char changed[256], fixed[256];
+    int ret = 0;
+
+    if (!fresh) {
+        return out_of_memory(d);
+    }
+    struct options *before = &fresh[1];
+    if (command_line_read(fresh, d->argc, d->argv, d->error, sizeof(d->error)) !=
+        COMMAND_LINE_RUN) {
+        ret = -EINVAL;
+        goto out;
+    }
+    *before = d->options;
+    options_renew(&d->options, fresh, changed, fixed, sizeof(changed));
+    const struct guests_config config = guests_config_of(d);
+    ret = guests_configure(d->guests, &config);
+    if (ret) {
+        explain_type(d, ret);
+        d->options = *before;
+        goto out;
+    }
+    d->log.level = d->options.log_level;
+    text_log(log_line, &d->log, LOG_NOTICE, "reload: changed: %s%s%s",
+             changed[0] ? changed : "nothing", fixed[0] ? "; as before until a restart: " : "",
+             fixed);
+
+out:
+    free(fresh);
+    return ret;
+}
+
 static void on_hangup(evutil_socket_t number, short what, void *arg)
 {
     struct daemon *d = arg;
 
     (void)number;
     (void)what;
-    log_line(&d->log, LOG_NOTICE,
-             "SIGHUP: options are read at the start; guests outlive a restart that changes them");
+    notify_reloading();
+    if (reload(d)) {
+        text_log(log_line, &d->log, LOG_ERR, "reload: %s; everything is as before", d->error);
+    }
+    notify_systemd("READY=1");
 }
 
 static int open_events(struct daemon *d)
@@ -202,47 +335,11 @@ static int open_host(struct daemon *d)
 
 static int open_server(struct daemon *d)
 {
-    const struct guests_config config = {
-        .base = d->base,
-        .xengt = d->xengt,
-        .gpu = d->gpu,
-        .host = d->host,
-        .mmio_base = d->options.mmio_base,
-        .state_dir = d->sim ? NULL : d->options.state_dir,
-        .lazy_ggtt = d->options.lazy_ggtt,
-        .gtt_mode = d->options.gtt_mode,
-        .track_after = d->options.track_after,
-        .type = d->options.type,
-        .mappable_pages = d->options.mappable_mib * GTT_ENTRIES_PER_MIB,
-        .unmappable_pages = d->options.unmappable_mib * GTT_ENTRIES_PER_MIB,
-        .space =
-            {
-                .quota = d->options.quota,
-                .defer_pages = d->options.defer_pages,
-                .defer_ms = d->options.defer_ms,
-            },
-        .log = log_line,
-        .log_arg = &d->log,
-    };
+    const struct guests_config config = guests_config_of(d);
     int ret = guests_create(&config, &d->guests);
 
-    if (ret == -ENOENT) {
-        struct vgpu_types types;
-        char names[128];
-
-        types_init(&types, 0, 0);
-        types_names(&types, names, sizeof(names));
-        snprintf(d->error, sizeof(d->error), "type: there is no '%s', only %s", d->options.type,
-                 names);
-    } else if (ret == -ENOSPC) {
-        const struct windows_gpu gpu = windows_of_gpu(GTT_ENTRIES);
-
-        snprintf(d->error, sizeof(d->error),
-                 "type %s does not fit the GPU, which has %u MiB mappable and %u MiB besides",
-                 d->options.type, gpu.aperture / GTT_ENTRIES_PER_MIB,
-                 (gpu.gtt_entries - gpu.aperture) / GTT_ENTRIES_PER_MIB);
-    } else if (ret) {
-        out_of_memory(d);
+    if (ret) {
+        explain_type(d, ret);
     } else {
         guests_take_up(d->guests);
     }
@@ -292,6 +389,9 @@ static void close_all(struct daemon *d)
             event_free(d->signals[i]);
         }
     }
+    if (d->alive) {
+        event_free(d->alive);
+    }
     if (d->hold) {
         event_free(d->hold);
     }
@@ -303,7 +403,8 @@ static void close_all(struct daemon *d)
 static int open_all(struct daemon *d)
 {
     static int (*const parts[])(struct daemon * d) = {
-        open_events, open_sim, open_xengt, open_gpu, open_host, open_server, open_control,
+        open_events, open_sim,    open_xengt,   open_gpu,
+        open_host,   open_server, open_control, start_telling,
     };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -318,16 +419,16 @@ static int open_all(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-    struct daemon d = {0};
+    struct daemon d = {.argc = argc, .argv = argv};
     int status = 1;
 
-    switch (options_read(&d.options, argc, argv, d.error, sizeof(d.error))) {
-    case OPTIONS_DONE:
+    switch (command_line_read(&d.options, argc, argv, d.error, sizeof(d.error))) {
+    case COMMAND_LINE_DONE:
         return 0;
-    case OPTIONS_WRONG:
+    case COMMAND_LINE_WRONG:
         fprintf(stderr, "xengtd: %s\n", d.error);
         return 1;
-    case OPTIONS_RUN:
+    case COMMAND_LINE_RUN:
         break;
     }
     log_init(&d.log, d.options.log_level);

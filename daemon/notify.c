@@ -2,11 +2,14 @@
 /* Notices to systemd: the protocol of sd_notify(3), one datagram, is not worth a library. */
 #include "notify.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 void notify_systemd(const char *state)
@@ -31,4 +34,27 @@ void notify_systemd(const char *state)
         /* systemd will notice by itself. */
     }
     close(fd);
+}
+
+/* The time is what tells this READY=1 from one before. */
+void notify_reloading(void)
+{
+    struct timespec now;
+    char state[64];
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+             (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+    notify_systemd(state);
+}
+
+/* sd_watchdog_enabled(3): the variables may be another process', which started this one. */
+uint64_t notify_watchdog_us(void)
+{
+    const char *interval = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+
+    if (!interval || (pid && strtol(pid, NULL, 10) != getpid())) {
+        return 0;
+    }
+    return strtoull(interval, NULL, 10);
 }

@@ -4,14 +4,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-
-#include <json-c/json.h>
 
 #include "text.h"
 
@@ -21,9 +19,6 @@
 #define DEFAULT_UNMAPPABLE_MIB 64u
 
 /* --- values ------------------------------------------------------------------------------ */
-
-/* Takes the value, or answers false: it makes no sense. */
-typedef bool set_fn(struct options *options, const char *value);
 
 static bool number(const char *value, uint64_t min, uint64_t max, uint64_t *out)
 {
@@ -233,185 +228,58 @@ static bool set_sim_domain(struct options *options, const char *value)
 
 /* --- the options ------------------------------------------------------------------------- */
 
-static const struct spec {
-    const char *name;
-    const char *value; /* what to give it, for people */
-    set_fn *set;
-    const char *help;
-} specs[] = {
-    {"backend", "auto|physmap|grant|pviommu|sim", set_backend,
+#define MEMBER(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
+
+static const struct option_row rows[] = {
+    {"backend", "auto|physmap|grant|pviommu|sim", set_backend, MEMBER(backend), OPTIONS_AT_START,
      "how Xen is asked; sim: no Xen (auto)"},
-    {"gpu", "NAME", set_gpu, "the GPU behind the vGPUs: soft, the only one so far (soft)"},
-    {"dma", "auto|cpu|edu|sim", set_dma, "how the GPU reaches memory (auto: cpu, or sim)"},
-    {"window-base", "GFN", set_window_base, "where mappings go; 0: look for a range (0)"},
-    {"window-pages", "N", set_window_pages, "mappings at a time; 0: fit for the machine (0)"},
-    {"mmio-base", "ADDRESS", set_mmio_base,
-     "guest physical address of GTTMMADR, unless RAM is there (0xe0000000)"},
-    {"state-dir", "DIR", set_state_dir, "lock and journal, on a tmpfs (" XENGT_STATE_DIR ")"},
-    {"socket", "PATH", set_socket, "control socket (" XENGT_STATE_DIR "/control)"},
-    {"type", "NAME", set_type, "type of vGPU that attach gives without --type (custom)"},
-    {"mappable-mib", "MIB", set_mappable, "mappable window of a custom vGPU (16)"},
-    {"unmappable-mib", "MIB", set_unmappable, "unmappable window of a custom vGPU (64)"},
-    {"lazy-ggtt", "true|false", set_lazy_ggtt,
+    {"gpu", "NAME", set_gpu, MEMBER(gpu), OPTIONS_AT_START,
+     "the GPU behind the vGPUs: soft, the only one so far (soft)"},
+    {"dma", "auto|cpu|edu|sim", set_dma, MEMBER(dma), OPTIONS_AT_START,
+     "how the GPU reaches memory (auto: cpu, or sim)"},
+    {"window-base", "GFN", set_window_base, MEMBER(window_base), OPTIONS_AT_START,
+     "where mappings go; 0: look for a range (0)"},
+    {"window-pages", "0-4294967295", set_window_pages, MEMBER(window_pages), OPTIONS_AT_START,
+     "mappings at a time; 0: fit for the machine (0)"},
+    {"mmio-base", "ADDRESS", set_mmio_base, MEMBER(mmio_base), OPTIONS_AT_START,
+     "guest physical address of GTTMMADR, a multiple of 16 MiB, unless RAM is there (0xe0000000)"},
+    {"state-dir", "DIR", set_state_dir, MEMBER(state_dir), OPTIONS_AT_START,
+     "lock and journal, on a tmpfs (" XENGT_STATE_DIR ")"},
+    {"socket", "PATH", set_socket, MEMBER(socket), OPTIONS_AT_START,
+     "control socket (" XENGT_STATE_DIR "/control)"},
+    {"type", "NAME", set_type, MEMBER(type), OPTIONS_AT_ONCE,
+     "type of vGPU that attach gives without --type (custom)"},
+    {"mappable-mib", "1-4096", set_mappable, MEMBER(mappable_mib), OPTIONS_AT_ONCE,
+     "mappable window of a custom vGPU (16)"},
+    {"unmappable-mib", "0-4096", set_unmappable, MEMBER(unmappable_mib), OPTIONS_AT_ONCE,
+     "unmappable window of a custom vGPU (64)"},
+    {"lazy-ggtt", "true|false", set_lazy_ggtt, MEMBER(lazy_ggtt), OPTIONS_AT_START,
      "guests write their GTT to RAM; it is compared, not trapped (true)"},
-    {"gtt-mode", "sync|trap|trap-each", set_gtt_mode,
+    {"gtt-mode", "sync|trap|trap-each", set_gtt_mode, MEMBER(gtt_mode), OPTIONS_AT_START,
      "sync; the others trap each store, for comparison (sync)"},
-    {"track-after", "N", set_track_after,
+    {"track-after", "0-1048576", set_track_after, MEMBER(track_after), OPTIONS_AT_START,
      "comparisons of a quiet page table before stores into it are trapped; 0: default (256)"},
-    {"defer-pages", "N", set_defer_pages, "pages kept after their last use; 0: default (1024)"},
-    {"defer-ms", "MS", set_defer_ms, "time they are kept; 0: default (100)"},
-    {"quota", "N", set_quota, "mappings one guest may have; 0: a share (0)"},
-    {"on-exit", "leave|detach", set_on_exit,
+    {"defer-pages", "0-4294967295", set_defer_pages, MEMBER(defer_pages), OPTIONS_AT_START,
+     "pages kept after their last use; 0: default (1024)"},
+    {"defer-ms", "0-60000", set_defer_ms, MEMBER(defer_ms), OPTIONS_AT_START,
+     "time they are kept; 0: default (100)"},
+    {"quota", "0-4294967295", set_quota, MEMBER(quota), OPTIONS_AT_ONCE,
+     "mappings one guest may have; 0: a share (0)"},
+    {"on-exit", "leave|detach", set_on_exit, MEMBER(leave_guests), OPTIONS_AT_ONCE,
      "leave: guests wait for the next xengtd, which takes them up; detach: they lose their vGPUs "
      "(leave)"},
-    {"batch", "N", set_batch, "pages per hypercall (256)"},
-    {"log-level", "LEVEL", set_log_level, "err, warning, notice, info or debug (info)"},
-    {"config", "FILE", set_config, "options as a JSON object; the command line wins"},
-    {"sim-domain", "NAME:PAGES", set_sim_domain, "a domain of the simulator; repeatable"},
+    {"batch", "1-4096", set_batch, MEMBER(batch), OPTIONS_AT_START, "pages per hypercall (256)"},
+    {"log-level", "err|warning|notice|info|debug", set_log_level, MEMBER(log_level),
+     OPTIONS_AT_ONCE, "what is logged (info)"},
+    {"config", "FILE", set_config, MEMBER(config), OPTIONS_AT_START,
+     "a file of options, types and domains; the command line wins"},
+    {"sim-domain", "NAME:PAGES", set_sim_domain, MEMBER(sim_domains), OPTIONS_AT_START,
+     "a domain of the simulator; repeatable"},
 };
-#define SPECS (sizeof(specs) / sizeof(specs[0]))
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+_Static_assert(ROWS < OPTIONS_MAX, "more options than there is room for");
 
-static const struct spec *find_spec(const char *name)
-{
-    for (size_t i = 0; i < SPECS; i++) {
-        if (!strcmp(specs[i].name, name)) {
-            return &specs[i];
-        }
-    }
-    return NULL;
-}
-
-static bool apply(struct options *options, const struct spec *spec, const char *value, char *error,
-                  size_t error_size)
-{
-    if (spec->set(options, value)) {
-        return true;
-    }
-    text_line(error, error_size, "%s: \"%s\" makes no sense; give %s", spec->name, value,
-              spec->value);
-    return false;
-}
-
-static void print_help(void)
-{
-    char left[64];
-
-    printf("Usage: xengtd [OPTION]...\n"
-           "Gives Xen guests virtual GPUs on one real one. Runs in the foreground.\n\n");
-    for (size_t i = 0; i < SPECS; i++) {
-        snprintf(left, sizeof(left), "--%s %s", specs[i].name, specs[i].value);
-        printf("  %-28s %s\n", left, specs[i].help);
-    }
-    printf("  %-28s %s\n", "--foreground", "the default, for scripts that like to say so");
-    printf("  %-28s %s\n", "--version", "print the version and exit");
-    printf("  %-28s %s\n", "--help", "print this and exit");
-}
-
-/* --- the file ---------------------------------------------------------------------------- */
-
-static bool apply_scalar(struct options *options, const struct spec *spec,
-                         struct json_object *value, char *error, size_t error_size)
-{
-    const char *text = value ? json_object_get_string(value) : NULL;
-
-    return apply(options, spec, text ? text : "null", error, error_size);
-}
-
-/* One key; an array gives its elements one after the other. */
-static bool apply_json(struct options *options, const char *key, struct json_object *value,
-                       char *error, size_t error_size)
-{
-    const struct spec *spec = find_spec(key);
-
-    if (!spec || spec->set == set_config) {
-        text_line(error, error_size, "%s: unknown key \"%s\"", options->config, key);
-        return false;
-    }
-    if (!json_object_is_type(value, json_type_array)) {
-        return apply_scalar(options, spec, value, error, error_size);
-    }
-    for (size_t i = 0; i < json_object_array_length(value); i++) {
-        if (!apply_scalar(options, spec, json_object_array_get_idx(value, i), error, error_size)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool read_file(struct options *options, char *error, size_t error_size)
-{
-    struct json_object *root = json_object_from_file(options->config);
-    bool ok = true;
-
-    if (!json_object_is_type(root, json_type_object)) {
-        const char *why = root ? "not a JSON object" : json_util_get_last_err();
-        size_t len = strcspn(why, "\n");
-
-        text_line(error, error_size, "%s: %.*s", options->config, (int)len, why);
-        json_object_put(root);
-        return false;
-    }
-    json_object_object_foreach(root, key, value)
-    {
-        ok = ok && apply_json(options, key, value, error, error_size);
-    }
-    json_object_put(root);
-    return ok;
-}
-
-/* --- the command line -------------------------------------------------------------------- */
-
-enum { OPT_HELP = SPECS, OPT_VERSION, OPT_FOREGROUND, OPTS };
-
-static void fill_getopt(struct option getopt[OPTS + 1])
-{
-    for (int i = 0; i < (int)SPECS; i++) {
-        getopt[i] = (struct option){specs[i].name, required_argument, NULL, i};
-    }
-    getopt[OPT_HELP] = (struct option){"help", no_argument, NULL, OPT_HELP};
-    getopt[OPT_VERSION] = (struct option){"version", no_argument, NULL, OPT_VERSION};
-    getopt[OPT_FOREGROUND] = (struct option){"foreground", no_argument, NULL, OPT_FOREGROUND};
-    getopt[OPTS] = (struct option){0};
-}
-
-/* Only --config in the first pass: the file's values come before the others. */
-static enum options_result pass(struct options *options, int argc, char **argv, bool first,
-                                char *error, size_t error_size)
-{
-    struct option getopt[OPTS + 1];
-    int i;
-
-    fill_getopt(getopt);
-    optind = 0;
-    opterr = 0;
-    while ((i = getopt_long(argc, argv, ":", getopt, NULL)) != -1) {
-        if (i == ':' || i == '?') {
-            text_line(error, error_size, "%s %s; see xengtd --help", argv[optind - 1],
-                      i == ':' ? "needs a value" : "is not an option");
-            return OPTIONS_WRONG;
-        }
-        if (i == OPT_HELP) {
-            print_help();
-            return OPTIONS_DONE;
-        }
-        if (i == OPT_VERSION) {
-            printf("xengtd %s\n", XENGT_VERSION);
-            return OPTIONS_DONE;
-        }
-        if (i < (int)SPECS && (specs[i].set == set_config) == first &&
-            !apply(options, &specs[i], optarg, error, error_size)) {
-            return OPTIONS_WRONG;
-        }
-    }
-    if (optind < argc) {
-        text_line(error, error_size, "%s: no such option; see xengtd --help", argv[optind]);
-        return OPTIONS_WRONG;
-    }
-    return OPTIONS_RUN;
-}
-
-enum options_result options_read(struct options *options, int argc, char **argv, char *error,
-                                 size_t error_size)
+void options_init(struct options *options)
 {
     *options = (struct options){
         .gpu = "soft",
@@ -425,17 +293,76 @@ enum options_result options_read(struct options *options, int argc, char **argv,
         .unmappable_mib = DEFAULT_UNMAPPABLE_MIB,
         .log_level = LOG_INFO,
     };
-    enum options_result result = pass(options, argc, argv, true, error, error_size);
-    if (result != OPTIONS_RUN) {
-        return result;
+}
+
+size_t options_count(void)
+{
+    return ROWS;
+}
+
+const struct option_row *options_row(size_t i)
+{
+    return &rows[i];
+}
+
+const struct option_row *options_find(const char *name)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!strcmp(rows[i].name, name)) {
+            return &rows[i];
+        }
     }
-    if (options->config[0] && !read_file(options, error, error_size)) {
-        return OPTIONS_WRONG;
+    return NULL;
+}
+
+const char *options_nearest(const char *name)
+{
+    const char *names[ROWS];
+
+    for (size_t i = 0; i < ROWS; i++) {
+        names[i] = rows[i].name;
     }
-    result = pass(options, argc, argv, false, error, error_size);
-    if (result == OPTIONS_RUN && options->sim_domains_n && options->backend != XENGT_BACKEND_SIM) {
-        text_line(error, error_size, "sim-domain needs --backend sim");
-        return OPTIONS_WRONG;
+    return text_nearest(name, names, ROWS);
+}
+
+bool options_set(struct options *options, const struct option_row *row, const char *value,
+                 char *error, size_t error_size)
+{
+    if (row->set(options, value)) {
+        return true;
     }
-    return result;
+    text_line(error, error_size, "%s: \"%s\" makes no sense; give %s", row->name, value,
+              row->value);
+    return false;
+}
+
+/* --- while the daemon runs --------------------------------------------------------------- */
+
+static void add_name(char *names, size_t size, const char *name)
+{
+    size_t len = strlen(names);
+
+    snprintf(names + len, size - len, "%s%s", len ? ", " : "", name);
+}
+
+void options_renew(struct options *options, const struct options *fresh, char *changed, char *fixed,
+                   size_t size)
+{
+    changed[0] = fixed[0] = '\0';
+    for (size_t i = 0; i < ROWS; i++) {
+        char *now = (char *)options + rows[i].offset;
+        const char *wanted = (const char *)fresh + rows[i].offset;
+
+        if (!memcmp(now, wanted, rows[i].size)) {
+            continue;
+        }
+        add_name(rows[i].when == OPTIONS_AT_ONCE ? changed : fixed, size, rows[i].name);
+        if (rows[i].when == OPTIONS_AT_ONCE) {
+            memcpy(now, wanted, rows[i].size);
+        }
+    }
+    if (memcmp(&options->rules, &fresh->rules, sizeof(options->rules)) != 0) {
+        add_name(changed, size, "types and domains");
+        options->rules = fresh->rules;
+    }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xengtd's options: from the command line and from a file, checked alike. */
+/* xengtd's options: a row for each, and what they are set to. */
 #ifndef XENGT_OPTIONS_H
 #define XENGT_OPTIONS_H
 
@@ -19,6 +19,8 @@ struct options_sim_domain {
     uint32_t pages;
 };
 
+/* xengtd's options: each a row of options.c, of the same name on the command line and in the file.
+ */
 struct options {
     enum xengt_backend backend;
     char gpu[16];
@@ -43,16 +45,45 @@ struct options {
     char config[256];
     struct options_sim_domain sim_domains[OPTIONS_SIM_DOMAINS_MAX];
     unsigned sim_domains_n;
+    struct rules rules; /* of the file alone */
 };
 
-enum options_result {
-    OPTIONS_RUN,
-    OPTIONS_DONE,  /* --help or --version: printed, nothing else to do */
-    OPTIONS_WRONG, /* error has one line */
+/* When what is changed in the file holds: at the next start, or at once, without one. */
+enum options_when { OPTIONS_AT_START, OPTIONS_AT_ONCE };
+
+struct option_row {
+    const char *name;
+    const char *value; /* what to give it, for people */
+    /* Takes the value, or answers false: it makes no sense. */
+    bool (*set)(struct options *options, const char *value);
+    size_t offset; /* of its member */
+    size_t size;
+    enum options_when when;
+    const char *help;
 };
 
-/* The command line wins over the file. */
-enum options_result options_read(struct options *options, int argc, char **argv, char *error,
-                                 size_t error_size);
+/* The defaults. */
+void options_init(struct options *options);
+
+#define OPTIONS_MAX 32u
+size_t options_count(void); /* less than that */
+const struct option_row *options_row(size_t i);
+
+/* An option by its name; NULL: there is none. */
+const struct option_row *options_find(const char *name);
+
+/* The option that is called most like it, or NULL: none is. */
+const char *options_nearest(const char *name);
+
+/* False: the value makes no sense; error says what would. */
+bool options_set(struct options *options, const struct option_row *row, const char *value,
+                 char *error, size_t error_size);
+
+/*
+ * What of fresh can change while the daemon runs becomes so; changed gets the names of these, and
+ * fixed those of others, each as "a, b".
+ */
+void options_renew(struct options *options, const struct options *fresh, char *changed, char *fixed,
+                   size_t size);
 
 #endif

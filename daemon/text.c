@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LOG_LINE_MAX 512
 
@@ -85,4 +86,57 @@ void text_log(text_log_fn *log, void *arg, int level, const char *format, ...)
     va_start(args, format);
     text_vlog(log, arg, level, format, args);
     va_end(args);
+}
+
+/* --- words that are meant ---------------------------------------------------------------- */
+
+#define WORD_MAX 32u
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+/* Letters put in, left out or exchanged between two words (Levenshtein); WORD_MAX: long ones. */
+static unsigned distance(const char *a, const char *b)
+{
+    size_t a_len = strlen(a), b_len = strlen(b);
+    unsigned row[WORD_MAX + 1];
+
+    if (a_len >= WORD_MAX || b_len >= WORD_MAX) {
+        return WORD_MAX;
+    }
+    for (unsigned j = 0; j <= b_len; j++) {
+        row[j] = j;
+    }
+    for (unsigned i = 1; i <= a_len; i++) {
+        unsigned corner = row[0];
+
+        row[0] = i;
+        for (unsigned j = 1; j <= b_len; j++) {
+            unsigned above = row[j];
+
+            row[j] = least(above + 1, row[j - 1] + 1, corner + (a[i - 1] != b[j - 1]));
+            corner = above;
+        }
+    }
+    return row[b_len];
+}
+
+const char *text_nearest(const char *name, const char *const *words, size_t n)
+{
+    unsigned best = (unsigned)strlen(name) / 3 + 1; /* more, and it is another word */
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = distance(name, words[i]);
+
+        if (d <= best) {
+            best = d ? d - 1 : 0;
+            nearest = words[i];
+        }
+    }
+    return nearest;
 }

@@ -25,6 +25,9 @@ __attribute__((format(printf, 3, 0))) void text_vline(char *text, size_t size, c
 __attribute__((format(printf, 4, 5))) int text_error(char *error, size_t size, int err,
                                                      const char *format, ...);
 
+/* Of n words the one that name is most likely meant to be; NULL: it is like none of them. */
+const char *text_nearest(const char *name, const char *const *words, size_t n);
+
 /* A line for a log; log may be NULL. */
 __attribute__((format(printf, 4, 5))) void text_log(text_log_fn *log, void *arg, int level,
                                                     const char *format, ...);

@@ -31,7 +31,7 @@ static struct vgpu_config vgpu_config(struct guest *guest)
                 .gpu = config->gpu,
                 .mappable = guest->windows.mappable,
                 .unmappable = guest->windows.unmappable,
-                .weight = guest->type->weight,
+                .weight = guest->weight,
                 .track_after = config->track_after,
                 .track_all = config->gtt_mode != GUESTS_GTT_SYNC,
                 .commit_each = config->gtt_mode == GUESTS_GTT_TRAP_EACH,

@@ -22,6 +22,7 @@ struct guest {
     uint32_t domid;
     unsigned slot; /* the vGPU's number, from 0 on */
     const struct vgpu_type *type;
+    uint32_t weight;
     struct windows windows;
     struct share share;
     char name[64];

@@ -14,10 +14,50 @@
 #include "guests/turns.h"
 #include "text.h"
 
+/* Types that are there stay where they are: guests point to them. */
+static int add_types(struct vgpu_types *types, const struct guests_config *config)
+{
+    struct vgpu_types wanted;
+    int ret = 0;
+
+    types_init(&wanted, config->mappable_pages, config->unmappable_pages);
+    for (unsigned i = 0; !ret && i < wanted.n; i++) {
+        ret = types_add(types, &wanted.type[i]);
+    }
+    for (unsigned i = 0; !ret && config->rules && i < config->rules->types_n; i++) {
+        ret = types_add(types, &config->rules->types[i]);
+    }
+    return ret ? -ENOMEM : 0;
+}
+
+int guests_configure(struct guests *guests, const struct guests_config *config)
+{
+    struct vgpu_types types = guests->types;
+    struct windows place;
+    int ret = add_types(&types, config);
+
+    if (ret) {
+        return ret;
+    }
+    const struct vgpu_type *preset =
+        types_find(&types, config->type ? config->type : VGPU_TYPE_CUSTOM);
+    if (!preset) {
+        return -ENOENT;
+    }
+    ret = windows_place(&guests->gpu, NULL, 0, preset, &place);
+    if (ret) {
+        return ret;
+    }
+    guests->preset = &guests->types.type[preset - types.type];
+    guests->types = types;
+    guests->config.rules = config->rules;
+    guests->config.space.quota = config->space.quota;
+    return 0;
+}
+
 int guests_create(const struct guests_config *config, struct guests **out)
 {
     struct guests *guests = calloc(1, sizeof(*guests));
-    struct windows place;
     int ret;
 
     *out = NULL;
@@ -26,13 +66,7 @@ int guests_create(const struct guests_config *config, struct guests **out)
     }
     guests->config = *config;
     guests->gpu = windows_of_gpu(config->gpu->gtt_entries);
-    types_init(&guests->types, config->mappable_pages, config->unmappable_pages);
-    guests->preset = types_find(&guests->types, config->type ? config->type : VGPU_TYPE_CUSTOM);
-    if (!guests->preset) {
-        ret = -ENOENT;
-        goto fail;
-    }
-    ret = windows_place(&guests->gpu, NULL, 0, guests->preset, &place);
+    ret = guests_configure(guests, config);
     if (ret) {
         goto fail;
     }

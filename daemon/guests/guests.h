@@ -15,6 +15,7 @@
 #include <xengt/xengt.h>
 
 #include "gpu/gpu.h"
+#include "guests/rules.h"
 #include "guests/types.h"
 #include "host/host.h"
 #include "text.h"
@@ -47,6 +48,7 @@ struct guests_config {
     const char *type;        /* of vGPUs that are attached without one; NULL: custom */
     uint32_t mappable_pages; /* of a custom one: the size of its windows */
     uint32_t unmappable_pages;
+    const struct rules *rules; /* NULL: none */
     struct xengt_space_options space;
     text_log_fn *log;
     void *log_arg;
@@ -58,6 +60,7 @@ struct guest_info {
     uint32_t id; /* of the vGPU */
     char name[64];
     const struct vgpu_type *type; /* the guests's */
+    uint32_t weight;
     bool paused;
     const char *failsafe; /* NULL, or why; valid until the next call */
     struct gpu_range mappable;
@@ -73,6 +76,14 @@ struct guest_info {
  * -ENOENT: there is no such type to attach by default; -ENOSPC: not even one of it fits; -ENOMEM.
  */
 int guests_create(const struct guests_config *config, struct guests **out);
+
+/*
+ * From now on the types, the default, the quota and the rules are as config says; the rest of it is
+ * not looked at. Guests that have a vGPU keep it as it is, and types that are gone stay while the
+ * process does. As guests_create(); nothing has changed when it fails.
+ */
+int guests_configure(struct guests *guests, const struct guests_config *config);
+
 void guests_destroy(struct guests *guests); /* detaches every guest */
 
 /*

@@ -128,19 +128,34 @@ static bool is_slot_free(const struct guests *guests, uint32_t slot)
     return slot < GUESTS_VGPUS_MAX && !(taken_slots(guests) & 1u << slot);
 }
 
-static struct share share_of_type(const struct guests *guests, const struct vgpu_type *type)
+/* What it may use up, by its type and by the rules for it. */
+static void take_type(struct guest *guest, const struct vgpu_type *type)
 {
+    const struct guests *guests = guest->guests;
+    const struct rules_domain *rule = rules_find(guests->config.rules, guest->name);
     struct windows taken[GUESTS_VGPUS_MAX];
     const struct xengt_caps *caps = xengt_get_caps(guests->config.xengt);
     unsigned vgpus = windows_available(&guests->gpu, taken, 0, type, GUESTS_VGPUS_MAX);
 
-    return share_of(caps->window_pages, vgpus, guests->config.space.quota);
+    guest->type = type;
+    guest->weight = rule && rule->weight ? rule->weight : type->weight;
+    guest->share = share_of(caps->window_pages, vgpus,
+                            rule && rule->quota ? rule->quota : guests->config.space.quota);
+}
+
+/* The type it is to have where nobody says which. */
+static const char *preset_of(const struct guest *guest)
+{
+    const struct rules_domain *rule = rules_find(guest->guests->config.rules, guest->name);
+
+    return rule && rule->type[0] ? rule->type : guest->guests->preset->name;
 }
 
 int guests_place(struct guest *guest, const char *name, char *error, size_t error_size)
 {
     const struct guests *guests = guest->guests;
-    const struct vgpu_type *type = name ? types_find(&guests->types, name) : guests->preset;
+    const char *wanted = name ? name : preset_of(guest);
+    const struct vgpu_type *type = types_find(&guests->types, wanted);
     struct windows taken[GUESTS_VGPUS_MAX];
     unsigned n = taken_windows(guests, taken);
 
@@ -150,7 +165,7 @@ int guests_place(struct guest *guest, const char *name, char *error, size_t erro
         types_names(&guests->types, names, sizeof(names));
         return text_error(error, error_size, -EINVAL,
                           "domain '%s' (%u): there is no type '%.32s', only %s", guest->name,
-                          guest->domid, name, names);
+                          guest->domid, wanted, names);
     }
     if (n == GUESTS_VGPUS_MAX) {
         return text_error(error, error_size, -ENOSPC,
@@ -160,9 +175,8 @@ int guests_place(struct guest *guest, const char *name, char *error, size_t erro
     if (windows_place(&guests->gpu, taken, n, type, &guest->windows)) {
         return refuse(guest, type, error, error_size);
     }
-    guest->type = type;
+    take_type(guest, type);
     guest->slot = free_slot(guests);
-    guest->share = share_of_type(guests, type);
     return 0;
 }
 
@@ -180,9 +194,8 @@ int guests_place_again(struct guest *guest, const char *name, const struct windo
     if (!is_slot_free(guests, slot) || !windows_are_free(&guests->gpu, taken, n, windows)) {
         return text_error(error, error_size, -EBUSY, "its part of the GPU is not to be had");
     }
-    guest->type = type;
+    take_type(guest, type);
     guest->slot = slot;
     guest->windows = *windows;
-    guest->share = share_of_type(guests, type);
     return 0;
 }

@@ -73,6 +73,7 @@ void guest_fill_info(struct guest *guest, struct guest_info *info)
     info->paused = vgpu_paused(guest->vgpu);
     info->failsafe = vgpu_failsafe(guest->vgpu);
     info->type = guest->type;
+    info->weight = guest->weight;
     info->mappable = guest->windows.mappable;
     info->unmappable = guest->windows.unmappable;
     host->guest_stats(guest->host, &info->host);

@@ -2,6 +2,7 @@
 /* The types of vGPU: GVT-g's four, and one of the administrator's own sizes. */
 #include "guests/types.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,17 @@ void types_init(struct vgpu_types *types, uint32_t mappable, uint32_t unmappable
             type->unmappable = unmappable;
         }
     }
+}
+
+int types_add(struct vgpu_types *types, const struct vgpu_type *type)
+{
+    const struct vgpu_type *known = types_find(types, type->name);
+
+    if (!known && types->n == VGPU_TYPES_MAX) {
+        return -ENOSPC;
+    }
+    types->type[known ? (unsigned)(known - types->type) : types->n++] = *type;
+    return 0;
 }
 
 const struct vgpu_type *types_find(const struct vgpu_types *types, const char *name)

@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define VGPU_TYPE_NAME_MAX 32u
+
 struct vgpu_type {
-    const char *name;
+    char name[VGPU_TYPE_NAME_MAX];
     uint32_t mappable;   /* entries of the global GTT; GVT-g's low graphics memory */
     uint32_t unmappable; /* its high graphics memory */
     uint32_t fences;
@@ -27,6 +29,12 @@ struct vgpu_types {
 
 /* Custom is of these sizes. */
 void types_init(struct vgpu_types *types, uint32_t mappable, uint32_t unmappable);
+
+/*
+ * One of the administrator's own, or GVT-g's with other fences or another weight: in place of the
+ * one of that name, or besides. -ENOSPC: there are as many as can be.
+ */
+int types_add(struct vgpu_types *types, const struct vgpu_type *type);
 
 /* NULL: there is none of that name. */
 const struct vgpu_type *types_find(const struct vgpu_types *types, const char *name);

@@ -61,6 +61,7 @@ LIBRARIES = (
     "libbz2-1.0",
     "libc6",
     "{libevent}",
+    "libinih1",
     "libjson-c5",
     "liblzma5",
     "liblzo2-2",
@@ -72,7 +73,10 @@ LIBRARIES = (
     "libcmocka0",
     "libdrm-dev",
     "libevent-dev",
+    "libinih-dev",
     "libjson-c-dev",
+    "libseccomp-dev",
+    "libseccomp2",
     "libxen-dev",
     "linux-libc-dev",
 )
