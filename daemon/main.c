@@ -13,6 +13,7 @@
 #include <xengt/xengt.h>
 
 #include "command_line.h"
+#include "confine.h"
 #include "control/control.h"
 #include "gpu/gpu.h"
 #include "gpu/open.h"
@@ -340,10 +341,20 @@ static int open_server(struct daemon *d)
 
     if (ret) {
         explain_type(d, ret);
-    } else {
-        guests_take_up(d->guests);
     }
     return ret;
+}
+
+/* Nothing of a guest's has been looked at so far. */
+static int enter_prison(struct daemon *d)
+{
+    return d->options.confine ? confine(d->error, sizeof(d->error)) : 0;
+}
+
+static int take_guests_up(struct daemon *d)
+{
+    guests_take_up(d->guests);
+    return 0;
 }
 
 static int open_control(struct daemon *d)
@@ -403,8 +414,8 @@ static void close_all(struct daemon *d)
 static int open_all(struct daemon *d)
 {
     static int (*const parts[])(struct daemon * d) = {
-        open_events, open_sim,    open_xengt,   open_gpu,
-        open_host,   open_server, open_control, start_telling,
+        open_events, open_sim,     open_xengt,     open_gpu,     open_host,
+        open_server, enter_prison, take_guests_up, open_control, start_telling,
     };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

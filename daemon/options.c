@@ -133,7 +133,7 @@ static bool set_unmappable(struct options *options, const char *value)
     return number32(value, 0, 4096, &options->unmappable_mib);
 }
 
-static bool set_lazy_ggtt(struct options *options, const char *value)
+static bool truth(const char *value, bool *out)
 {
     static const char *const words[] = {"false", "true", NULL};
     int i;
@@ -141,8 +141,18 @@ static bool set_lazy_ggtt(struct options *options, const char *value)
     if (!word(value, words, &i)) {
         return false;
     }
-    options->lazy_ggtt = i;
+    *out = i;
     return true;
+}
+
+static bool set_lazy_ggtt(struct options *options, const char *value)
+{
+    return truth(value, &options->lazy_ggtt);
+}
+
+static bool set_confine(struct options *options, const char *value)
+{
+    return truth(value, &options->confine);
 }
 
 static bool set_on_exit(struct options *options, const char *value)
@@ -268,6 +278,8 @@ static const struct option_row rows[] = {
     {"on-exit", "leave|detach", set_on_exit, MEMBER(leave_guests), OPTIONS_AT_ONCE,
      "leave: guests wait for the next xengtd, which takes them up; detach: they lose their vGPUs "
      "(leave)"},
+    {"confine", "true|false", set_confine, MEMBER(confine), OPTIONS_AT_START,
+     "give up what is not needed after the start, by seccomp and capabilities (true)"},
     {"batch", "1-4096", set_batch, MEMBER(batch), OPTIONS_AT_START, "pages per hypercall (256)"},
     {"log-level", "err|warning|notice|info|debug", set_log_level, MEMBER(log_level),
      OPTIONS_AT_ONCE, "what is logged (info)"},
@@ -287,6 +299,7 @@ void options_init(struct options *options)
         .state_dir = XENGT_STATE_DIR,
         .socket = XENGT_STATE_DIR "/control",
         .lazy_ggtt = true,
+        .confine = true,
         .leave_guests = true,
         .type = VGPU_TYPE_CUSTOM,
         .mappable_mib = DEFAULT_MAPPABLE_MIB,

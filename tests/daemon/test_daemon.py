@@ -245,6 +245,23 @@ def check_systemd(tap, programs):
             tap.check(d.says("ready") and "xengtd: " in d.log.read_text(), "a stream that is no journal")
 
 
+def check_confined(tap, programs):
+    """What the kernel says of the process."""
+    def status_of(d):
+        return Path(f"/proc/{d.process.pid}/status").read_text()
+
+    with daemon(programs) as d:
+        d.says("ready")
+        text = status_of(d)
+        tap.check(re.search(r"^Seccomp:\s+2$", text, re.M), "its system calls are filtered", text)
+        tap.check(re.search(r"^NoNewPrivs:\s+1$", text, re.M), "it gets nothing back", text)
+        tap.check(int(re.search(r"^CapPrm:\s+(\w+)$", text, re.M)[1], 16) & ~1 == 0,
+                  "it has no capability but to change an owner", text)
+    with daemon(programs, "confine = false\n") as d:
+        d.says("ready")
+        tap.check(re.search(r"^Seccomp:\s+0$", status_of(d), re.M), "unless it is told not to")
+
+
 def main():
     """Returns the exit status."""
     source, programs, tap = Path(sys.argv[1]), sys.argv[2:4], Tap()
@@ -252,6 +269,7 @@ def main():
     check_documents(tap, programs, source)
     check_reload(tap, programs)
     check_systemd(tap, programs)
+    check_confined(tap, programs)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 
