@@ -72,6 +72,6 @@ check "and leaves no file" sh -c "! ls /run/xengt/vgpu.* /run/xengt/ioreq.*"
 check "with nobody there" sh -c "xengt-ctl stats | grep '^library.mapped_pages: 0$'"
 kill -HUP "$xengtd_pid"
 check "a hang-up is no end" xengt-ctl list
-check "and is answered" wait_until 5 grep -q "SIGHUP: options are read at the start" /run/xengtd.log
+check "and is answered" wait_until 5 grep -q "reload: changed: nothing" /run/xengtd.log
 check "xengtd ends in order" xengtd_stop
 check "no zombies" no_zombies
