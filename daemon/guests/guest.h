@@ -74,12 +74,15 @@ int guests_admit(struct guests *guests, struct guest *guest, char *error, size_t
 /* What is done from now on is done for this guest. NULL: for none of them. */
 void guests_serve(struct guests *guests, struct guest *guest);
 
-/* By name or decimal domid; NULL: not attached. */
-struct guest *guests_find(struct guests *guests, const char *domain);
+/*
+ * An attached guest by name or decimal domid. -ENOENT, -ENOTUNIQ: more than one has this name; and
+ * error describes it.
+ */
+int guests_find(struct guests *guests, const char *domain, struct guest **out, char *error,
+                size_t error_size);
 
-/* As guests_find(), but describes in error that there is none. */
-struct guest *guests_need(struct guests *guests, const char *domain, char *error,
-                          size_t error_size);
+/* Says that a name is more than one domain's. -ENOTUNIQ */
+int guests_twins(const char *domain, const char *domids, char *error, size_t error_size);
 
 /* What the guest does; arg is its struct guest. */
 extern const struct host_guest_ops guest_ops;

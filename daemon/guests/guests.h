@@ -128,10 +128,15 @@ struct guests_mapping {
     uint64_t gfn;
     uint64_t bfn;
 };
+typedef void guests_mapping_fn(void *arg, const struct guests_mapping *m);
+
 /* Calls fn for each mapped entry of a guest's GTT. */
-int guests_mappings(struct guests *guests, const char *domain,
-                    void (*fn)(void *arg, const struct guests_mapping *m), void *arg, char *error,
-                    size_t error_size);
+int guests_mappings(struct guests *guests, const char *domain, guests_mapping_fn *fn, void *arg,
+                    char *error, size_t error_size);
+
+/* The same of so many from an entry on. 1: there are more, and *next is the first of them. */
+int guests_mappings_some(struct guests *guests, const char *domain, uint32_t *next, unsigned max,
+                         guests_mapping_fn *fn, void *arg, char *error, size_t error_size);
 
 /*
  * One turn: the GPU works for its budget, expired mappings are released, dead guests are

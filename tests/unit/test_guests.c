@@ -794,3 +794,51 @@ LOOP_TEST(loop_falls_asleep)
     assert_int_equal(info.gtt.pending, 0);
     assert_int_equal(info.space.mapped, 0);
 }
+
+/* --- names ------------------------------------------------------------------------------- */
+
+/* Neither is taken. */
+TEST(a_name_of_two_domains_is_refused)
+{
+    struct stack *f = *state;
+    uint32_t one = new_domain(f, "web"), other = new_domain(f, "web");
+    struct guest_info info;
+    char error[128], both[64], domid[16];
+
+    snprintf(both, sizeof(both), "'web' is the name of domains %u and %u: give the number", one,
+             other);
+    assert_attach_fails(f, "web", -ENOTUNIQ, both);
+    snprintf(domid, sizeof(domid), "%u", other);
+    attach(f, domid, &info);
+    assert_int_equal(info.domid, other);
+    assert_int_equal(guests_info(f->guests, "web", &info, error, sizeof(error)), 0);
+    assert_int_equal(info.domid, other); /* of those that have a vGPU it is the only one */
+
+    snprintf(domid, sizeof(domid), "%u", one);
+    attach(f, domid, &info);
+    assert_int_equal(guests_detach(f->guests, "web", error, sizeof(error)), -ENOTUNIQ);
+    assert_string_equal(error, both);
+    assert_int_equal(guests_pause(f->guests, "web", true, error, sizeof(error)), -ENOTUNIQ);
+    assert_int_equal(guests_info(f->guests, domid, &info, error, sizeof(error)), 0);
+    assert_false(info.paused);
+    assert_int_equal(guests_detach(f->guests, domid, error, sizeof(error)), 0);
+    assert_int_equal(guests_info(f->guests, "web", &info, error, sizeof(error)), 0);
+    assert_int_equal(info.domid, other);
+}
+
+/* One that was destroyed has left its name to another. */
+TEST(a_name_of_a_dead_domain_is_free)
+{
+    struct stack *f = *state;
+    uint32_t old = new_domain(f, "web");
+    struct guest_info info;
+
+    attach(f, "web", &info);
+    xengt_sim_domain_destroy(f->sim, old);
+    host_sim_notice_deaths(f->host);
+    uint32_t new = new_domain(f, "web");
+    attach(f, "web", &info);
+    assert_int_equal(info.domid, new);
+    refresh(f, "web", &info);
+    assert_int_equal(info.domid, new);
+}
