@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,18 @@ static bool set_state_dir(struct options *options, const char *value)
 static bool set_socket(struct options *options, const char *value)
 {
     return text(value, options->socket, sizeof(options->socket));
+}
+
+static bool set_socket_group(struct options *options, const char *value)
+{
+    const struct group *group = getgrnam(value);
+
+    if (!group) {
+        return false;
+    }
+    options->share_socket = true;
+    options->socket_group = group->gr_gid;
+    return true;
 }
 
 static bool set_type(struct options *options, const char *value)
@@ -249,6 +262,8 @@ static const struct spec {
      "guest physical address of GTTMMADR, unless RAM is there (0xe0000000)"},
     {"state-dir", "DIR", set_state_dir, "lock and journal, on a tmpfs (" XENGT_STATE_DIR ")"},
     {"socket", "PATH", set_socket, "control socket (" XENGT_STATE_DIR "/control)"},
+    {"socket-group", "GROUP", set_socket_group,
+     "a group of this host whose members may ask, and change nothing (none)"},
     {"type", "NAME", set_type, "type of vGPU that attach gives without --type (custom)"},
     {"mappable-mib", "MIB", set_mappable, "mappable window of a custom vGPU (16)"},
     {"unmappable-mib", "MIB", set_unmappable, "unmappable window of a custom vGPU (64)"},

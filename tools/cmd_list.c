@@ -20,11 +20,11 @@ static int name_width(struct json_object *guests)
     return (int)width;
 }
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
     struct json_object *guests = member(result, "guests");
 
-    (void)domain;
+    (void)in;
     if (!json_object_is_type(guests, json_type_array)) {
         return EXIT_FAILED;
     }

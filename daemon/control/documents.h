@@ -9,6 +9,10 @@ struct guests_shared;
 struct guests_type_info;
 struct json_object;
 
+/* A line, whatever bytes are in it; a longer one is cut. NULL: null. */
+#define DOCUMENT_TEXT_MAX 384
+struct json_object *document_text(const char *text);
+
 /* A guest in a list, and with all its counters. */
 struct json_object *document_guest(const struct guest_info *info);
 struct json_object *document_guest_stats(const struct guest_info *info);
