@@ -60,18 +60,25 @@ int show_result(const struct invocation *in, struct json_object *result)
     return in->verb->status ? in->verb->status(result) : EXIT_OK;
 }
 
-int ask_and_show(const struct invocation *in, const char *method)
+int ask(const struct invocation *in, const char *method, struct json_object **result)
 {
     struct client client;
-    struct json_object *result = NULL;
     enum client_status status = client_connect(&client, in->socket, in->timeout_s);
 
     if (status == CLIENT_OK) {
-        status = client_call(&client, method, params_of(in), &result);
+        status = client_call(&client, method, params_of(in), result);
         client_close(&client);
     }
-    if (status != CLIENT_OK) {
-        return report(&client, status);
+    return status == CLIENT_OK ? EXIT_OK : report(&client, status);
+}
+
+int ask_and_show(const struct invocation *in, const char *method)
+{
+    struct json_object *result = NULL;
+    int status = ask(in, method, &result);
+
+    if (status != EXIT_OK) {
+        return status;
     }
     int shown = show_result(in, result);
     json_object_put(result);

@@ -74,6 +74,8 @@ struct verb {
     ROW(verify)    \
     ROW(types)     \
     ROW(mappings)  \
+    ROW(failsafe)  \
+    ROW(events)    \
     ROW(version)
 
 #define VERB_DECLARATION(name) extern const struct verb verb_##name;
@@ -89,6 +91,9 @@ struct json_object *params_of(const struct invocation *in);
 
 /* Says on stderr what the client's error is. The exit status */
 int report(const struct client *client, enum client_status status);
+
+/* Asks once. The exit status; where it is EXIT_OK *result is the caller's. */
+int ask(const struct invocation *in, const char *method, struct json_object **result);
 
 /* Asks once, and prints the result as the command line wants it. The exit status */
 int ask_and_show(const struct invocation *in, const char *method);

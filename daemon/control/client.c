@@ -14,6 +14,9 @@
 
 #include "control/control.h"
 
+/* The same of events: the others wait in the guests' list, or are dropped there. */
+#define EVENTS_UNREAD_MAX (16u << 10)
+
 /* Answers a client has not read; with more than this its next request waits. */
 #define UNREAD_MAX (1u << 20)
 
@@ -102,10 +105,29 @@ bool client_is_busy(const struct client *client)
     return client->session.verb || (may_ask(client) && has_line(client));
 }
 
+bool client_listens(const struct client *client)
+{
+    return client->session.events.on;
+}
+
 static void note_speech(struct client *client)
 {
     client->spoke = ++client->clients->said;
     event_add(client->silent, &client->clients->idle);
+}
+
+/* What there is to tell a subscriber, as far as it reads. False: nothing. */
+static bool tell_events(struct client *client)
+{
+    struct json_object *notification = NULL;
+    bool any = false;
+
+    while (!client->ended && unread(client) <= EVENTS_UNREAD_MAX &&
+           (notification = subscription_next(&client->session.events, client->clients->guests))) {
+        send_answer(client, notification);
+        any = true;
+    }
+    return any;
 }
 
 static void take_line(struct client *client, const char *line, size_t len)
@@ -150,6 +172,9 @@ bool client_turn(struct client *client)
     }
     if (!may_ask(client)) {
         return false;
+    }
+    if (tell_events(client)) {
+        return true;
     }
     char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
     if (line && len < CONTROL_LINE_MAX) {
@@ -210,7 +235,7 @@ static void on_silent(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (client_is_busy(client) || unread(client)) {
+    if (client_is_busy(client) || client_listens(client) || unread(client)) {
         event_add(client->silent, &client->clients->idle);
     } else if (!client->closing) {
         dismiss(client, VERB_CLOSED, "closed: nothing was said for too long");

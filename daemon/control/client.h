@@ -44,6 +44,9 @@ void client_drop(struct client *client);
 /* Does one thing that there is to do for the client. False: there was none. */
 bool client_turn(struct client *client);
 
+/* Does it have a subscription? Then it need not say anything. */
+bool client_listens(const struct client *client);
+
 /* Is something it asked being done, or next? */
 bool client_is_busy(const struct client *client);
 

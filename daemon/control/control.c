@@ -14,6 +14,7 @@
 
 #include "control/client.h"
 #include "control/listen.h"
+#include "guests/guests.h"
 #include "text.h"
 
 struct control {
@@ -26,29 +27,6 @@ struct control {
     struct event *accept_again; /* when there may be descriptors again */
     struct stat socket;         /* tells ours from one that replaced it */
 };
-
-/* --- turns ------------------------------------------------------------------------------- */
-
-/*
- * One thing for one client, and then the loop looks at everything else: guests' requests wait for
- * one of the clients', however many there are.
- */
-static void on_turn(evutil_socket_t fd, short what, void *arg)
-{
-    struct control *control = arg;
-
-    (void)fd;
-    (void)what;
-    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-        unsigned at = (control->next + i) % CONTROL_CLIENTS_MAX;
-
-        if (control->places[at].clients && client_turn(&control->places[at])) {
-            control->next = at + 1;
-            clients_wake(&control->clients);
-            return;
-        }
-    }
-}
 
 /* --- places ------------------------------------------------------------------------------ */
 
@@ -75,6 +53,22 @@ static unsigned readers(const struct control *control)
     return n;
 }
 
+/* Who listens keeps its place, so that there are only so many of them. */
+static bool listeners_are_many(const struct control *control, bool reader)
+{
+    unsigned all = 0, among_readers = 0;
+
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        const struct client *client = &control->places[i];
+
+        if (client->clients && client_listens(client)) {
+            all++;
+            among_readers += client->session.may_not_change;
+        }
+    }
+    return all >= CONTROL_LISTENERS_MAX || (reader && among_readers >= CONTROL_LISTENERS_MAX / 2);
+}
+
 static struct client *free_place(struct control *control)
 {
     for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -93,7 +87,7 @@ static struct client *silent_client(struct control *control, bool among_readers)
     for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct client *client = &control->places[i];
 
-        if (client->clients && !client_is_busy(client) &&
+        if (client->clients && !client_is_busy(client) && !client_listens(client) &&
             (client->session.may_not_change || !among_readers) &&
             (!longest || client->spoke < longest->spoke)) {
             longest = client;
@@ -115,6 +109,35 @@ static struct client *place_for(struct control *control, bool reader)
         }
     }
     return place;
+}
+
+/* --- turns ------------------------------------------------------------------------------- */
+
+/*
+ * One thing for one client, and then the loop looks at everything else: guests' requests wait for
+ * one of the clients', however many there are.
+ */
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    struct control *control = arg;
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        unsigned at = (control->next + i) % CONTROL_CLIENTS_MAX;
+        struct client *client = &control->places[at];
+
+        if (!client->clients) {
+            continue;
+        }
+        client->session.may_not_subscribe =
+            listeners_are_many(control, client->session.may_not_change);
+        if (client_turn(client)) {
+            control->next = at + 1;
+            clients_wake(&control->clients);
+            return;
+        }
+    }
 }
 
 /* --- the socket -------------------------------------------------------------------------- */
@@ -173,6 +196,13 @@ static int open_events(struct control *control)
                : -ENOMEM;
 }
 
+static void on_guests_event(void *arg)
+{
+    struct control *control = arg;
+
+    clients_wake(&control->clients);
+}
+
 int control_open(const struct control_config *config, struct control **out, char *error,
                  size_t error_size)
 {
@@ -200,6 +230,7 @@ int control_open(const struct control_config *config, struct control **out, char
         control_close(control);
         return text_error(error, error_size, -ENOMEM, "%s: cannot be listened on", config->path);
     }
+    guests_on_event(config->guests, on_guests_event, control);
     *out = control;
     return 0;
 }
@@ -218,6 +249,7 @@ void control_close(struct control *control)
     if (!control) {
         return;
     }
+    guests_on_event(control->config.guests, NULL, NULL);
     for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         if (control->places[i].clients) {
             client_drop(&control->places[i]);

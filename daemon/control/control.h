@@ -17,10 +17,11 @@ struct control;
 struct event_base;
 struct guests;
 
-#define CONTROL_CLIENTS_MAX 16u
-#define CONTROL_READERS_MAX 8u          /* of these: clients that are not root */
-#define CONTROL_LINE_MAX    (64u << 10) /* bytes of a request, the newline included */
-#define CONTROL_IDLE_S      60          /* a client that says nothing for so long is closed */
+#define CONTROL_CLIENTS_MAX   16u
+#define CONTROL_READERS_MAX   8u /* of these: clients that are not root */
+#define CONTROL_LISTENERS_MAX 8u /* of all: with a subscription; and half of them among readers */
+#define CONTROL_LINE_MAX      (64u << 10) /* bytes of a request, the newline included */
+#define CONTROL_IDLE_S        60          /* a client that says nothing for so long is closed */
 
 /* All of it stays the caller's and outlives the control socket. */
 struct control_config {

@@ -267,6 +267,36 @@ json *document_mapping(const struct guests_mapping *mapping)
     return document(mapping_fields, mapping);
 }
 
+/* --- an event ---------------------------------------------------------------------------- */
+
+static const struct field event_fields[] = {
+    FIELD(guests_event, number, "number"),
+    FIELD(guests_event, unix_ms, "unix_ms"),
+    FIELD(guests_event, domid, "domid"),
+    FIELD(guests_event, name, "name"),
+    FIELD(guests_event, id, "vgpu"),
+    FIELD(guests_event, type, "type"),
+    {0},
+};
+
+json *document_event(const struct guests_event *event, uint64_t dropped)
+{
+    static const char *const kinds[] = {
+        [GUESTS_EVENT_ATTACHED] = "attached", [GUESTS_EVENT_DETACHED] = "detached",
+        [GUESTS_EVENT_DIED] = "died",         [GUESTS_EVENT_FAILSAFE] = "failsafe",
+        [GUESTS_EVENT_PAUSED] = "paused",     [GUESTS_EVENT_RESUMED] = "resumed",
+        [GUESTS_EVENT_TAKEN_UP] = "taken_up",
+    };
+    json *object = json_object_new_object();
+
+    json_object_object_add(object, "event", document_text(kinds[event->kind]));
+    add_fields(object, event_fields, event);
+    json_object_object_add(object, "reason",
+                           event->reason[0] ? document_text(event->reason) : NULL);
+    json_object_object_add(object, "dropped", json_object_new_uint64(dropped));
+    return object;
+}
+
 /* --- types, the back end ----------------------------------------------------------------- */
 
 static const struct field offer_fields[] = {

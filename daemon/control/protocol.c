@@ -234,6 +234,7 @@ bool protocol_go_on(struct session *session, json **answer)
 {
     struct verb_call call = {
         .guests = session->guests,
+        .events = session->may_not_subscribe && !session->events.on ? NULL : &session->events,
         .params = json_object_object_get(session->request, "params"),
     };
     json *result = run(session, &call);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "control/subscription.h"
 #include "control/verbs.h"
 
 struct json_object;
@@ -18,6 +19,8 @@ struct session {
     struct record *record;
     uid_t uid;
     bool may_not_change;
+    bool may_not_subscribe; /* now: too many others have */
+    struct subscription events;
 
     /* The request that is being carried out; no verb: there is none. */
     const struct verb *verb;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/documents.h"
+#include "control/subscription.h"
 #include "guests/guests.h"
 #include "text.h"
 
@@ -221,6 +222,21 @@ static json *version(struct verb_call *call)
     return result;
 }
 
+static json *subscribe(struct verb_call *call)
+{
+    if (!call->events) {
+        text_line(call->error, sizeof(call->error),
+                  "subscribe: too many clients have subscribed; try again later");
+        call->code = VERB_BUSY;
+        return NULL;
+    }
+    subscription_begin(call->events, call->guests,
+                       json_object_get_boolean(json_object_object_get(call->params, "recent")));
+    json *result = json_object_new_object();
+    json_object_object_add(result, "next", json_object_new_uint64(call->events->next));
+    return result;
+}
+
 /* --- the rows ---------------------------------------------------------------------------- */
 
 #define DOMAIN_REQUIRED                              \
@@ -240,6 +256,10 @@ static json *version(struct verb_call *call)
     {                                            \
         "from", json_type_int, .required = false \
     }
+#define RECENT_OPTIONAL                                \
+    {                                                  \
+        "recent", json_type_boolean, .required = false \
+    }
 
 static const struct verb verbs[] = {
     {"attach", true, attach, {DOMAIN_REQUIRED, TYPE_OPTIONAL}},
@@ -249,6 +269,7 @@ static const struct verb verbs[] = {
     {"pause", true, pause_guest, {DOMAIN_REQUIRED}},
     {"resume", true, resume, {DOMAIN_REQUIRED}},
     {"stats", false, stats, {DOMAIN_OPTIONAL}},
+    {"subscribe", false, subscribe, {RECENT_OPTIONAL}},
     {"types", false, types, {{0}}},
     {"verify", false, verify, {DOMAIN_REQUIRED}},
     {"version", false, version, {{0}}},

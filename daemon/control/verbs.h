@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 
 struct guests;
+struct subscription;
 
 #define VERB_ARGS_MAX  4u
 #define VERB_ERROR_MAX 384
@@ -31,9 +32,10 @@ enum verb_code {
 /* What a verb is asked, and where it says why not. */
 struct verb_call {
     struct guests *guests;
-    struct json_object *params; /* as the row wants them; NULL: none */
-    int code;                   /* enum verb_code; 0: none */
-    char error[VERB_ERROR_MAX]; /* one line, where there is a code */
+    struct subscription *events; /* the client's; NULL: it may have none */
+    struct json_object *params;  /* as the row wants them; NULL: none */
+    int code;                    /* enum verb_code; 0: none */
+    char error[VERB_ERROR_MAX];  /* one line, where there is a code */
 };
 
 struct verb_arg {

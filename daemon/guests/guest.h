@@ -11,6 +11,7 @@
 #include "guests/share.h"
 #include "guests/wake.h"
 #include "guests/windows.h"
+#include "vgpu/budget.h"
 
 /* What all guests together may use up in a round of the event loop, in units of vgpu_work(): some
  * 800 us. */
@@ -37,6 +38,9 @@ struct guest {
     uint64_t mmio_base; /* where the registers were put; 0: nowhere yet */
     unsigned served;    /* how often, up to some number */
 
+    bool failed;            /* it was in failsafe when somebody looked last */
+    struct budget failures; /* that others hear of */
+
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
     bool asks;             /* the host has a request of it that is not answered yet */
     bool awake;            /* else turns pass it by: there is nothing to do for it */
@@ -52,8 +56,16 @@ struct turns {
     bool more;             /* guests have more to do than fitted into it */
 };
 
+struct events {
+    struct guests_event kept[GUESTS_EVENTS_KEPT]; /* by number */
+    uint64_t count;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
 struct guests {
     struct guests_config config;
+    struct events events;
     struct windows_gpu gpu; /* what there is to share */
     struct vgpu_types types;
     const struct vgpu_type *preset;
@@ -122,6 +134,10 @@ void guest_remove(struct guest *guest);
 
 __attribute__((format(printf, 3, 4))) void guests_log(struct guests *guests, int level,
                                                       const char *format, ...);
+
+/* An event; reason may be NULL. And the one that its vGPU is in failsafe, if that is news. */
+void guest_note(struct guest *guest, enum guests_event_kind kind, const char *reason);
+void guest_note_failsafe(struct guest *guest);
 
 /*
  * Something is done to the guest, or it makes a request: turns look at it until there is nothing

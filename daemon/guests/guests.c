@@ -139,6 +139,7 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
     }
     guests_log(guests, LOG_INFO, "domain '%s' (%u): vGPU %u attached, %s", guest->name,
                guest->domid, guest->slot + 1, guest->type->name);
+    guest_note(guest, GUESTS_EVENT_ATTACHED, NULL);
     if (info) {
         guest_fill_info(guest, info);
     }
@@ -155,6 +156,7 @@ int guests_detach(struct guests *guests, const char *domain, char *error, size_t
     }
     guests_log(guests, LOG_INFO, "domain '%s' (%u): vGPU %u detached", guest->name, guest->domid,
                guest->slot + 1);
+    guest_note(guest, GUESTS_EVENT_DETACHED, NULL);
     guest_leave(guest);
     /* Most have no more than can be done at once; the rest is for the turns. */
     if (!guest_go_on_leaving(guest, GUESTS_ROUND_UNITS)) {

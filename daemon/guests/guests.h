@@ -138,6 +138,37 @@ int guests_mappings(struct guests *guests, const char *domain, guests_mapping_fn
 int guests_mappings_some(struct guests *guests, const char *domain, uint32_t *next, unsigned max,
                          guests_mapping_fn *fn, void *arg, char *error, size_t error_size);
 
+/* What became of a guest. */
+enum guests_event_kind {
+    GUESTS_EVENT_ATTACHED,
+    GUESTS_EVENT_DETACHED,
+    GUESTS_EVENT_DIED,
+    GUESTS_EVENT_FAILSAFE,
+    GUESTS_EVENT_PAUSED,
+    GUESTS_EVENT_RESUMED,
+    GUESTS_EVENT_TAKEN_UP, /* from an xengtd before */
+};
+
+struct guests_event {
+    uint64_t number; /* from 1 on, in the order they came */
+    uint64_t unix_ms;
+    enum guests_event_kind kind;
+    uint32_t domid;
+    uint32_t id; /* of the vGPU */
+    char name[64];
+    char type[32];
+    char reason[160]; /* of a failsafe; else empty */
+};
+
+/* The last so many are kept. False: this one is not, or it has not come yet. */
+#define GUESTS_EVENTS_KEPT 64u
+bool guests_event(const struct guests *guests, uint64_t number, struct guests_event *event);
+uint64_t guests_last_event(const struct guests *guests); /* its number; 0: none has come */
+
+/* Called whenever one comes, also in the middle of things: it calls nothing here. fn may be NULL.
+ */
+void guests_on_event(struct guests *guests, void (*fn)(void *arg), void *arg);
+
 /*
  * One turn: the GPU works for its budget, expired mappings are released, dead guests are
  * detached. True: there is more to do. With an event base the guests calls this by itself.

@@ -136,6 +136,9 @@ int guests_pause(struct guests *guests, const char *domain, bool paused, char *e
     if (ret) {
         return ret;
     }
+    if (paused != vgpu_paused(guest->vgpu)) {
+        guest_note(guest, paused ? GUESTS_EVENT_PAUSED : GUESTS_EVENT_RESUMED, NULL);
+    }
     vgpu_pause(guest->vgpu, paused);
     guest_wake(guest);
     wake_in(&guests->turns.wake, 0); /* a resumed vGPU may have work waiting */

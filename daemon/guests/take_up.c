@@ -75,6 +75,7 @@ static int go_on(struct guests *guests, const struct keep *keep, const struct ke
         guest_settle_at(guest, wake_now_ms()); /* what it had stored is to become real */
         guests_log(guests, LOG_NOTICE, "domain '%s' (%u): vGPU %u taken up, %s", guest->name,
                    guest->domid, guest->slot + 1, guest->type->name);
+        guest_note(guest, GUESTS_EVENT_TAKEN_UP, NULL);
     }
     return ret;
 }

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from rig import PATIENCE, Connection, Daemon, Tap
+from rig import PATIENCE, Daemon, Tap
 
 
 class Ctl:
@@ -67,7 +67,7 @@ def result_of(**result):
     return json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}) + "\n"
 
 
-def check_daemon(ctl, daemon):
+def check_daemon(ctl):
     """With an xengtd that is well."""
     ctl.exits(0, "list")
     ctl.exits(0, "attach", "web", says="vGPU 1 attached")
@@ -81,8 +81,53 @@ def check_daemon(ctl, daemon):
     ctl.exits(0, "version", says="protocol 2")
     ctl.exits(0, "pause", "web", says="paused")
     ctl.exits(0, "detach", "web", says="detached")
-    connection = Connection(daemon.path)
-    connection.close()
+    out = ctl.exits(0, "list", "--names")
+    ctl.tap.check(out == "", "nobody has a name when nobody is there", out)
+    ctl.exits(0, "failsafe")
+
+
+def check_events(ctl):
+    """A reader of events, and what happens."""
+    # pylint: disable=consider-using-with
+    reader = subprocess.Popen([ctl.program, "--socket", ctl.path, "events", "--recent"], text=True,
+                              stdout=subprocess.PIPE)
+    seen = [reader.stdout.readline() for _ in range(3)]
+    ctl.run("attach", "web")
+    seen.append(reader.stdout.readline())
+    ctl.tap.check([line.rsplit(": ", 1)[-1].strip() for line in seen]
+                  == ["attached", "paused", "detached", "attached"], "events are followed", seen)
+    reader.stdout.close()
+    ctl.run("pause", "web")
+    status = reader.wait(PATIENCE)
+    ctl.tap.check(status == 1, "a reader that left ends it", status)
+    out = ctl.exits(0, "list", "--names")
+    ctl.tap.check(out == "web\n", "names are a line each", out)
+
+
+COMPLETE = """
+shopt -s progcomp
+complete() { :; }
+. "$1"
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_xengt_ctl
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def check_completion(ctl, source):
+    """What bash offers."""
+    for words, wanted in ((["de"], ["detach"]), (["pause", "w"], ["web"]), (["types", ""], [""]),
+                          (["attach", "web", "--ty"], ["--type"]),
+                          (["list", "--"], ["--help", "--json", "--names", "--socket", "--timeout",
+                                            "--version"]),
+                          (["attach", "--type", "cus"], ["custom"])):
+        got = subprocess.run(["bash", "-c", COMPLETE, "bash", source / "dist/xengt-ctl.bash-completion",
+                              ctl.program, "--socket", ctl.path, *words], text=True,
+                             capture_output=True, timeout=PATIENCE, check=False)
+        ctl.tap.check(got.stdout.split("\n")[:-1] == wanted, f"completes {' '.join(words)}",
+                      got.stdout + got.stderr)
 
 
 def check_usage(ctl):
@@ -130,6 +175,18 @@ def check_no_daemon(ctl, folder):
                       "who may not connect is told so", result)
 
 
+def check_failsafe(ctl, folder):
+    """An xengtd that has a guest in failsafe."""
+    ctl.path = f"{folder}/failed"
+    guests = [{"domid": 5, "name": "web", "vgpu": 1, "state": "failsafe", "failsafe_reason": "it hung"},
+              {"domid": 6, "name": "db", "vgpu": 2, "state": "running", "failsafe_reason": None}]
+    Impostor(ctl.path, result_of(guests=guests))
+    out = ctl.exits(1, "failsafe", says="it hung")
+    ctl.tap.check("db" not in out, "and no other guest is shown", out)
+    out = ctl.exits(1, "failsafe", "--json", says="it hung")
+    ctl.tap.check(json.loads(out)["guests"] == guests[:1], "nor in the document", out)
+
+
 def check_output(ctl, folder):
     """Nobody reads what is printed."""
     ctl.path = f"{folder}/wordy"
@@ -155,11 +212,14 @@ def main():
     build = Path(sys.argv[2])
     with Daemon(build, "web", "twin", "twin") as daemon:
         ctl = Ctl(tap, build, daemon.path)
-        check_daemon(ctl, daemon)
+        check_daemon(ctl)
+        check_events(ctl)
+        check_completion(ctl, Path(sys.argv[1]).resolve())
         check_usage(ctl)
     with tempfile.TemporaryDirectory() as folder:
         ctl = Ctl(tap, build, "")
         check_no_daemon(ctl, folder)
+        check_failsafe(ctl, folder)
         check_output(ctl, folder)
     return tap.end()
 

@@ -39,7 +39,8 @@ def control_seeds():
     seed("control", "life", lines(on_web("attach"), on_web("mappings"), on_web("pause"),
                                   on_web("resume"), on_web("verify"), on_web("stats"),
                                   on_web("mappings", ',"from":7'), on_web("detach")))
-    seed("control", "reports", lines(ask("list"), ask("stats"), ask("version"), ask("types"),
+    seed("control", "reports", lines(ask("subscribe", '"recent":true'), ask("list"), ask("stats"),
+                                     ask("version"), ask("types"),
                                      ask("attach", '"domain":"1","type":"GVTg_V4_8"'),
                                      ask("list", number='"a"')))
     seed("control", "refusals", lines(ask("attach", '"domain":"old \\"pv\\""'), ask("attach"),

@@ -16,6 +16,7 @@
 #include <json-c/json.h>
 
 #include "control/control.h"
+#include "control/documents.h"
 #include "control/verbs.h"
 #include "guests/guests.h"
 #include "support/test.h"
@@ -29,6 +30,9 @@ struct guests {
     const struct vgpu_type *type;
     bool endless;   /* a verify takes for ever */
     unsigned asked; /* for a list */
+    uint64_t events;
+    void (*on_event)(void *arg);
+    void *on_event_arg;
 };
 
 static const struct vgpu_type types[] = {
@@ -153,6 +157,36 @@ void guests_shared(struct guests *guests, struct guests_shared *shared)
     (void)guests;
     *shared =
         (struct guests_shared){.backend = &caps, .library = {.mapped = 3}, .gpu = {.commands = 42}};
+}
+
+/* Events of "web", as many as there are to be. */
+uint64_t guests_last_event(const struct guests *guests)
+{
+    return guests->events;
+}
+
+bool guests_event(const struct guests *guests, uint64_t number, struct guests_event *event)
+{
+    if (!number || number > guests->events || guests->events - number >= GUESTS_EVENTS_KEPT)
+        return false;
+    *event = (struct guests_event){
+        .number = number, .kind = GUESTS_EVENT_FAILSAFE, .domid = 5, .id = 1, .name = "web"};
+    strcpy(event->reason, "a\nreason");
+    return true;
+}
+
+void guests_on_event(struct guests *guests, void (*fn)(void *arg), void *arg)
+{
+    guests->on_event = fn;
+    guests->on_event_arg = arg;
+}
+
+static void happen(struct guests *guests, unsigned n)
+{
+    while (n--) {
+        guests->events++;
+        guests->on_event(guests->on_event_arg);
+    }
 }
 
 /* --- the fixture ------------------------------------------------------------------------- */
@@ -712,6 +746,9 @@ TEST(every_field_is_explained_in_the_manual)
     struct json_object *stats = ask(f, fd, ASK("stats", ""));
     struct json_object *all_types = ask(f, fd, ASK("types", ""));
     char *manual = manual_from("## Documents");
+    struct json_object *event = document_event(&(struct guests_event){.id = 1}, 0);
+    assert_all_explained(manual, event);
+    json_object_put(event);
     assert_all_explained(manual, get(stats, "result"));
     assert_all_explained(manual, get(all_types, "result"));
     free(manual);
@@ -729,16 +766,18 @@ TEST(every_field_of_the_manual_exists)
     assert_granted(f, fd, ATTACH);
     struct json_object *stats = ask(f, fd, ASK("stats", ""));
     struct json_object *all_types = ask(f, fd, ASK("types", ""));
+    struct json_object *event = document_event(&(struct guests_event){.id = 1}, 0);
     char *manual = manual_from("## Documents");
     for (const char *row = strstr(manual, "\n| `"); row; row = strstr(row, "\n| `")) {
         const char *end = strstr(row, "` | ") + 1;
 
         while ((row = quoted(row, end, word)))
-            if (!has_key(stats, word) && !has_key(all_types, word))
+            if (!has_key(stats, word) && !has_key(all_types, word) && !has_key(event, word))
                 fail_msg("docs/control.md explains \"%s\", which is nowhere", word);
         row = end;
     }
     free(manual);
+    json_object_put(event);
     json_object_put(all_types);
     json_object_put(stats);
     close(fd);
@@ -1115,6 +1154,119 @@ TEST(idle_client)
     assert_non_null(strstr(text, "too long"));
     free(text);
     assert_closed(f, fd);
+}
+
+/* --- subscriptions ----------------------------------------------------------------------- */
+
+#define SUBSCRIBE ASK("subscribe", "")
+
+/* The next event, whose number it is, and how many are missing before it. */
+static void assert_event(struct fixture *f, int fd, int number, int dropped)
+{
+    char *text = receive_line(f, fd);
+
+    assert_non_null(text);
+    struct json_object *message = json_tokener_parse(text);
+    struct json_object *params = get(message, "params");
+    assert_string_equal(json_object_get_string(get(message, "method")), "event");
+    assert_false(json_object_object_get_ex(message, "id", NULL));
+    assert_string_equal(json_object_get_string(get(params, "event")), "failsafe");
+    assert_string_equal(json_object_get_string(get(params, "reason")), "a?reason");
+    assert_int_equal(json_object_get_int(get(params, "number")), number);
+    assert_int_equal(json_object_get_int(get(params, "dropped")), dropped);
+    json_object_put(message);
+    free(text);
+}
+
+TEST(a_subscriber_hears_of_events)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f), other = connect_to(f);
+
+    happen(&f->guests, 2);
+    assert_granted(f, fd, SUBSCRIBE);
+    happen(&f->guests, 2);
+    assert_event(f, fd, 3, 0);
+    assert_event(f, fd, 4, 0);
+    assert_granted(f, fd, LIST); /* it may ask as before */
+    assert_granted(f, other, LIST);
+    assert_granted(f, other, ASK("subscribe", "\"recent\":true"));
+    for (int number = 1; number <= 4; number++)
+        assert_event(f, other, number, 0);
+    close(fd);
+    spin(f);
+    happen(&f->guests, 1); /* nobody is left out because one is gone */
+    assert_event(f, other, 5, 0);
+    close(other);
+}
+
+/* What it does not read stays where it is; what is dropped is counted. */
+TEST(a_slow_subscriber_misses_events_and_is_told)
+{
+    struct fixture *f = *state;
+    int fd = connect_to(f), room = 4096, number = 0, missing = 0;
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+    assert_granted(f, fd, SUBSCRIBE);
+    for (unsigned i = 0; i < 500; i++) {
+        happen(&f->guests, 100);
+        turn(f);
+    }
+    while (number < 50000) {
+        char *text = receive_line(f, fd);
+
+        assert_non_null(text);
+        struct json_object *message = json_tokener_parse(text);
+        struct json_object *params = get(message, "params");
+        int dropped = json_object_get_int(get(params, "dropped"));
+        assert_int_equal(json_object_get_int(get(params, "number")), number + dropped + 1);
+        number += dropped + 1;
+        missing += dropped;
+        json_object_put(message);
+        free(text);
+    }
+    assert_in_range(missing, 40000, 50000 - GUESTS_EVENTS_KEPT);
+    close(fd);
+}
+
+/* Who listens is not silent, and keeps its place: there are only so many. */
+TEST(subscriptions_are_few)
+{
+    struct fixture *f = *state;
+    int readers[CONTROL_READERS_MAX], admins[CONTROL_CLIENTS_MAX - CONTROL_READERS_MAX];
+
+    peer_uid = 1000;
+    for (unsigned i = 0; i < CONTROL_READERS_MAX; i++) {
+        readers[i] = connect_to(f);
+        if (i < CONTROL_LISTENERS_MAX / 2)
+            assert_granted(f, readers[i], SUBSCRIBE);
+        else
+            assert_refused(f, readers[i], SUBSCRIBE, VERB_BUSY, "too many clients have");
+    }
+    assert_granted(f, readers[0], SUBSCRIBE); /* again: it is the same one */
+    peer_uid = 0;
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX - CONTROL_READERS_MAX; i++) {
+        admins[i] = connect_to(f);
+        if (i < CONTROL_LISTENERS_MAX / 2)
+            assert_granted(f, admins[i], SUBSCRIBE);
+        else
+            assert_refused(f, admins[i], SUBSCRIBE, VERB_BUSY, "too many clients have");
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        int extra = connect_to(f);
+
+        assert_granted(f, extra, LIST);
+        close(extra);
+    }
+    happen(&f->guests, 1);
+    for (unsigned i = 0; i < CONTROL_LISTENERS_MAX / 2; i++) {
+        assert_event(f, readers[i], 1, 0);
+        assert_event(f, admins[i], 1, 0);
+    }
+    for (unsigned i = 0; i < CONTROL_READERS_MAX; i++)
+        close(readers[i]);
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX - CONTROL_READERS_MAX; i++)
+        close(admins[i]);
 }
 
 /* --- the socket -------------------------------------------------------------------------- */

@@ -842,3 +842,68 @@ TEST(a_name_of_a_dead_domain_is_free)
     refresh(f, "web", &info);
     assert_int_equal(info.domid, new);
 }
+
+/* --- events ------------------------------------------------------------------------------ */
+
+static void count_call(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void assert_event(struct stack *f, uint64_t number, enum guests_event_kind kind)
+{
+    struct guests_event event;
+
+    assert_true(guests_event(f->guests, number, &event));
+    assert_int_equal(event.number, number);
+    assert_int_equal(event.kind, kind);
+    assert_string_equal(event.name, "web");
+    assert_int_equal(event.reason[0] != '\0', kind == GUESTS_EVENT_FAILSAFE);
+}
+
+TEST(events_are_told_once)
+{
+    struct stack *f = *state;
+    struct guests_event event;
+    struct guest_info info;
+    unsigned calls = 0;
+    char error[128];
+
+    guests_on_event(f->guests, count_call, &calls);
+    new_guest(f, "web", &info);
+    guests_pause(f->guests, "web", true, error, sizeof(error));
+    guests_pause(f->guests, "web", true, error, sizeof(error));
+    guests_pause(f->guests, "web", false, error, sizeof(error));
+    guests_detach(f->guests, "web", error, sizeof(error));
+    stack_run(f);
+    attach(f, "web", &info);
+    xengt_sim_domain_destroy(f->sim, info.domid);
+    host_sim_notice_deaths(f->host);
+    stack_run(f);
+    assert_event(f, 1, GUESTS_EVENT_ATTACHED);
+    assert_event(f, 2, GUESTS_EVENT_PAUSED);
+    assert_event(f, 3, GUESTS_EVENT_RESUMED);
+    assert_event(f, 4, GUESTS_EVENT_DETACHED);
+    assert_event(f, 5, GUESTS_EVENT_ATTACHED);
+    assert_event(f, 6, GUESTS_EVENT_DIED);
+    assert_int_equal(guests_last_event(f->guests), 6);
+    assert_int_equal(calls, 6);
+    assert_false(guests_event(f->guests, 0, &event));
+    assert_false(guests_event(f->guests, 7, &event));
+}
+
+TEST(the_last_events_are_kept)
+{
+    struct stack *f = *state;
+    struct guests_event event;
+    struct guest_info info;
+    char error[128];
+
+    new_guest(f, "web", &info);
+    for (unsigned i = 0; i < GUESTS_EVENTS_KEPT; i++)
+        guests_pause(f->guests, "web", !(i % 2), error, sizeof(error));
+    assert_int_equal(guests_last_event(f->guests), GUESTS_EVENTS_KEPT + 1);
+    assert_false(guests_event(f->guests, 1, &event));
+    for (uint64_t i = 0; i < GUESTS_EVENTS_KEPT; i++)
+        assert_event(f, i + 2, i % 2 ? GUESTS_EVENT_RESUMED : GUESTS_EVENT_PAUSED);
+}
