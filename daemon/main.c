@@ -363,6 +363,9 @@ static int open_control(struct daemon *d)
         .base = d->base,
         .guests = d->guests,
         .path = d->options.socket,
+        .group = d->options.share_socket ? &d->options.socket_group : NULL,
+        .log = log_line,
+        .log_arg = &d->log,
     };
 
     return control_open(&config, &d->control, d->error, sizeof(d->error));

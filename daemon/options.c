@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -116,6 +117,18 @@ static bool set_state_dir(struct options *options, const char *value)
 static bool set_socket(struct options *options, const char *value)
 {
     return text(value, options->socket, sizeof(options->socket));
+}
+
+static bool set_socket_group(struct options *options, const char *value)
+{
+    const struct group *group = getgrnam(value);
+
+    if (!group) {
+        return false;
+    }
+    options->share_socket = true;
+    options->socket_group = group->gr_gid;
+    return true;
 }
 
 static bool set_type(struct options *options, const char *value)
@@ -257,6 +270,8 @@ static const struct option_row rows[] = {
      "lock and journal, on a tmpfs (" XENGT_STATE_DIR ")"},
     {"socket", "PATH", set_socket, MEMBER(socket), OPTIONS_AT_START,
      "control socket (" XENGT_STATE_DIR "/control)"},
+    {"socket-group", "GROUP", set_socket_group, MEMBER(socket_group), OPTIONS_AT_START,
+     "a group of this host whose members may ask, and change nothing (none)"},
     {"type", "NAME", set_type, MEMBER(type), OPTIONS_AT_ONCE,
      "type of vGPU that attach gives without --type (custom)"},
     {"mappable-mib", "1-4096", set_mappable, MEMBER(mappable_mib), OPTIONS_AT_ONCE,

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <xengt/xengt.h>
 
@@ -30,6 +31,8 @@ struct options {
     uint64_t mmio_base;
     char state_dir[256];
     char socket[108];
+    bool share_socket; /* with the members of a group, who may read */
+    gid_t socket_group;
     char type[32];         /* of vGPUs, where nobody says which */
     uint32_t mappable_mib; /* of a custom one */
     uint32_t unmappable_mib;

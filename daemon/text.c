@@ -3,31 +3,48 @@
 #include "text.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LOG_LINE_MAX 512
 
-/* Bytes of the UTF-8 sequence at text; 0: it is none. */
+/* Bytes of the UTF-8 sequence at text, as RFC 3629 has them; 0: it is none. */
 static size_t sequence(const char *text)
 {
-    static const unsigned char lead[] = {0xc0, 0xe0, 0xf0, 0xf8}; /* of 2, 3, 4 bytes; beyond */
-    unsigned char first = (unsigned char)*text;
-    size_t n = 1;
+    static const struct {
+        unsigned char first, last; /* of the leading byte */
+        unsigned char low, high; /* of the second: neither overlong, nor a surrogate, nor beyond */
+        size_t bytes;
+    } rows[] = {
+        {0x01, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    const unsigned char *at = (const unsigned char *)text;
 
-    if (first < 0x80) {
-        return 1;
-    }
-    while (n < sizeof(lead) && first >= lead[n]) {
-        n++;
-    }
-    n = first < lead[0] || n == sizeof(lead) ? 0 : n + 1;
-    for (size_t i = 1; i < n; i++) {
-        if (((unsigned char)text[i] & 0xc0) != 0x80) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (at[0] < rows[i].first || at[0] > rows[i].last) {
+            continue;
+        }
+        if (rows[i].bytes > 1 && (at[1] < rows[i].low || at[1] > rows[i].high)) {
             return 0;
         }
+        for (size_t k = 2; k < rows[i].bytes; k++) {
+            if ((at[k] & 0xc0) != 0x80) {
+                return 0;
+            }
+        }
+        return rows[i].bytes;
     }
-    return n;
+    return 0;
+}
+
+/* What a terminal or a reader of lines takes for more than a character: C0, C1, U+2028, U+2029. */
+static bool breaks_line(const char *text)
+{
+    return iscntrl((unsigned char)*text) || (*text == '\xc2' && (unsigned char)text[1] < 0xa0) ||
+           !strncmp(text, "\xe2\x80\xa8", 3) || !strncmp(text, "\xe2\x80\xa9", 3);
 }
 
 void text_clean(char *text)
@@ -35,17 +52,41 @@ void text_clean(char *text)
     while (*text) {
         size_t n = sequence(text);
 
-        if (n == 0 || iscntrl((unsigned char)*text)) {
-            *text = '?';
+        if (n == 0 || breaks_line(text)) {
+            n = n ? n : 1;
+            memset(text, '?', n);
         }
-        text += n ? n : 1;
+        text += n;
+    }
+}
+
+/* Takes away the beginning of a sequence that what was cut ends with. */
+static void drop_cut_end(char *text)
+{
+    size_t len = strlen(text);
+
+    for (size_t n = 1; n < 4 && n <= len; n++) {
+        unsigned char byte = (unsigned char)text[len - n];
+
+        if (byte >= 0xc0 && !sequence(text + len - n)) {
+            text[len - n] = '\0';
+        }
+        if (byte < 0x80 || byte >= 0xc0) {
+            return;
+        }
     }
 }
 
 void text_vline(char *text, size_t size, const char *format, va_list args)
 {
     if (size) {
-        vsnprintf(text, size, format, args);
+        int len = vsnprintf(text, size, format, args);
+
+        if (len < 0) {
+            text[0] = '\0';
+        } else if ((size_t)len >= size) {
+            drop_cut_end(text);
+        }
         text_clean(text);
     }
 }

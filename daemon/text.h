@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Lines for people: log lines, and the reason of a refusal. Names that guests and clients chose
- * get into them: whatever they hold, a line stays one line, and UTF-8 where it is cut short too.
+ * get into them: whatever they hold, a line stays one line, and UTF-8. One that is too long ends with
+ * a whole character.
  */
 #ifndef XENGT_TEXT_H
 #define XENGT_TEXT_H
@@ -12,7 +13,7 @@
 /* Takes a line; level is syslog's. */
 typedef void text_log_fn(void *arg, int level, const char *line);
 
-/* Replaces what would break a line. */
+/* Replaces what would break a line, and what is no UTF-8. */
 void text_clean(char *text);
 
 /* Nothing is written where size is 0. */

@@ -4,11 +4,11 @@
 
 #include "verb.h"
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
     char what[64];
 
-    (void)domain;
+    (void)in;
     snprintf(what, sizeof(what), "attached, %s", member_text(result, "type"));
     return show_done(result, what);
 }

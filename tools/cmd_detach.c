@@ -2,9 +2,9 @@
 /* xengt-ctl detach: one line that says what was taken away. */
 #include "verb.h"
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
-    (void)domain;
+    (void)in;
     return show_done(result, "detached");
 }
 

@@ -20,13 +20,18 @@ static int name_width(struct json_object *guests)
     return (int)width;
 }
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
     struct json_object *guests = member(result, "guests");
 
-    (void)domain;
     if (!json_object_is_type(guests, json_type_array)) {
         return EXIT_FAILED;
+    }
+    if (has_option(in, "names")) {
+        for (size_t i = 0; i < json_object_array_length(guests); i++) {
+            printf("%s\n", member_text(json_object_array_get_idx(guests, i), "name"));
+        }
+        return EXIT_OK;
     }
     int width = name_width(guests);
     printf("%-*s  DOMID  VGPU  %-10s  %-8s  %12s\n", width, "NAME", "TYPE", "STATE",
@@ -44,9 +49,15 @@ static int show(struct json_object *result, const char *domain)
     return EXIT_OK;
 }
 
+static const struct verb_option options[] = {
+    {"names", NULL, "the names alone, one a line", .local = true},
+    {0},
+};
+
 const struct verb verb_list = {
     .name = "list",
     .domain = VERB_NO_DOMAIN,
+    .options = options,
     .summary = "show the guests that have a vGPU",
     .description = "STATE is running, paused, or failsafe with the reason at the end of the line.",
     .show = show,

@@ -2,9 +2,9 @@
 /* xengt-ctl pause: one line that says which vGPU waits. */
 #include "verb.h"
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
-    (void)domain;
+    (void)in;
     return show_done(result, "paused");
 }
 

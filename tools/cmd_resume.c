@@ -2,9 +2,9 @@
 /* xengt-ctl resume: one line that says which vGPU goes on. */
 #include "verb.h"
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
-    (void)domain;
+    (void)in;
     return show_done(result, "resumed");
 }
 

@@ -22,18 +22,18 @@ static void show_object(struct json_object *object, const char *prefix)
     }
 }
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
     struct json_object *guests = member(result, "guests");
 
     if (!json_object_is_type(guests, json_type_array)) {
         return EXIT_FAILED;
     }
-    if (!domain) {
+    if (!in->domain) {
         show_object(result, "");
     }
     for (size_t i = 0; i < json_object_array_length(guests); i++) {
-        if (i || !domain) {
+        if (i || !in->domain) {
             putchar('\n');
         }
         show_object(json_object_array_get_idx(guests, i), "");

@@ -7,11 +7,11 @@
 
 #include "verb.h"
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
     struct json_object *types = member(result, "types");
 
-    (void)domain;
+    (void)in;
     if (!json_object_is_type(types, json_type_array)) {
         return EXIT_FAILED;
     }

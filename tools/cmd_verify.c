@@ -10,12 +10,12 @@ static int status(struct json_object *result)
     return member_number(result, "violations") ? EXIT_FAILED : EXIT_OK;
 }
 
-static int show(struct json_object *result, const char *domain)
+static int show(struct json_object *result, const struct invocation *in)
 {
     if (status(result) == EXIT_OK) {
-        printf("domain '%s': every GPU entry is scratch or a mapping of its own\n", domain);
+        printf("domain '%s': every GPU entry is scratch or a mapping of its own\n", in->domain);
     } else {
-        printf("domain '%s': %" PRIu64 " violations; the first: %s\n", domain,
+        printf("domain '%s': %" PRIu64 " violations; the first: %s\n", in->domain,
                member_number(result, "violations"), member_text(result, "first"));
     }
     return status(result);

@@ -1,51 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xengt-ctl: the administrator's command. Every verb is one command of xengtd's socket. */
+/* xengt-ctl: the administrator's command, a verb for each thing that xengtd's socket offers. */
+#include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include <json-c/json.h>
 
 #include <xengt/xengt.h>
 
-#include "client.h"
 #include "verb.h"
 
 #define VERB_POINTER(name) &verb_##name,
 static const struct verb *const verbs[] = {VERBS(VERB_POINTER)};
 #define VERBS_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
-enum common { OPT_JSON, OPT_SOCKET, OPT_HELP, OPT_VERSION, OPT_COMMON };
+enum common { OPT_JSON, OPT_SOCKET, OPT_TIMEOUT, OPT_HELP, OPT_VERSION, OPT_COMMON };
 
 /* The options of every verb, and of no verb. */
 static const struct verb_option common[] = {
     [OPT_JSON] = {"json", NULL, "print the result as JSON"},
     [OPT_SOCKET] = {"socket", "PATH", "control socket of xengtd (" XENGT_STATE_DIR "/control)"},
+    [OPT_TIMEOUT] = {"timeout", "SECONDS", "how long to wait for an answer (30)"},
     [OPT_HELP] = {"help", NULL, "print this and exit"},
     [OPT_VERSION] = {"version", NULL, "print the version and exit"},
     {0},
 };
 
-/* Options of all verbs, and of one command line: more than there are. */
-#define OPTIONS_MAX 32u
-
-/* An option as it was given. */
-struct argument {
-    const struct verb_option *option;
-    const char *value; /* NULL: it takes none */
-};
-
-struct invocation {
-    const struct verb *verb;
-    const char *domain; /* or NULL */
-    const char *socket;
-    bool json;
-    bool help;
-    bool version;
-    struct argument own[OPTIONS_MAX]; /* options that are the verb's own */
-    unsigned own_n;
-};
+#define TIMEOUT_S     30u /* the daemon answers at once; after this long something is wrong */
+#define TIMEOUT_MAX_S 3600u
 
 static int usage(const char *subject, const char *problem)
 {
@@ -61,6 +45,59 @@ static const struct verb *find_verb(const char *name)
         }
     }
     return NULL;
+}
+
+/* --- a slip of the finger ---------------------------------------------------------------- */
+
+#define NAME_MAX_LEN 16u
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+/* Letters to change, add or leave out, to make one word of the other. */
+static unsigned distance(const char *from, const char *to)
+{
+    unsigned row[NAME_MAX_LEN + 1], columns = (unsigned)strlen(to);
+
+    for (unsigned k = 0; k <= columns; k++) {
+        row[k] = k;
+    }
+    for (unsigned i = 0; from[i]; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = i + 1;
+        for (unsigned k = 0; k < columns; k++) {
+            unsigned above = row[k + 1];
+
+            row[k + 1] = least(above + 1, row[k] + 1, diagonal + (from[i] != to[k]));
+            diagonal = above;
+        }
+    }
+    return row[columns];
+}
+
+static int unknown_verb(const char *name)
+{
+    const struct verb *nearest = NULL;
+    unsigned best = 3; /* farther is another word */
+
+    for (size_t i = 0; i < VERBS_COUNT && strlen(name) <= NAME_MAX_LEN; i++) {
+        unsigned d = distance(name, verbs[i]->name);
+
+        if (d < best && d < strlen(verbs[i]->name)) {
+            best = d;
+            nearest = verbs[i];
+        }
+    }
+    if (!nearest) {
+        return usage(name, "unknown verb");
+    }
+    fprintf(stderr, "xengt-ctl: %s: unknown verb; did you mean %s?\n", name, nearest->name);
+    return EXIT_USAGE;
 }
 
 /* --- help -------------------------------------------------------------------------------- */
@@ -85,7 +122,10 @@ static void help(FILE *out)
         snprintf(left, sizeof(left), "%s%s", verbs[i]->name, operand(verbs[i]));
         fprintf(out, "  %-18s %s\n", left, verbs[i]->summary);
     }
-    fprintf(out, "\nDOMAIN is a name or a domid. xengt-ctl VERB --help says more.\n");
+    fprintf(out,
+            "\nDOMAIN is a name or a domid. xengt-ctl VERB --help says more.\n"
+            "Exit status: 0 done; 1 refused, or what is checked is not well; 2 the command line\n"
+            "makes no sense; 3 xengtd does not answer.\n");
 }
 
 static void help_options(const struct verb_option *options)
@@ -95,7 +135,7 @@ static void help_options(const struct verb_option *options)
 
         snprintf(left, sizeof(left), "--%s %s", options->name,
                  options->value ? options->value : "");
-        printf("  %-14s %s\n", left, options->help);
+        printf("  %-17s %s\n", left, options->help);
     }
 }
 
@@ -105,61 +145,6 @@ static void help_verb(const struct verb *verb)
            verb->description);
     help_options(verb->options);
     help_options(common);
-}
-
-/* --- what is asked of xengtd ------------------------------------------------------------- */
-
-static bool is_of(const struct verb *verb, const struct verb_option *option)
-{
-    for (const struct verb_option *own = verb->options; own && own->name; own++) {
-        if (!strcmp(own->name, option->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct json_object *request_of(const struct invocation *in)
-{
-    struct json_object *request = json_object_new_object();
-
-    json_object_object_add(request, "command", json_object_new_string(in->verb->name));
-    if (in->domain) {
-        json_object_object_add(request, "domain", json_object_new_string(in->domain));
-    }
-    for (unsigned i = 0; i < in->own_n; i++) {
-        const char *value = in->own[i].value;
-
-        json_object_object_add(request, in->own[i].option->name,
-                               value ? json_object_new_string(value)
-                                     : json_object_new_boolean(true));
-    }
-    return request;
-}
-
-static int show(const struct invocation *in, struct json_object *result)
-{
-    if (!in->json) {
-        return in->verb->show(result, in->domain);
-    }
-    printf("%s\n", json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN));
-    return in->verb->status ? in->verb->status(result) : EXIT_OK;
-}
-
-static int run(const struct invocation *in)
-{
-    char error[512] = "";
-    struct json_object *request = request_of(in);
-    struct json_object *result = client_call(in->socket, request, error, sizeof(error));
-
-    json_object_put(request);
-    if (!result) {
-        fprintf(stderr, "xengt-ctl: %s\n", error);
-        return EXIT_FAILED;
-    }
-    int status = show(in, result);
-    json_object_put(result);
-    return status;
 }
 
 /* --- the command line -------------------------------------------------------------------- */
@@ -181,6 +166,24 @@ static unsigned all_options(const struct verb_option *all[OPTIONS_MAX])
     return n;
 }
 
+static bool is_of(const struct verb *verb, const struct verb_option *option)
+{
+    for (const struct verb_option *own = verb->options; own && own->name; own++) {
+        if (!strcmp(own->name, option->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned seconds(const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    return *text >= '0' && *text <= '9' && !*end && value <= TIMEOUT_MAX_S ? (unsigned)value : 0;
+}
+
 static void take_option(struct invocation *in, int index, const struct verb_option *option)
 {
     switch (index) {
@@ -189,6 +192,9 @@ static void take_option(struct invocation *in, int index, const struct verb_opti
         break;
     case OPT_SOCKET:
         in->socket = optarg;
+        break;
+    case OPT_TIMEOUT:
+        in->timeout_s = seconds(optarg);
         break;
     case OPT_HELP:
         in->help = true;
@@ -222,6 +228,9 @@ static int read_options(struct invocation *in, int argc, char **argv)
         }
         c = c == 'h' ? OPT_HELP : c;
         take_option(in, c, all[c]);
+        if (!in->timeout_s) {
+            return usage(optarg, "--timeout takes seconds, 1 to 3600");
+        }
     }
     return EXIT_OK;
 }
@@ -247,9 +256,26 @@ static int read_operands(struct invocation *in, int argc, char **argv)
     return EXIT_OK;
 }
 
-int main(int argc, char **argv)
+/* What was printed is where it should be, or it was for nothing. A reader that left knows why. */
+static int end_output(int status)
 {
-    struct invocation in = {.socket = XENGT_STATE_DIR "/control"};
+    if (!fflush(stdout) && !ferror(stdout)) {
+        return status;
+    }
+    if (errno != EPIPE) {
+        fprintf(stderr, "xengt-ctl: the output cannot be written: %s\n", strerror(errno));
+    }
+    return status == EXIT_OK ? EXIT_FAILED : status;
+}
+
+static int run(const struct invocation *in)
+{
+    return in->verb->run ? in->verb->run(in) : ask_and_show(in, in->verb->name);
+}
+
+static int obey(int argc, char **argv)
+{
+    struct invocation in = {.socket = XENGT_STATE_DIR "/control", .timeout_s = TIMEOUT_S};
     int status = read_options(&in, argc, argv);
 
     if (status != EXIT_OK) {
@@ -267,7 +293,7 @@ int main(int argc, char **argv)
     }
     in.verb = find_verb(argv[0]);
     if (!in.verb) {
-        return usage(argv[0], "unknown verb");
+        return unknown_verb(argv[0]);
     }
     if (in.help) {
         help_verb(in.verb);
@@ -275,4 +301,10 @@ int main(int argc, char **argv)
     }
     status = read_operands(&in, argc, argv);
     return status == EXIT_OK ? run(&in) : status;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    return end_output(obey(argc, argv));
 }

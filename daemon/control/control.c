@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The clients of the control socket: their lines, their answers, their limits. */
+/* The clients of the control socket: their places, and whose turn it is. */
 #include "control/control.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,238 +10,197 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
-#include <json-c/json.h>
 
+#include "control/client.h"
 #include "control/listen.h"
-#include "control/protocol.h"
+#include "guests/guests.h"
 #include "text.h"
-
-/* Answers a client has not read; with more than this its next command waits. */
-#define UNREAD_MAX (1u << 20)
-
-struct client {
-    struct control *control; /* NULL: this place is free */
-    struct bufferevent *bev;
-    bool closing; /* when everything is written */
-    bool ended;   /* it says nothing more: closing, when the command that waits is answered */
-    char *line;   /* of the command that waits for a later turn; or NULL */
-    size_t len;
-    struct event *again;
-};
 
 struct control {
     struct control_config config;
-    struct evconnlistener *listener;
-    struct stat socket; /* tells ours from one that replaced it */
-    struct client clients[CONTROL_CLIENTS_MAX];
+    struct clients clients;
+    struct client places[CONTROL_CLIENTS_MAX];
+    unsigned next; /* whose turn it is */
+    int fd;        /* listens */
+    struct event *accept;
+    struct event *accept_again; /* when there may be descriptors again */
+    struct stat socket;         /* tells ours from one that replaced it */
 };
 
-/* --- one client -------------------------------------------------------------------------- */
+/* --- places ------------------------------------------------------------------------------ */
 
-static void drop_client(struct client *client)
+/* Root, and who the daemon is itself. A client that cannot be told may as little as possible. */
+static uid_t peer_of(int fd, bool *reader)
 {
-    bufferevent_free(client->bev);
-    if (client->again) {
-        event_free(client->again);
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t len = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len)) {
+        peer.uid = (uid_t)-1;
     }
-    free(client->line);
-    *client = (struct client){0};
+    *reader = peer.uid != 0 && peer.uid != geteuid();
+    return peer.uid;
 }
 
-static void send_answer(struct client *client, struct json_object *answer)
+static unsigned readers(const struct control *control)
 {
-    struct evbuffer *out = bufferevent_get_output(client->bev);
-    const char *text = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
+    unsigned n = 0;
 
-    if (text) {
-        evbuffer_add(out, text, strlen(text));
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        n += control->places[i].clients && control->places[i].session.may_not_change;
     }
-    evbuffer_add(out, "\n", 1);
-    json_object_put(answer);
+    return n;
 }
 
-/* Reads nothing more; the client goes when it has the reason, or does not take it in time. */
-static void dismiss(struct client *client, const char *reason)
+/* Who listens keeps its place, so that there are only so many of them. */
+static bool listeners_are_many(const struct control *control, bool reader)
 {
-    client->closing = true;
-    bufferevent_disable(client->bev, EV_READ);
-    send_answer(client, control_refusal(reason));
-}
+    unsigned all = 0, among_readers = 0;
 
-static bool may_answer(const struct client *client)
-{
-    return !client->closing && !client->line &&
-           evbuffer_get_length(bufferevent_get_output(client->bev)) <= UNREAD_MAX;
-}
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        const struct client *client = &control->places[i];
 
-/* True: the line is kept for later. */
-static bool serve_line(struct client *client, const char *line, size_t len)
-{
-    static const struct timeval soon = {0};
-    enum control_next next;
-    struct json_object *answer = control_command(client->control->config.guests, line, len, &next);
-
-    if (next == CONTROL_AGAIN) {
-        event_add(client->again, &soon);
-        return true;
-    }
-    send_answer(client, answer);
-    if (next == CONTROL_GARBAGE) {
-        client->closing = true;
-        bufferevent_disable(client->bev, EV_READ);
-    }
-    return false;
-}
-
-static void serve(struct client *client)
-{
-    struct evbuffer *in = bufferevent_get_input(client->bev);
-
-    while (may_answer(client)) {
-        size_t len;
-        char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
-
-        if (line && len < CONTROL_LINE_MAX) {
-            if (serve_line(client, line, len)) {
-                client->line = line;
-                client->len = len;
-                break;
-            }
-        } else if (line || evbuffer_get_length(in) >= CONTROL_LINE_MAX) {
-            dismiss(client, "the line is too long");
-        } else {
-            break;
+        if (client->clients && client_listens(client)) {
+            all++;
+            among_readers += client->session.may_not_change;
         }
-        free(line);
     }
+    return all >= CONTROL_LISTENERS_MAX || (reader && among_readers >= CONTROL_LISTENERS_MAX / 2);
 }
-
-static void close_written(struct client *client)
-{
-    client->closing = true;
-    if (!evbuffer_get_length(bufferevent_get_output(client->bev))) {
-        drop_client(client);
-    }
-}
-
-static void on_again(evutil_socket_t fd, short what, void *arg)
-{
-    struct client *client = arg;
-
-    (void)fd;
-    (void)what;
-    if (serve_line(client, client->line, client->len)) {
-        return;
-    }
-    free(client->line);
-    client->line = NULL;
-    serve(client);
-    if (client->ended && !client->line) {
-        close_written(client);
-    }
-}
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    (void)bev;
-    serve(arg);
-}
-
-/* Everything is written: commands that waited for this go on. */
-static void on_written(struct bufferevent *bev, void *arg)
-{
-    struct client *client = arg;
-
-    (void)bev;
-    if (client->closing) {
-        drop_client(client);
-    } else {
-        serve(client);
-    }
-}
-
-/* The client said all it wanted to; it may still be there to hear the answers. */
-static void on_end(struct client *client)
-{
-    serve(client);
-    client->ended = true;
-    if (!client->line) {
-        close_written(client);
-    }
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-    struct client *client = arg;
-
-    (void)bev;
-    if (what & BEV_EVENT_EOF) {
-        on_end(client);
-    } else if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && !client->closing) {
-        dismiss(client, "nothing was said for too long");
-    } else {
-        drop_client(client);
-    }
-}
-
-/* --- all of them ------------------------------------------------------------------------- */
 
 static struct client *free_place(struct control *control)
 {
     for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-        if (!control->clients[i].control) {
-            return &control->clients[i];
+        if (!control->places[i].clients) {
+            return &control->places[i];
         }
     }
     return NULL;
 }
 
-/* The socket's buffer is empty and takes a line at once; a client that is gone does not matter. */
-static void turn_away(int fd)
+/* Who has said nothing for longest, and waits for nothing. NULL: there is none. */
+static struct client *silent_client(struct control *control, bool among_readers)
 {
-    static const char line[] = "{\"ok\":false,\"error\":\"too many clients; try again later\"}\n";
+    struct client *longest = NULL;
 
-    if (send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-        /* Nothing to be done. */
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct client *client = &control->places[i];
+
+        if (client->clients && !client_is_busy(client) && !client_listens(client) &&
+            (client->session.may_not_change || !among_readers) &&
+            (!longest || client->spoke < longest->spoke)) {
+            longest = client;
+        }
     }
-    close(fd);
+    return longest;
 }
 
-static void on_accept(struct evconnlistener *listener, int fd, struct sockaddr *address, int len,
-                      void *arg)
+/* Readers have a part of the places and make way for each other: they do not keep root out. */
+static struct client *place_for(struct control *control, bool reader)
+{
+    bool full = reader && readers(control) >= CONTROL_READERS_MAX;
+    struct client *place = full ? NULL : free_place(control);
+
+    if (!place) {
+        place = silent_client(control, full);
+        if (place) {
+            client_oust(place);
+        }
+    }
+    return place;
+}
+
+/* --- turns ------------------------------------------------------------------------------- */
+
+/*
+ * One thing for one client, and then the loop looks at everything else: guests' requests wait for
+ * one of the clients', however many there are.
+ */
+static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct control *control = arg;
-    struct client *client = free_place(control);
-    const struct timeval idle = {
-        .tv_sec = control->config.idle_s ? control->config.idle_s : CONTROL_IDLE_S,
-    };
 
-    (void)listener;
-    (void)address;
-    (void)len;
-    if (!client) {
-        turn_away(fd);
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        unsigned at = (control->next + i) % CONTROL_CLIENTS_MAX;
+        struct client *client = &control->places[at];
+
+        if (!client->clients) {
+            continue;
+        }
+        client->session.may_not_subscribe =
+            listeners_are_many(control, client->session.may_not_change);
+        if (client_turn(client)) {
+            control->next = at + 1;
+            clients_wake(&control->clients);
+            return;
+        }
+    }
+}
+
+/* --- the socket -------------------------------------------------------------------------- */
+
+/* Descriptors or memory are short: to try again at once would be to do nothing else. */
+static void pause_accepting(struct control *control)
+{
+    static const struct timeval pause = {.tv_sec = 1};
+
+    event_del(control->accept);
+    event_add(control->accept_again, &pause);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct control *control = arg;
+
+    (void)fd;
+    (void)what;
+    event_add(control->accept, NULL);
+}
+
+/* One in each round of the loop, however many wait. */
+static void on_accept(evutil_socket_t listener, short what, void *arg)
+{
+    struct control *control = arg;
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    bool reader;
+
+    (void)what;
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            pause_accepting(control);
+        }
         return;
     }
-    client->bev = bufferevent_socket_new(control->config.base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (!client->bev) {
-        turn_away(fd);
-        return;
+    uid_t uid = peer_of(fd, &reader);
+    struct client *place = place_for(control, reader);
+    if (place) {
+        client_open(place, &control->clients, fd, uid, reader);
+    } else {
+        client_turn_away(fd);
     }
-    client->again = evtimer_new(control->config.base, on_again, client);
-    if (!client->again) {
-        drop_client(client);
-        return;
-    }
-    client->control = control;
-    bufferevent_setcb(client->bev, on_read, on_written, on_event, client);
-    bufferevent_setwatermark(client->bev, EV_READ, 0, CONTROL_LINE_MAX);
-    bufferevent_set_timeouts(client->bev, &idle, &idle);
-    bufferevent_enable(client->bev, EV_READ | EV_WRITE);
+}
+
+static int open_events(struct control *control)
+{
+    struct event_base *base = control->config.base;
+
+    control->clients.turn = evtimer_new(base, on_turn, control);
+    control->accept_again = evtimer_new(base, on_accept_again, control);
+    control->accept = event_new(base, control->fd, EV_READ | EV_PERSIST, on_accept, control);
+    return control->clients.turn && control->accept_again && control->accept &&
+                   !event_add(control->accept, NULL)
+               ? 0
+               : -ENOMEM;
+}
+
+static void on_guests_event(void *arg)
+{
+    struct control *control = arg;
+
+    clients_wake(&control->clients);
 }
 
 int control_open(const struct control_config *config, struct control **out, char *error,
@@ -255,22 +213,33 @@ int control_open(const struct control_config *config, struct control **out, char
         return text_error(error, error_size, -ENOMEM, "out of memory");
     }
     control->config = *config;
-    int fd = control_listen(config->path, error, error_size);
-    if (fd < 0) {
+    control->clients = (struct clients){
+        .base = config->base,
+        .guests = config->guests,
+        .record = {.log = config->log, .log_arg = config->log_arg},
+        .idle = {.tv_sec = config->idle_s ? config->idle_s : CONTROL_IDLE_S},
+    };
+    control->fd = control_listen(config->path, config->group, error, error_size);
+    if (control->fd < 0) {
+        int ret = control->fd;
+
         free(control);
-        return fd;
+        return ret;
     }
-    control->listener =
-        evconnlistener_new(config->base, on_accept, control, LEV_OPT_CLOSE_ON_FREE, 0, fd);
-    if (!control->listener || lstat(config->path, &control->socket)) {
-        if (!control->listener) {
-            close(fd);
-        }
+    if (lstat(config->path, &control->socket) || open_events(control)) {
         control_close(control);
         return text_error(error, error_size, -ENOMEM, "%s: cannot be listened on", config->path);
     }
+    guests_on_event(config->guests, on_guests_event, control);
     *out = control;
     return 0;
+}
+
+static void close_event(struct event *event)
+{
+    if (event) {
+        event_free(event);
+    }
 }
 
 void control_close(struct control *control)
@@ -280,14 +249,16 @@ void control_close(struct control *control)
     if (!control) {
         return;
     }
+    guests_on_event(control->config.guests, NULL, NULL);
     for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-        if (control->clients[i].control) {
-            drop_client(&control->clients[i]);
+        if (control->places[i].clients) {
+            client_drop(&control->places[i]);
         }
     }
-    if (control->listener) {
-        evconnlistener_free(control->listener);
-    }
+    close_event(control->accept);
+    close_event(control->accept_again);
+    close_event(control->clients.turn);
+    close(control->fd);
     if (!lstat(control->config.path, &now) && now.st_ino == control->socket.st_ino &&
         now.st_dev == control->socket.st_dev) {
         unlink(control->config.path);

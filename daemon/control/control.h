@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The control socket: an administrator's commands, one JSON object per line in, one out; see
+ * The control socket: an administrator's requests, one JSON object per line in, one out; see
  * docs/control.md. A client can be anything that connects: what it sends is bounded and checked,
- * and what it does not read never blocks the daemon.
+ * what it asks is done one thing at a time, and what it does not read never blocks the daemon.
  */
 #ifndef XENGT_CONTROL_CONTROL_H
 #define XENGT_CONTROL_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+#include "text.h"
 
 struct control;
 struct event_base;
 struct guests;
 
-#define CONTROL_CLIENTS_MAX 16u
-#define CONTROL_LINE_MAX    (64u << 10) /* bytes of a command, the newline included */
-#define CONTROL_IDLE_S      60          /* a client that says nothing for so long is closed */
+#define CONTROL_CLIENTS_MAX   16u
+#define CONTROL_READERS_MAX   8u /* of these: clients that are not root */
+#define CONTROL_LISTENERS_MAX 8u /* of all: with a subscription; and half of them among readers */
+#define CONTROL_LINE_MAX      (64u << 10) /* bytes of a request, the newline included */
+#define CONTROL_IDLE_S        60          /* a client that says nothing for so long is closed */
 
 /* All of it stays the caller's and outlives the control socket. */
 struct control_config {
     struct event_base *base;
     struct guests *guests;
-    const char *path; /* of the socket; its folder is made if absent */
-    unsigned idle_s;  /* 0: CONTROL_IDLE_S */
+    const char *path;   /* of the socket; its folder is made if absent */
+    const gid_t *group; /* whose members may read; NULL: root alone may connect */
+    unsigned idle_s;    /* 0: CONTROL_IDLE_S */
+    text_log_fn *log;
+    void *log_arg;
 };
 
 /*

@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 
 #include "guests/guests.h"
+#include "text.h"
 
 typedef struct json_object json;
 
@@ -35,6 +36,17 @@ struct field {
     }
 /* clang-format on */
 
+json *document_text(const char *text)
+{
+    char line[DOCUMENT_TEXT_MAX];
+
+    if (!text) {
+        return NULL;
+    }
+    text_line(line, sizeof(line), "%s", text);
+    return json_object_new_string(line);
+}
+
 static json *value_of(const struct field *field, const void *base)
 {
     const void *at = (const char *)base + field->offset;
@@ -47,12 +59,11 @@ static json *value_of(const struct field *field, const void *base)
     case FIELD_U64:
         return json_object_new_uint64(*(const uint64_t *)at);
     case FIELD_ARRAY:
-        return json_object_new_string(at);
+        return document_text(at);
     case FIELD_TEXT:
         break;
     }
-    const char *text = *(const char *const *)at;
-    return text ? json_object_new_string(text) : NULL;
+    return document_text(*(const char *const *)at);
 }
 
 /* Adds fields of the struct at base, to a row without a key. */
@@ -215,10 +226,9 @@ json *document_guest(const struct guest_info *info)
 {
     json *object = document(identity_fields, info);
 
-    json_object_object_add(object, "type", json_object_new_string(info->type->name));
-    json_object_object_add(object, "state", json_object_new_string(state_of(info)));
-    json_object_object_add(object, "failsafe_reason",
-                           info->failsafe ? json_object_new_string(info->failsafe) : NULL);
+    json_object_object_add(object, "type", document_text(info->type->name));
+    json_object_object_add(object, "state", document_text(state_of(info)));
+    json_object_object_add(object, "failsafe_reason", document_text(info->failsafe));
     json_object_object_add(object, "mappable", document(range_fields, &info->mappable));
     json_object_object_add(object, "unmappable", document(range_fields, &info->unmappable));
     add_fields(object, share_fields, info->type);
@@ -257,6 +267,36 @@ json *document_mapping(const struct guests_mapping *mapping)
     return document(mapping_fields, mapping);
 }
 
+/* --- an event ---------------------------------------------------------------------------- */
+
+static const struct field event_fields[] = {
+    FIELD(guests_event, number, "number"),
+    FIELD(guests_event, unix_ms, "unix_ms"),
+    FIELD(guests_event, domid, "domid"),
+    FIELD(guests_event, name, "name"),
+    FIELD(guests_event, id, "vgpu"),
+    FIELD(guests_event, type, "type"),
+    {0},
+};
+
+json *document_event(const struct guests_event *event, uint64_t dropped)
+{
+    static const char *const kinds[] = {
+        [GUESTS_EVENT_ATTACHED] = "attached", [GUESTS_EVENT_DETACHED] = "detached",
+        [GUESTS_EVENT_DIED] = "died",         [GUESTS_EVENT_FAILSAFE] = "failsafe",
+        [GUESTS_EVENT_PAUSED] = "paused",     [GUESTS_EVENT_RESUMED] = "resumed",
+        [GUESTS_EVENT_TAKEN_UP] = "taken_up",
+    };
+    json *object = json_object_new_object();
+
+    json_object_object_add(object, "event", document_text(kinds[event->kind]));
+    add_fields(object, event_fields, event);
+    json_object_object_add(object, "reason",
+                           event->reason[0] ? document_text(event->reason) : NULL);
+    json_object_object_add(object, "dropped", json_object_new_uint64(dropped));
+    return object;
+}
+
 /* --- types, the back end ----------------------------------------------------------------- */
 
 static const struct field offer_fields[] = {
@@ -270,7 +310,7 @@ json *document_type(const struct guests_type_info *info)
     const struct vgpu_type *type = info->type;
     json *object = json_object_new_object();
 
-    json_object_object_add(object, "name", json_object_new_string(type->name));
+    json_object_object_add(object, "name", document_text(type->name));
     json_object_object_add(object, "mappable_mib",
                            json_object_new_uint64(type->mappable / GTT_ENTRIES_PER_MIB));
     json_object_object_add(object, "unmappable_mib",

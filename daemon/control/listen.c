@@ -77,17 +77,20 @@ static int remove_stale(const struct sockaddr_un *address, char *error, size_t e
     return unlink(path) ? fail(error, error_size, -errno, path, NULL) : 0;
 }
 
-/* The mode is right from the first moment: changing it later would leave a gap. */
-static int bind_private(int fd, const struct sockaddr_un *address)
+/*
+ * The mode is right from the first moment: changing it later would leave a gap. The group comes
+ * later: until then it is our own's.
+ */
+static int bind_private(int fd, const struct sockaddr_un *address, const gid_t *group)
 {
-    mode_t mask = umask(0177);
+    mode_t mask = umask(group ? 0117 : 0177);
     int ret = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
 
     umask(mask);
-    return ret;
+    return !ret && group && lchown(address->sun_path, (uid_t)-1, *group) ? -errno : ret;
 }
 
-int control_listen(const char *path, char *error, size_t error_size)
+int control_listen(const char *path, const gid_t *group, char *error, size_t error_size)
 {
     struct sockaddr_un address;
     int ret = address_of(path, &address);
@@ -105,7 +108,7 @@ int control_listen(const char *path, char *error, size_t error_size)
     if (fd < 0) {
         return fail(error, error_size, fd, path, NULL);
     }
-    ret = bind_private(fd, &address);
+    ret = bind_private(fd, &address, group);
     if (!ret && listen(fd, SOMAXCONN)) {
         ret = -errno;
     }

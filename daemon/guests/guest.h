@@ -11,6 +11,7 @@
 #include "guests/share.h"
 #include "guests/wake.h"
 #include "guests/windows.h"
+#include "vgpu/budget.h"
 
 /* What all guests together may use up in a round of the event loop, in units of vgpu_work(): some
  * 800 us. */
@@ -38,6 +39,9 @@ struct guest {
     uint64_t mmio_base; /* where the registers were put; 0: nowhere yet */
     unsigned served;    /* how often, up to some number */
 
+    bool failed;            /* it was in failsafe when somebody looked last */
+    struct budget failures; /* that others hear of */
+
     uint64_t settle_at_ms; /* 0: it has recorded nothing lately */
     bool asks;             /* the host has a request of it that is not answered yet */
     bool awake;            /* else turns pass it by: there is nothing to do for it */
@@ -53,8 +57,16 @@ struct turns {
     bool more;             /* guests have more to do than fitted into it */
 };
 
+struct events {
+    struct guests_event kept[GUESTS_EVENTS_KEPT]; /* by number */
+    uint64_t count;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
 struct guests {
     struct guests_config config;
+    struct events events;
     struct windows_gpu gpu; /* what there is to share */
     struct vgpu_types types;
     const struct vgpu_type *preset;
@@ -75,12 +87,15 @@ int guests_admit(struct guests *guests, struct guest *guest, char *error, size_t
 /* What is done from now on is done for this guest. NULL: for none of them. */
 void guests_serve(struct guests *guests, struct guest *guest);
 
-/* By name or decimal domid; NULL: not attached. */
-struct guest *guests_find(struct guests *guests, const char *domain);
+/*
+ * An attached guest by name or decimal domid. -ENOENT, -ENOTUNIQ: more than one has this name; and
+ * error describes it.
+ */
+int guests_find(struct guests *guests, const char *domain, struct guest **out, char *error,
+                size_t error_size);
 
-/* As guests_find(), but describes in error that there is none. */
-struct guest *guests_need(struct guests *guests, const char *domain, char *error,
-                          size_t error_size);
+/* Says that a name is more than one domain's. -ENOTUNIQ */
+int guests_twins(const char *domain, const char *domids, char *error, size_t error_size);
 
 /* What the guest does; arg is its struct guest. */
 extern const struct host_guest_ops guest_ops;
@@ -120,6 +135,10 @@ void guest_remove(struct guest *guest);
 
 __attribute__((format(printf, 3, 4))) void guests_log(struct guests *guests, int level,
                                                       const char *format, ...);
+
+/* An event; reason may be NULL. And the one that its vGPU is in failsafe, if that is news. */
+void guest_note(struct guest *guest, enum guests_event_kind kind, const char *reason);
+void guest_note_failsafe(struct guest *guest);
 
 /*
  * Something is done to the guest, or it makes a request: turns look at it until there is nothing

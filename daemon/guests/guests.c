@@ -106,6 +106,9 @@ static int check_attach(struct guests *guests, const char *domain, struct guest 
     if (ret == -ENOENT) {
         return text_error(error, error_size, ret, "domain '%s': no such domain", domain);
     }
+    if (ret == -ENOTUNIQ) {
+        return guests_twins(domain, guest->name, error, error_size);
+    }
     if (ret) {
         return text_error(error, error_size, ret, "domain '%s': %s", domain, strerror(-ret));
     }
@@ -170,6 +173,7 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
     }
     guests_log(guests, LOG_INFO, "domain '%s' (%u): vGPU %u attached, %s", guest->name,
                guest->domid, guest->slot + 1, guest->type->name);
+    guest_note(guest, GUESTS_EVENT_ATTACHED, NULL);
     if (info) {
         guest_fill_info(guest, info);
     }
@@ -178,13 +182,15 @@ int guests_attach(struct guests *guests, const char *domain, const char *type,
 
 int guests_detach(struct guests *guests, const char *domain, char *error, size_t error_size)
 {
-    struct guest *guest = guests_need(guests, domain, error, error_size);
+    struct guest *guest;
+    int ret = guests_find(guests, domain, &guest, error, error_size);
 
-    if (!guest) {
-        return -ENOENT;
+    if (ret) {
+        return ret;
     }
     guests_log(guests, LOG_INFO, "domain '%s' (%u): vGPU %u detached", guest->name, guest->domid,
                guest->slot + 1);
+    guest_note(guest, GUESTS_EVENT_DETACHED, NULL);
     guest_leave(guest);
     /* Most have no more than can be done at once; the rest is for the turns. */
     if (!guest_go_on_leaving(guest, GUESTS_ROUND_UNITS)) {

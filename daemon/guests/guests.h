@@ -139,10 +139,46 @@ struct guests_mapping {
     uint64_t gfn;
     uint64_t bfn;
 };
+typedef void guests_mapping_fn(void *arg, const struct guests_mapping *m);
+
 /* Calls fn for each mapped entry of a guest's GTT. */
-int guests_mappings(struct guests *guests, const char *domain,
-                    void (*fn)(void *arg, const struct guests_mapping *m), void *arg, char *error,
-                    size_t error_size);
+int guests_mappings(struct guests *guests, const char *domain, guests_mapping_fn *fn, void *arg,
+                    char *error, size_t error_size);
+
+/* The same of so many from an entry on. 1: there are more, and *next is the first of them. */
+int guests_mappings_some(struct guests *guests, const char *domain, uint32_t *next, unsigned max,
+                         guests_mapping_fn *fn, void *arg, char *error, size_t error_size);
+
+/* What became of a guest. */
+enum guests_event_kind {
+    GUESTS_EVENT_ATTACHED,
+    GUESTS_EVENT_DETACHED,
+    GUESTS_EVENT_DIED,
+    GUESTS_EVENT_FAILSAFE,
+    GUESTS_EVENT_PAUSED,
+    GUESTS_EVENT_RESUMED,
+    GUESTS_EVENT_TAKEN_UP, /* from an xengtd before */
+};
+
+struct guests_event {
+    uint64_t number; /* from 1 on, in the order they came */
+    uint64_t unix_ms;
+    enum guests_event_kind kind;
+    uint32_t domid;
+    uint32_t id; /* of the vGPU */
+    char name[64];
+    char type[32];
+    char reason[160]; /* of a failsafe; else empty */
+};
+
+/* The last so many are kept. False: this one is not, or it has not come yet. */
+#define GUESTS_EVENTS_KEPT 64u
+bool guests_event(const struct guests *guests, uint64_t number, struct guests_event *event);
+uint64_t guests_last_event(const struct guests *guests); /* its number; 0: none has come */
+
+/* Called whenever one comes, also in the middle of things: it calls nothing here. fn may be NULL.
+ */
+void guests_on_event(struct guests *guests, void (*fn)(void *arg), void *arg);
 
 /*
  * One turn: the GPU works for its budget, expired mappings are released, dead guests are

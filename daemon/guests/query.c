@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Questions of an administrator about the attached guests. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,34 +32,54 @@ static void learn_name(struct guest *guest)
     }
 }
 
-struct guest *guests_find(struct guests *guests, const char *domain)
+int guests_twins(const char *domain, const char *domids, char *error, size_t error_size)
 {
-    uint32_t domid;
+    return text_error(error, error_size, -ENOTUNIQ,
+                      "'%s' is the name of domains %s: give the number", domain, domids);
+}
 
-    if (domain_arg_is_domid(domain, &domid)) {
-        return guest_by_domid(guests, domid);
-    }
+/* Of two that have the name, one that is dead does not count. */
+static int find_by_name(struct guests *guests, const char *name, struct guest **out, char *error,
+                        size_t error_size)
+{
+    struct guest *found = NULL;
+
     for (unsigned i = 0; i < guests->attached_n; i++) {
         struct guest *guest = guests->attached[i];
 
-        if (!guest->leaving) {
-            learn_name(guest);
+        if (guest->leaving) {
+            continue;
         }
-        if (!guest->leaving && !strcmp(guest->name, domain)) {
-            return guest;
+        learn_name(guest);
+        if (strcmp(guest->name, name) != 0) {
+            continue;
         }
+        if (found && !found->dead && !guest->dead) {
+            char domids[32];
+
+            domain_arg_twins(found->domid, guest->domid, domids, sizeof(domids));
+            return guests_twins(name, domids, error, error_size);
+        }
+        found = found && guest->dead ? found : guest;
     }
-    return NULL;
+    *out = found;
+    return 0;
 }
 
-struct guest *guests_need(struct guests *guests, const char *domain, char *error, size_t error_size)
+int guests_find(struct guests *guests, const char *domain, struct guest **out, char *error,
+                size_t error_size)
 {
-    struct guest *guest = guests_find(guests, domain);
+    uint32_t domid;
+    int ret = 0;
 
-    if (!guest) {
-        text_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
+    *out = NULL;
+    if (domain_arg_is_domid(domain, &domid)) {
+        *out = guest_by_domid(guests, domid);
+    } else {
+        ret = find_by_name(guests, domain, out, error, error_size);
     }
-    return guest;
+    return ret || *out ? ret
+                       : text_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
 }
 
 void guest_fill_info(struct guest *guest, struct guest_info *info)
@@ -86,10 +107,11 @@ void guest_fill_info(struct guest *guest, struct guest_info *info)
 int guests_info(struct guests *guests, const char *domain, struct guest_info *info, char *error,
                 size_t error_size)
 {
-    struct guest *guest = guests_need(guests, domain, error, error_size);
+    struct guest *guest;
+    int ret = guests_find(guests, domain, &guest, error, error_size);
 
-    if (!guest) {
-        return -ENOENT;
+    if (ret) {
+        return ret;
     }
     guest_fill_info(guest, info);
     return 0;
@@ -109,10 +131,14 @@ bool guests_list(struct guests *guests, unsigned i, struct guest_info *info)
 int guests_pause(struct guests *guests, const char *domain, bool paused, char *error,
                  size_t error_size)
 {
-    struct guest *guest = guests_need(guests, domain, error, error_size);
+    struct guest *guest;
+    int ret = guests_find(guests, domain, &guest, error, error_size);
 
-    if (!guest) {
-        return -ENOENT;
+    if (ret) {
+        return ret;
+    }
+    if (paused != vgpu_paused(guest->vgpu)) {
+        guest_note(guest, paused ? GUESTS_EVENT_PAUSED : GUESTS_EVENT_RESUMED, NULL);
     }
     vgpu_pause(guest->vgpu, paused);
     guest_wake(guest);
@@ -122,10 +148,11 @@ int guests_pause(struct guests *guests, const char *domain, bool paused, char *e
 
 int guests_verify(struct guests *guests, const char *domain, char *error, size_t error_size)
 {
-    struct guest *guest = guests_need(guests, domain, error, error_size);
+    struct guest *guest;
+    int ret = guests_find(guests, domain, &guest, error, error_size);
 
-    if (!guest) {
-        return -ENOENT;
+    if (ret) {
+        return ret;
     }
     if (error_size) {
         error[0] = '\0';
@@ -138,37 +165,48 @@ int guests_verify(struct guests *guests, const char *domain, char *error, size_t
 
 int guests_verify_some(struct guests *guests, const char *domain, char *error, size_t error_size)
 {
-    struct guest *guest = guests_need(guests, domain, error, error_size);
+    struct guest *guest;
+    int ret = guests_find(guests, domain, &guest, error, error_size);
 
-    if (!guest) {
-        return -ENOENT;
+    if (ret) {
+        return ret;
     }
     if (error_size) {
         error[0] = '\0';
     }
-    int ret = vgpu_verify_some(guest->vgpu, VERIFY_UNITS, error, error_size);
+    ret = vgpu_verify_some(guest->vgpu, VERIFY_UNITS, error, error_size);
     if (ret == -ENOMEM) {
         return text_error(error, error_size, ret, "domain '%s': no memory", domain);
     }
     return ret;
 }
 
-int guests_mappings(struct guests *guests, const char *domain,
-                    void (*fn)(void *arg, const struct guests_mapping *m), void *arg, char *error,
-                    size_t error_size)
+int guests_mappings_some(struct guests *guests, const char *domain, uint32_t *next, unsigned max,
+                         guests_mapping_fn *fn, void *arg, char *error, size_t error_size)
 {
-    struct guest *guest = guests_need(guests, domain, error, error_size);
+    struct guest *guest;
+    int ret = guests_find(guests, domain, &guest, error, error_size);
     struct guests_mapping m = {0};
-    uint32_t index = 0;
 
-    if (!guest) {
-        return -ENOENT;
+    if (ret) {
+        return ret;
     }
-    while (vgpu_next_mapping(guest->vgpu, &index, &m.gfn, &m.bfn)) {
-        m.index = index++;
+    while (vgpu_next_mapping(guest->vgpu, next, &m.gfn, &m.bfn)) {
+        if (!max--) {
+            return 1;
+        }
+        m.index = (*next)++;
         fn(arg, &m);
     }
     return 0;
+}
+
+int guests_mappings(struct guests *guests, const char *domain, guests_mapping_fn *fn, void *arg,
+                    char *error, size_t error_size)
+{
+    uint32_t next = 0;
+
+    return guests_mappings_some(guests, domain, &next, UINT_MAX, fn, arg, error, error_size);
 }
 
 void guests_shared(struct guests *guests, struct guests_shared *shared)

@@ -75,6 +75,7 @@ static int go_on(struct guests *guests, const struct keep *keep, const struct ke
         guest_settle_at(guest, wake_now_ms()); /* what it had stored is to become real */
         guests_log(guests, LOG_NOTICE, "domain '%s' (%u): vGPU %u taken up, %s", guest->name,
                    guest->domid, guest->slot + 1, guest->type->name);
+        guest_note(guest, GUESTS_EVENT_TAKEN_UP, NULL);
     }
     return ret;
 }
@@ -83,17 +84,21 @@ static int go_on(struct guests *guests, const struct keep *keep, const struct ke
 static void give_another(struct guests *guests, uint32_t domid, const char *why)
 {
     char domain[16], reason[192], error[256];
+    struct guest *guest;
     int ret;
 
     snprintf(domain, sizeof(domain), "%" PRIu32, domid);
     snprintf(reason, sizeof(reason), "what the last xengtd knew of it is lost: %s", why);
     guests_log(guests, LOG_ERR, "domain %" PRIu32 ": %s", domid, reason);
     ret = guests_attach(guests, domain, NULL, NULL, error, sizeof(error));
+    if (!ret) {
+        ret = guests_find(guests, domain, &guest, error, sizeof(error));
+    }
     if (ret) {
         guests_log(guests, LOG_ERR, "%s", error);
         return;
     }
-    vgpu_refuse(guests_find(guests, domain)->vgpu, reason);
+    vgpu_refuse(guest->vgpu, reason);
 }
 
 static void take_up_one(void *arg, uint32_t domid)

@@ -32,6 +32,7 @@ static void notice_deaths(struct guests *guests)
         if (guest->dead && !guest->leaving) {
             guests_log(guests, LOG_NOTICE, "domain '%s' (%u): is gone; vGPU %u detached",
                        guest->name, guest->domid, guest->slot + 1);
+            guest_note(guest, GUESTS_EVENT_DIED, NULL);
             guest_leave(guest);
         }
     }
@@ -143,6 +144,7 @@ static void check(struct guest *guest)
     }
     guests_serve(guest->guests, guest);
     vgpu_check(guest->vgpu);
+    guest_note_failsafe(guest);
     if (!guest->asks && vgpu_is_quiet(guest->vgpu)) {
         guest_sleep(guest);
     }

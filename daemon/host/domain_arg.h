@@ -3,8 +3,11 @@
 #ifndef XENGT_HOST_DOMAIN_ARG_H
 #define XENGT_HOST_DOMAIN_ARG_H
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Domids from here on are Xen's own words (DOMID_SELF and the like), not domains. */
 #define DOMAIN_ARG_RESERVED 0x7ff0u
@@ -28,6 +31,13 @@ static inline bool domain_arg_is_domid(const char *text, uint32_t *domid)
     }
     *domid = value;
     return true;
+}
+
+/* The answer to a name that two domains have: -ENOTUNIQ, and their domids for people. */
+static inline int domain_arg_twins(uint32_t one, uint32_t other, char *domids, size_t size)
+{
+    snprintf(domids, size, "%u and %u", one < other ? one : other, one < other ? other : one);
+    return -ENOTUNIQ;
 }
 
 #endif

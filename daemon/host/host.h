@@ -67,7 +67,8 @@ struct host_guest_stats {
 
 struct host_ops {
     /*
-     * Finds a domain by name or decimal domid. -ENOENT. name gets the domain's name.
+     * Finds a domain by name or decimal domid. name gets the domain's name. -ENOENT; -ENOTUNIQ:
+     * more than one domain has it, and name gets their domids for people, "5 and 9".
      */
     int (*find)(struct host *host, const char *domain, uint32_t *domid, char *name, size_t size);
 

@@ -104,12 +104,31 @@ static bool alive(const struct host_sim *host, uint32_t domid)
            !xengt_sim_domain_is_zombie(host->sim, domid);
 }
 
+static int find_by_name(struct host_sim *host, const char *wanted, uint32_t *domid, char *domids,
+                        size_t size)
+{
+    int ret = xengt_sim_domain_find(host->sim, wanted, domid);
+
+    for (uint32_t other = *domid + 1; !ret && other < DOMAIN_ARG_RESERVED; other++) {
+        const char *name = xengt_sim_domain_name(host->sim, other);
+
+        if (name && alive(host, other) && !strcmp(name, wanted)) {
+            ret = domain_arg_twins(*domid, other, domids, size);
+        }
+    }
+    return ret;
+}
+
 static int sim_find(struct host *base, const char *domain, uint32_t *domid, char *name, size_t size)
 {
     struct host_sim *host = to_sim(base);
 
-    if (!domain_arg_is_domid(domain, domid) && xengt_sim_domain_find(host->sim, domain, domid)) {
-        return -ENOENT;
+    if (!domain_arg_is_domid(domain, domid)) {
+        int ret = find_by_name(host, domain, domid, name, size);
+
+        if (ret) {
+            return ret;
+        }
     }
     if (!xengt_sim_domain_exists(host->sim, *domid)) {
         return -ENOENT;

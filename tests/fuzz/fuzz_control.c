@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lines of the control protocol, to a guests with two domains: each gets one answer of one line. */
+/* Lines of the control protocol, to guests with two domains: each gets one answer of one line, or
+ * none. */
 #include <json-c/json.h>
 
 #include "control/control.h"
@@ -20,17 +21,27 @@ static void check_json(const char *line)
     json_tokener_free(tokener);
 }
 
+static void check_error(struct json_object *error)
+{
+    struct json_object *code, *message;
+    REQUIRE(json_object_object_get_ex(error, "code", &code), "an error without a code");
+    REQUIRE(json_object_get_int(code) <= VERB_REFUSED, "a code that is none");
+    REQUIRE(json_object_object_get_ex(error, "message", &message), "an error without a message");
+    const char *text = json_object_get_string(message);
+    REQUIRE(text && *text, "an empty message");
+    REQUIRE(!strpbrk(text, "\r\n"), "a message of more than one line");
+}
+
 static void check_answer(struct json_object *answer)
 {
-    struct json_object *ok, *text;
-    REQUIRE(json_object_object_get_ex(answer, "ok", &ok), "an answer without \"ok\"");
-    if (json_object_get_boolean(ok)) {
-        REQUIRE(json_object_object_get_ex(answer, "result", NULL), "no result");
+    struct json_object *error;
+    REQUIRE(json_object_object_get_ex(answer, "jsonrpc", NULL), "an answer without \"jsonrpc\"");
+    REQUIRE(json_object_object_get_ex(answer, "id", NULL), "an answer without \"id\"");
+    REQUIRE(json_object_object_length(answer) == 3, "neither a result nor an error, or both");
+    if (json_object_object_get_ex(answer, "error", &error)) {
+        check_error(error);
     } else {
-        REQUIRE(json_object_object_get_ex(answer, "error", &text), "no error");
-        const char *error = json_object_get_string(text);
-        REQUIRE(error && *error, "an empty error");
-        REQUIRE(!strpbrk(error, "\r\n"), "an error of more than one line");
+        REQUIRE(json_object_object_get_ex(answer, "result", NULL), "no result");
     }
     const char *line = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
     REQUIRE(line && !strchr(line, '\n'), "an answer of more than one line");
@@ -38,35 +49,37 @@ static void check_answer(struct json_object *answer)
 }
 
 /* The line is a string of its own, as the socket's buffer gives it. */
-static bool serve_line(struct guests *guests, const uint8_t *data, size_t len)
+static void serve_line(struct session *session, const uint8_t *data, size_t len)
 {
+    struct json_object *answer = NULL;
     char *line = malloc(len + 1);
-    enum control_next next;
     if (!line) {
-        return false;
+        return;
     }
     memcpy(line, data, len);
     line[len] = '\0';
-    struct json_object *answer = control_command(guests, line, len, &next);
-    while (next == CONTROL_AGAIN) {
-        answer = control_command(guests, line, len, &next);
-    }
-    REQUIRE(answer, "no answer");
-    check_answer(answer);
-    json_object_put(answer);
+    bool through = protocol_line(session, line, len, &answer);
     free(line);
-    return next != CONTROL_GARBAGE;
+    while (!through) {
+        through = protocol_go_on(session, &answer);
+    }
+    REQUIRE(!session->verb && !session->request, "a request that is answered is at work");
+    if (answer) {
+        check_answer(answer);
+        json_object_put(answer);
+    }
 }
 
-static void serve_lines(struct guests *guests, const uint8_t *data, size_t size)
+static void serve_lines(struct session *session, const uint8_t *data, size_t size)
 {
     for (unsigned i = 0; i < LINES_MAX && size; i++) {
         const uint8_t *end = memchr(data, '\n', size);
         size_t len = end ? (size_t)(end - data) : size;
-        if (len >= CONTROL_LINE_MAX || !serve_line(guests, data, len)) {
+        if (len >= CONTROL_LINE_MAX) {
             return;
         }
-        guests_turn(guests);
+        serve_line(session, data, len);
+        guests_turn(session->guests);
         data += len + (end != NULL);
         size -= len + (end != NULL);
     }
@@ -85,7 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (!xengt_sim_domain_create(stack.sim, &web, &domid) &&
         !xengt_sim_domain_create(stack.sim, &pv, &domid)) {
-        serve_lines(stack.guests, data, size);
+        struct session session = {.guests = stack.guests, .may_not_change = size % 8 == 7};
+        serve_lines(&session, data, size);
     }
     stack_close(&stack);
     return 0;

@@ -26,23 +26,31 @@ def lines(*commands):
     return "".join(command + "\n" for command in commands).encode()
 
 
+def ask(method, params="", number=1):
+    """A request; the parameters are JSON without its braces."""
+    return '{"jsonrpc":"2.0","id":%s,"method":"%s","params":{%s}}' % (number, method, params)
+
+
 def control_seeds():
-    """Every command, and what is refused."""
-    def on_web(command):
-        return '{"command":"%s","domain":"web"}' % command
+    """Every method, and what is refused."""
+    def on_web(method, more=""):
+        return ask(method, '"domain":"web"' + more)
 
     seed("control", "life", lines(on_web("attach"), on_web("mappings"), on_web("pause"),
                                   on_web("resume"), on_web("verify"), on_web("stats"),
-                                  on_web("detach")))
-    seed("control", "reports", lines('{"command":"list"}', '{"command":"stats"}',
-                                     '{"command":"version"}', '{"command":"attach","domain":"1"}',
-                                     '{"command":"list"}'))
-    seed("control", "refusals", lines('{"command":"attach","domain":"old \\"pv\\""}',
-                                      '{"command":"attach"}', '{"command":"list","domain":"web"}',
-                                      '{"command":7}', '{"domain":"web"}', '[1,2]'))
-    seed("control", "odd", lines('{"command":"attach","domain":"\\u0000\\n\\ud83d\\ude00"}',
-                                 '{"command":"attach","domain":"4294967297"}',
-                                 '{"command":{"a":{"b":{"c":1}}}}', '{"command":"list"'))
+                                  on_web("mappings", ',"from":7'), on_web("detach")))
+    seed("control", "reports", lines(ask("subscribe", '"recent":true'), ask("list"), ask("stats"),
+                                     ask("version"), ask("types"),
+                                     ask("attach", '"domain":"1","type":"GVTg_V4_8"'),
+                                     ask("list", number='"a"')))
+    seed("control", "refusals", lines(ask("attach", '"domain":"old \\"pv\\""'), ask("attach"),
+                                      on_web("list"), '{"jsonrpc":"2.0","id":1,"method":7}', "{}",
+                                      "[1,2]", "[" + ask("list") + "]"))
+    seed("control", "odd", lines(ask("attach", '"domain":"\\u0000\\n\\ud83d\\ude00"'),
+                                 ask("attach", '"domain":"4294967297"'),
+                                 ask("list", number="1e400"), ask("list", number="9007199254740993"),
+                                 '{"jsonrpc":"2.0","method":"list"}',
+                                 '{"id":{"a":{"b":{"c":1}}}}', '{"method":"list"'))
 
 
 # --- execlist: operations of a driver ------------------------------------------------------------

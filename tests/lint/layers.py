@@ -49,10 +49,11 @@ ROOMS = {
     "daemon/host": ["daemon/host/host", "daemon/host/domain_arg", TEXT, PUBLIC],
     # from a guest's PTE up to the administrator
     "daemon/gtt": ["daemon/gpu/gpu", INTEL, TEXT, PUBLIC],
-    "daemon/vgpu": ["daemon/gtt", "daemon/gpu/gpu", INTEL, TEXT, PUBLIC],
+    "daemon/vgpu/budget": [],
+    "daemon/vgpu": ["daemon/vgpu/budget", "daemon/gtt", "daemon/gpu/gpu", INTEL, TEXT, PUBLIC],
     "daemon/guests": ["daemon/vgpu", "daemon/gpu/gpu", "daemon/host/host",
                       "daemon/host/domain_arg", TEXT, PUBLIC],
-    "daemon/control": ["daemon/guests", TEXT],
+    "daemon/control": ["daemon/guests", "daemon/vgpu/budget", TEXT],
     "daemon": ["daemon/control", "daemon/guests", "daemon/gpu", "daemon/gpu/gpu", "daemon/host",
                "daemon/host/host", "daemon/host/xen", TEXT, PUBLIC],
     "tools": [PUBLIC],

@@ -794,3 +794,116 @@ LOOP_TEST(loop_falls_asleep)
     assert_int_equal(info.gtt.pending, 0);
     assert_int_equal(info.space.mapped, 0);
 }
+
+/* --- names ------------------------------------------------------------------------------- */
+
+/* Neither is taken. */
+TEST(a_name_of_two_domains_is_refused)
+{
+    struct stack *f = *state;
+    uint32_t one = new_domain(f, "web"), other = new_domain(f, "web");
+    struct guest_info info;
+    char error[128], both[64], domid[16];
+
+    snprintf(both, sizeof(both), "'web' is the name of domains %u and %u: give the number", one,
+             other);
+    assert_attach_fails(f, "web", -ENOTUNIQ, both);
+    snprintf(domid, sizeof(domid), "%u", other);
+    attach(f, domid, &info);
+    assert_int_equal(info.domid, other);
+    assert_int_equal(guests_info(f->guests, "web", &info, error, sizeof(error)), 0);
+    assert_int_equal(info.domid, other); /* of those that have a vGPU it is the only one */
+
+    snprintf(domid, sizeof(domid), "%u", one);
+    attach(f, domid, &info);
+    assert_int_equal(guests_detach(f->guests, "web", error, sizeof(error)), -ENOTUNIQ);
+    assert_string_equal(error, both);
+    assert_int_equal(guests_pause(f->guests, "web", true, error, sizeof(error)), -ENOTUNIQ);
+    assert_int_equal(guests_info(f->guests, domid, &info, error, sizeof(error)), 0);
+    assert_false(info.paused);
+    assert_int_equal(guests_detach(f->guests, domid, error, sizeof(error)), 0);
+    assert_int_equal(guests_info(f->guests, "web", &info, error, sizeof(error)), 0);
+    assert_int_equal(info.domid, other);
+}
+
+/* One that was destroyed has left its name to another. */
+TEST(a_name_of_a_dead_domain_is_free)
+{
+    struct stack *f = *state;
+    uint32_t old = new_domain(f, "web");
+    struct guest_info info;
+
+    attach(f, "web", &info);
+    xengt_sim_domain_destroy(f->sim, old);
+    host_sim_notice_deaths(f->host);
+    uint32_t new = new_domain(f, "web");
+    attach(f, "web", &info);
+    assert_int_equal(info.domid, new);
+    refresh(f, "web", &info);
+    assert_int_equal(info.domid, new);
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+static void count_call(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void assert_event(struct stack *f, uint64_t number, enum guests_event_kind kind)
+{
+    struct guests_event event;
+
+    assert_true(guests_event(f->guests, number, &event));
+    assert_int_equal(event.number, number);
+    assert_int_equal(event.kind, kind);
+    assert_string_equal(event.name, "web");
+    assert_int_equal(event.reason[0] != '\0', kind == GUESTS_EVENT_FAILSAFE);
+}
+
+TEST(events_are_told_once)
+{
+    struct stack *f = *state;
+    struct guests_event event;
+    struct guest_info info;
+    unsigned calls = 0;
+    char error[128];
+
+    guests_on_event(f->guests, count_call, &calls);
+    new_guest(f, "web", &info);
+    guests_pause(f->guests, "web", true, error, sizeof(error));
+    guests_pause(f->guests, "web", true, error, sizeof(error));
+    guests_pause(f->guests, "web", false, error, sizeof(error));
+    guests_detach(f->guests, "web", error, sizeof(error));
+    stack_run(f);
+    attach(f, "web", &info);
+    xengt_sim_domain_destroy(f->sim, info.domid);
+    host_sim_notice_deaths(f->host);
+    stack_run(f);
+    assert_event(f, 1, GUESTS_EVENT_ATTACHED);
+    assert_event(f, 2, GUESTS_EVENT_PAUSED);
+    assert_event(f, 3, GUESTS_EVENT_RESUMED);
+    assert_event(f, 4, GUESTS_EVENT_DETACHED);
+    assert_event(f, 5, GUESTS_EVENT_ATTACHED);
+    assert_event(f, 6, GUESTS_EVENT_DIED);
+    assert_int_equal(guests_last_event(f->guests), 6);
+    assert_int_equal(calls, 6);
+    assert_false(guests_event(f->guests, 0, &event));
+    assert_false(guests_event(f->guests, 7, &event));
+}
+
+TEST(the_last_events_are_kept)
+{
+    struct stack *f = *state;
+    struct guests_event event;
+    struct guest_info info;
+    char error[128];
+
+    new_guest(f, "web", &info);
+    for (unsigned i = 0; i < GUESTS_EVENTS_KEPT; i++)
+        guests_pause(f->guests, "web", !(i % 2), error, sizeof(error));
+    assert_int_equal(guests_last_event(f->guests), GUESTS_EVENTS_KEPT + 1);
+    assert_false(guests_event(f->guests, 1, &event));
+    for (uint64_t i = 0; i < GUESTS_EVENTS_KEPT; i++)
+        assert_event(f, i + 2, i % 2 ? GUESTS_EVENT_RESUMED : GUESTS_EVENT_PAUSED);
+}

@@ -74,16 +74,19 @@ static char *read_name(struct domains *domains, uint32_t domid)
     return xs_read(domains->xs, XBT_NULL, path, NULL);
 }
 
+/* xenstore may tell of one that is no more. */
 static bool has_name(struct domains *domains, uint32_t domid, const char *wanted)
 {
+    struct domain_info info;
     char *name = read_name(domains, domid);
-    bool same = name && !strcmp(name, wanted);
+    bool same = name && !strcmp(name, wanted) && domains_info(domains, domid, &info) != -ESRCH;
 
     free(name);
     return same;
 }
 
-static int find_by_name(struct domains *domains, const char *wanted, uint32_t *domid)
+static int find_by_name(struct domains *domains, const char *wanted, uint32_t *domid, char *domids,
+                        size_t size)
 {
     unsigned n = 0;
     char **entries = xs_directory(domains->xs, XBT_NULL, "/local/domain", &n);
@@ -92,9 +95,12 @@ static int find_by_name(struct domains *domains, const char *wanted, uint32_t *d
     if (!entries) {
         return errno ? -errno : -ENOENT;
     }
-    for (unsigned i = 0; i < n && ret; i++) {
-        if (domain_arg_is_domid(entries[i], domid) && has_name(domains, *domid, wanted)) {
-            ret = 0;
+    for (unsigned i = 0; i < n && ret != -ENOTUNIQ; i++) {
+        uint32_t id;
+
+        if (domain_arg_is_domid(entries[i], &id) && has_name(domains, id, wanted)) {
+            ret = ret ? 0 : domain_arg_twins(*domid, id, domids, size);
+            *domid = id;
         }
     }
     free(entries);
@@ -108,7 +114,7 @@ int domains_find(struct domains *domains, const char *domain, uint32_t *domid, c
     int ret;
 
     if (!domain_arg_is_domid(domain, domid)) {
-        ret = find_by_name(domains, domain, domid);
+        ret = find_by_name(domains, domain, domid, name, size);
         if (ret) {
             return ret;
         }

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What tests of the control socket share: TAP, an xengtd on the simulator, a connection to it."""
+
+import json
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+PATIENCE = 20      # seconds; limits only end what hangs
+
+
+class Tap:
+    """Counts test points."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def check(self, good, description, why=""):
+        """One test point; why is shown when it fails."""
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {description}", flush=True)
+        for line in [] if good else str(why).splitlines()[:20]:
+            print(f"#   {line}")
+
+    def end(self):
+        """Returns the exit status."""
+        print(f"1..{self.count}")
+        return 1 if self.failed else 0
+
+
+class Daemon:
+    """An xengtd on the simulator, for as long as the block lasts."""
+
+    def __init__(self, build: Path, *domains):
+        # pylint: disable=consider-using-with
+        self.folder = tempfile.TemporaryDirectory(prefix="xengt-")
+        self.path = f"{self.folder.name}/control"
+        options = [word for name in domains for word in ("--sim-domain", f"{name}:256")]
+        self.process = subprocess.Popen(
+            [build / "daemon/xengtd", "--backend", "sim", "--state-dir", self.folder.name,
+             "--socket", self.path, *options], stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if line.rstrip().endswith("ready"):
+                break
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.folder.cleanup()
+
+
+class Connection:
+    """One client: lines out, lines in."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(path)
+        self.lines = self.socket.makefile()
+
+    def ask(self, line):
+        """The answer to a line."""
+        self.socket.sendall(line.encode() + b"\n")
+        return self.next()
+
+    def next(self):
+        """The next line, parsed."""
+        return json.loads(self.lines.readline())
+
+    def close(self):
+        """Hangs up."""
+        self.lines.close()
+        self.socket.close()
