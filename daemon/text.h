@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Lines for people: log lines, and the reason of a refusal. Names that guests and clients chose
- * get into them: whatever they hold, a line stays one line, and UTF-8. One that is too long ends with
- * a whole character.
+ * get into them: whatever they hold, a line stays one line, and UTF-8. One that is too long ends
+ * with a whole character.
  */
 #ifndef XENGT_TEXT_H
 #define XENGT_TEXT_H

@@ -177,6 +177,9 @@ bool client_turn(struct client *client)
         return true;
     }
     char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+    if (line && !client->ended) {
+        bufferevent_enable(client->bev, EV_READ); /* there is room again */
+    }
     if (line && len < CONTROL_LINE_MAX) {
         take_line(client, line, len);
     } else if (line || evbuffer_get_length(in) >= CONTROL_LINE_MAX) {
@@ -197,7 +200,10 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
     struct client *client = arg;
 
-    (void)bev;
+    /* While there is no room libevent would call again and again. */
+    if (evbuffer_get_length(bufferevent_get_input(bev)) >= CONTROL_LINE_MAX) {
+        bufferevent_disable(bev, EV_READ);
+    }
     clients_wake(client->clients);
 }
 

@@ -50,6 +50,9 @@ TRACK = "daemon/gtt/track.c"
 COMMANDS = "tests/unit/test_commands"
 TAKE_UP = "tests/unit/test_take_up"
 OUTLIVE = "tests/unit/test_outlive"
+CONTROL = "tests/unit/test_control"
+SIEGE = "tests/attack/attack_control"
+GUESTS = "tests/unit/test_guests"
 
 MUTATIONS = [
     Mutation("the TLB is invalidated before the PTEs are written", BATCH, ORDER,
@@ -224,6 +227,49 @@ MUTATIONS += [
              " || st.st_mode & (S_IWGRP | S_IWOTH)", "", OUTLIVE),
 ]
 
+
+# What one client of the control socket can do to others, and to guests.
+CLIENT, PLACES = "daemon/control/client.c", "daemon/control/control.c"
+MUTATIONS += [
+    Mutation("a client's requests are carried out all at once", PLACES,
+             "        if (client_turn(client)) {\n",
+             "        bool any = false;\n        while (client->clients && client_turn(client)) {\n"
+             "            any = true;\n        }\n        if (any) {\n", CONTROL),
+    Mutation("the same client has the next turn, too", PLACES,
+             "            control->next = at + 1;\n", "            control->next = at;\n", CONTROL),
+    Mutation("bytes that come put the turn off", CLIENT,
+             "    if (!event_pending(clients->turn, EV_TIMEOUT, NULL)) {\n", "    {\n", SIEGE),
+    Mutation("readers take every place", PLACES,
+             "reader && readers(control) >= CONTROL_READERS_MAX", "false", CONTROL),
+    Mutation("readers make way for none but root", PLACES,
+             "silent_client(control, full)", "full ? NULL : silent_client(control, full)", CONTROL),
+    Mutation("a client loses its place while it waits for an answer", PLACES,
+             "!client_is_busy(client) && ", "", CONTROL),
+    Mutation("a subscriber loses its place", PLACES, " && !client_listens(client)", "", CONTROL),
+    Mutation("there may be any number of subscribers", PLACES,
+             "all >= CONTROL_LISTENERS_MAX || (reader && among_readers >= CONTROL_LISTENERS_MAX / 2)",
+             "false", CONTROL),
+    Mutation("bytes are taken for speech", CLIENT,
+             "        bufferevent_disable(bev, EV_READ);\n    }\n",
+             "        bufferevent_disable(bev, EV_READ);\n    }\n    note_speech(client);\n", CONTROL),
+    Mutation("events are written to who does not read", CLIENT,
+             "unread(client) <= EVENTS_UNREAD_MAX", "true", SIEGE),
+    Mutation("answers are written to who does not read", CLIENT,
+             "!client->closing && unread(client) <= UNREAD_MAX", "!client->closing", SIEGE),
+    Mutation("readers change things", "daemon/control/protocol.c",
+             "session->verb->changes && session->may_not_change", "false", CONTROL),
+    Mutation("a notification is answered", "daemon/control/protocol.c",
+             "if (!json_object_object_get_ex(session->request, \"id\", &id)) {", "if (false) {",
+             CONTROL),
+    Mutation("all mappings are in one answer", "daemon/guests/query.c",
+             "        if (!max--) {\n            return 1;\n        }\n", "", GUESTS),
+    Mutation("the first of two domains of a name is taken", "daemon/guests/query.c",
+             "found && !found->dead && !guest->dead", "false", GUESTS),
+    Mutation("the first of two domains of a name is attached", "daemon/host/sim.c",
+             "name && alive(host, other) && !strcmp(name, wanted)", "false", GUESTS),
+    Mutation("a line is cut within a character", "daemon/text.c",
+             "            drop_cut_end(text);\n", "            ;\n", "tests/unit/test_text"),
+]
 
 def build_commands(builddir: Path, target: str):
     """Every command that makes a test, in order."""

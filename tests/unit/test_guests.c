@@ -907,3 +907,36 @@ TEST(the_last_events_are_kept)
     for (uint64_t i = 0; i < GUESTS_EVENTS_KEPT; i++)
         assert_event(f, i + 2, i % 2 ? GUESTS_EVENT_RESUMED : GUESTS_EVENT_PAUSED);
 }
+
+/* --- mappings ---------------------------------------------------------------------------- */
+
+static void count_mapping(void *arg, const struct guests_mapping *m)
+{
+    (void)m;
+    ++*(unsigned *)arg;
+}
+
+TEST(mappings_are_told_in_portions)
+{
+    struct stack *f = *state;
+    struct guest_info info;
+    unsigned told = 0, portions = 0;
+    uint32_t next = 0;
+    char error[128];
+    int ret;
+
+    new_guest(f, "web", &info);
+    guest_maps(f, &info, 1, 10);
+    settle(f, "web");
+    do {
+        unsigned before = told;
+
+        ret = guests_mappings_some(f->guests, "web", &next, 4, count_mapping, &told, error,
+                                   sizeof(error));
+        assert_in_range(told - before, 1, 4);
+        portions++;
+    } while (ret > 0);
+    assert_int_equal(ret, 0);
+    assert_int_equal(told, 10);
+    assert_int_equal(portions, 3);
+}

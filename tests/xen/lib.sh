@@ -428,12 +428,17 @@ vgpu_stat_is() {
 
 # fails_with REGEX COMMAND...: exit status 1 and one line that matches, no more.
 fails_with() {
-    _regex=$1
-    shift
+    exits_with 1 "$@"
+}
+
+# exits_with STATUS REGEX COMMAND...: the same with another exit status.
+exits_with() {
+    _wanted=$1 _regex=$2
+    shift 2
     "$@" >/run/fails.out 2>&1
     _status=$?
     cat /run/fails.out
-    [ "$_status" -eq 1 ] || { echo "exit status $_status, not 1"; return 1; }
+    [ "$_status" -eq "$_wanted" ] || { echo "exit status $_status, not $_wanted"; return 1; }
     [ "$(wc -l </run/fails.out)" -eq 1 ] || { echo "not one line"; return 1; }
     grep -Eq "$_regex" /run/fails.out || { echo "does not say '$_regex'"; return 1; }
 }

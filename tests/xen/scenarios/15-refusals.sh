@@ -30,7 +30,7 @@ refused() {
     guest_destroy "$_refused"
 }
 
-check "without a daemon" fails_with "xengtd is not running|systemctl start" xengt-ctl list
+check "without a daemon" exits_with 3 "xengtd is not running|systemctl start" xengt-ctl list
 check "xengtd starts" xengtd_start --dma cpu
 check "a second xengtd" fails_with "already running|another process" xengtd --dma cpu
 check "attach: no such name" fails_with "'nobody'.*no such domain" xengt-ctl attach nobody
