@@ -120,6 +120,14 @@ static int xen_find(struct host *base, const char *domain, uint32_t *domid, char
     return domains_find(to_xen(base)->domains, domain, domid, name, size);
 }
 
+/* xl's are not heard of yet. */
+static void xen_listen(struct host *base, const struct host_order_ops *ops, void *arg)
+{
+    (void)base;
+    (void)ops;
+    (void)arg;
+}
+
 static int xen_attach(struct host *base, const struct host_guest_config *config,
                       struct host_guest **out, char *error, size_t error_size)
 {
@@ -336,6 +344,7 @@ static const struct host_ops host_xen_ops = {
     .attach = xen_attach,
     .detach = xen_detach,
     .leave = xen_leave,
+    .listen = xen_listen,
     .release_leftovers = xen_release_leftovers,
     .has_firmware = xen_has_firmware,
     .placed = xen_placed,
