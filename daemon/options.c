@@ -138,7 +138,7 @@ static bool set_unmappable(struct options *options, const char *value)
     return number32(value, 0, 4096, &options->unmappable_mib);
 }
 
-static bool set_lazy_ggtt(struct options *options, const char *value)
+static bool truth(const char *value, bool *out)
 {
     static const char *const words[] = {"false", "true", NULL};
     int i;
@@ -146,8 +146,18 @@ static bool set_lazy_ggtt(struct options *options, const char *value)
     if (!word(value, words, &i)) {
         return false;
     }
-    options->lazy_ggtt = i;
+    *out = i;
     return true;
+}
+
+static bool set_lazy_ggtt(struct options *options, const char *value)
+{
+    return truth(value, &options->lazy_ggtt);
+}
+
+static bool set_vdispl(struct options *options, const char *value)
+{
+    return truth(value, &options->vdispl);
 }
 
 static bool set_on_exit(struct options *options, const char *value)
@@ -252,6 +262,8 @@ static const struct spec {
     {"type", "NAME", set_type, "type of vGPU that attach gives without --type (custom)"},
     {"mappable-mib", "MIB", set_mappable, "mappable window of a custom vGPU (16)"},
     {"unmappable-mib", "MIB", set_unmappable, "unmappable window of a custom vGPU (64)"},
+    {"vdispl", "true|false", set_vdispl,
+     "guests whose configuration for xl has \"vdispl=\" get a vGPU by it (true)"},
     {"lazy-ggtt", "true|false", set_lazy_ggtt,
      "guests write their GTT to RAM; it is compared, not trapped (true)"},
     {"gtt-mode", "sync|trap|trap-each", set_gtt_mode,
@@ -418,6 +430,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
         .mmio_base = DEFAULT_MMIO_BASE,
         .state_dir = XENGT_STATE_DIR,
         .socket = XENGT_STATE_DIR "/control",
+        .vdispl = true,
         .lazy_ggtt = true,
         .leave_guests = true,
         .type = VGPU_TYPE_CUSTOM,

@@ -32,6 +32,7 @@ struct options {
     uint32_t mappable_mib; /* of a custom one */
     uint32_t unmappable_mib;
     bool lazy_ggtt;
+    bool vdispl;       /* xl's vdispl devices are vGPUs */
     bool leave_guests; /* to the next xengtd, when this one ends in order */
     enum guests_gtt_mode gtt_mode;
     uint32_t track_after;

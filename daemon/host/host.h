@@ -187,6 +187,7 @@ struct xengt_sim;
 struct host_xen_config {
     struct event_base *base;
     const char *state_dir; /* exists, and no other process uses it: the lock is held */
+    bool vdispl;           /* vdispl devices of xl's are orders */
     text_log_fn *log;      /* may be NULL */
     void *log_arg;
 };
