@@ -315,6 +315,10 @@ fail:
     return ret;
 }
 
+/*
+ * A thread that waits for xenstored cannot be ended: then all of it is left to the thread, until
+ * there is an answer or the process ends.
+ */
 static bool has_ended(struct store *store)
 {
     const struct timespec end = in_ms(END_MS);
@@ -329,31 +333,11 @@ static bool has_ended(struct store *store)
         ;
     }
     bool ended = store->ended;
+    store->left = !ended;
     pthread_mutex_unlock(&store->lock);
     return ended;
 }
 
-static void free_all(struct store *store)
-{
-    struct store_device *device;
-
-    while ((device = TAILQ_FIRST(&store->devices))) {
-        TAILQ_REMOVE(&store->devices, device, link);
-        free(device);
-    }
-    names_clear(&store->names);
-    if (store->to_loop >= 0) {
-        close(store->to_loop);
-    }
-    if (store->to_thread >= 0) {
-        close(store->to_thread);
-    }
-    pthread_cond_destroy(&store->changed);
-    pthread_mutex_destroy(&store->lock);
-    free(store);
-}
-
-/* A thread that waits for xenstored cannot be ended: what it may touch stays there for it. */
 void store_close(struct store *store)
 {
     if (!store) {
@@ -365,12 +349,14 @@ void store_close(struct store *store)
     if (store->again) {
         event_free(store->again);
     }
-    if (store->started && !has_ended(store)) {
-        pthread_detach(store->thread);
+    pthread_t thread = store->thread;
+    bool started = store->started;
+    if (started && !has_ended(store)) {
+        pthread_detach(thread);
         return;
     }
-    if (store->started) {
-        pthread_join(store->thread, NULL);
+    if (started) {
+        pthread_join(thread, NULL);
     }
-    free_all(store);
+    store_free(store);
 }

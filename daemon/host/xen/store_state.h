@@ -65,10 +65,13 @@ struct store {
     bool released; /* a domain, since the loop has looked */
     bool stop;
     bool ended;
+    bool left; /* to the thread: nobody else has it any more */
 };
 
 /* The thread, from its beginning until stop. */
 void *store_thread(void *store);
+
+void store_free(struct store *store);
 
 /* Wakes whoever is on the other side of the eventfd. */
 void store_wake(int eventfd);

@@ -464,6 +464,26 @@ static int serve(struct store *store)
     return 0;
 }
 
+void store_free(struct store *store)
+{
+    struct store_device *device;
+
+    while ((device = TAILQ_FIRST(&store->devices))) {
+        TAILQ_REMOVE(&store->devices, device, link);
+        free(device);
+    }
+    names_clear(&store->names);
+    if (store->to_loop >= 0) {
+        close(store->to_loop);
+    }
+    if (store->to_thread >= 0) {
+        close(store->to_thread);
+    }
+    pthread_cond_destroy(&store->changed);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
 void *store_thread(void *arg)
 {
     struct store *store = arg;
@@ -487,7 +507,11 @@ void *store_thread(void *arg)
     }
     pthread_mutex_lock(&store->lock);
     store->ended = true;
+    bool left = store->left;
     pthread_cond_signal(&store->changed);
     pthread_mutex_unlock(&store->lock);
+    if (left) {
+        store_free(store);
+    }
     return NULL;
 }
