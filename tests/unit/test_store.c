@@ -524,6 +524,7 @@ TEST(one_that_forgot_everything_takes_no_vgpu_away)
         turn(rig);
     }
     assert_false(finds(rig, "web", 5));
+    turns(rig, 20);
     assert_int_equal(rig->taken, 0);
 }
 
