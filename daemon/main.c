@@ -324,6 +324,7 @@ static int open_host(struct daemon *d)
     const struct host_xen_config config = {
         .base = d->base,
         .state_dir = d->options.state_dir,
+        .vdispl = d->options.vdispl,
         .log = log_line,
         .log_arg = &d->log,
     };

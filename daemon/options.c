@@ -168,6 +168,11 @@ static bool set_confine(struct options *options, const char *value)
     return truth(value, &options->confine);
 }
 
+static bool set_vdispl(struct options *options, const char *value)
+{
+    return truth(value, &options->vdispl);
+}
+
 static bool set_on_exit(struct options *options, const char *value)
 {
     static const char *const words[] = {"detach", "leave", NULL};
@@ -293,6 +298,8 @@ static const struct option_row rows[] = {
     {"on-exit", "leave|detach", set_on_exit, MEMBER(leave_guests), OPTIONS_AT_ONCE,
      "leave: guests wait for the next xengtd, which takes them up; detach: they lose their vGPUs "
      "(leave)"},
+    {"vdispl", "true|false", set_vdispl, MEMBER(vdispl), OPTIONS_AT_START,
+     "guests whose configuration for xl has \"vdispl=\" get a vGPU by it (true)"},
     {"confine", "true|false", set_confine, MEMBER(confine), OPTIONS_AT_START,
      "give up what is not needed after the start, by seccomp and capabilities (true)"},
     {"batch", "1-4096", set_batch, MEMBER(batch), OPTIONS_AT_START, "pages per hypercall (256)"},
@@ -313,6 +320,7 @@ void options_init(struct options *options)
         .mmio_base = DEFAULT_MMIO_BASE,
         .state_dir = XENGT_STATE_DIR,
         .socket = XENGT_STATE_DIR "/control",
+        .vdispl = true,
         .lazy_ggtt = true,
         .confine = true,
         .leave_guests = true,

@@ -38,6 +38,7 @@ struct options {
     uint32_t unmappable_mib;
     bool lazy_ggtt;
     bool confine;
+    bool vdispl;       /* xl's vdispl devices are vGPUs */
     bool leave_guests; /* to the next xengtd, when this one ends in order */
     enum guests_gtt_mode gtt_mode;
     uint32_t track_after;

@@ -27,6 +27,8 @@ struct guest {
     struct windows windows;
     struct share share;
     char name[64];
+    bool ordered; /* by the domain's configuration: by that device of it */
+    uint32_t device;
     bool dead;    /* the domain is gone; it leaves in the next turn */
     bool leaving; /* nobody hears of it or from it any more: it is being taken apart */
 
@@ -97,8 +99,14 @@ int guests_find(struct guests *guests, const char *domain, struct guest **out, c
 /* Says that a name is more than one domain's. -ENOTUNIQ */
 int guests_twins(const char *domain, const char *domids, char *error, size_t error_size);
 
+/* The one that is attached, or was last and is being taken apart. */
+struct guest *guests_of_domain(struct guests *guests, uint32_t domid);
+
 /* What the guest does; arg is its struct guest. */
 extern const struct host_guest_ops guest_ops;
+
+/* The toolstack's orders; arg is the guests. */
+extern const struct host_order_ops guest_orders;
 
 /* What its vGPU asks; arg is its struct guest. */
 extern const struct vgpu_machine guest_machine;

@@ -74,6 +74,7 @@ int guests_create(const struct guests_config *config, struct guests **out)
     if (ret) {
         goto fail;
     }
+    config->host->ops->listen(config->host, &guest_orders, guests);
     *out = guests;
     return 0;
 
@@ -87,6 +88,7 @@ void guests_destroy(struct guests *guests)
     if (!guests) {
         return;
     }
+    guests->config.host->ops->listen(guests->config.host, NULL, NULL);
     while (guests->attached_n) {
         guest_remove(guests->attached[guests->attached_n - 1]);
     }
@@ -95,6 +97,16 @@ void guests_destroy(struct guests *guests)
 }
 
 /* --- attach and detach ------------------------------------------------------------------- */
+
+struct guest *guests_of_domain(struct guests *guests, uint32_t domid)
+{
+    for (unsigned i = 0; i < guests->attached_n; i++) {
+        if (guests->attached[i]->domid == domid) {
+            return guests->attached[i];
+        }
+    }
+    return NULL;
+}
 
 /* The domain to attach, and that nothing speaks against it here. */
 static int check_attach(struct guests *guests, const char *domain, struct guest *guest, char *error,
@@ -112,15 +124,13 @@ static int check_attach(struct guests *guests, const char *domain, struct guest 
     if (ret) {
         return text_error(error, error_size, ret, "domain '%s': %s", domain, strerror(-ret));
     }
-    for (unsigned i = 0; i < guests->attached_n; i++) {
-        if (guests->attached[i]->domid != guest->domid) {
-            continue;
-        }
-        if (guests->attached[i]->leaving) {
-            return text_error(error, error_size, -EBUSY,
-                              "domain '%s' (%u): its last vGPU is being taken apart; try again",
-                              guest->name, guest->domid);
-        }
+    const struct guest *there = guests_of_domain(guests, guest->domid);
+    if (there && there->leaving) {
+        return text_error(error, error_size, -EBUSY,
+                          "domain '%s' (%u): its last vGPU is being taken apart; try again",
+                          guest->name, guest->domid);
+    }
+    if (there) {
         return text_error(error, error_size, -EEXIST,
                           "domain '%s' (%u): has a vGPU already; detach it first", guest->name,
                           guest->domid);

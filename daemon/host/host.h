@@ -65,10 +65,32 @@ struct host_guest_stats {
     uint64_t interrupts;  /* given to the guest */
 };
 
+/*
+ * Orders of the toolstack, which asks by a domain's own configuration; from the event loop. A
+ * domain has devices, by number; one that is given a vGPU keeps it until it is taken, or the domain
+ * is gone.
+ */
+struct host_order {
+    uint32_t domid;
+    uint32_t device;
+    const char *type; /* of the vGPU */
+    bool known;       /* it was given before, if not by us, by a process before */
+};
+
+struct host_order_ops {
+    /*
+     * 0: the domain has that vGPU, perhaps had it already; -EBUSY: not yet, it is asked for again
+     * soon; others: error gets one line.
+     */
+    int (*give)(void *arg, const struct host_order *order, char *error, size_t error_size);
+    void (*take)(void *arg, const struct host_order *order);
+};
+
 struct host_ops {
     /*
      * Finds a domain by name or decimal domid. name gets the domain's name. -ENOENT; -ENOTUNIQ:
-     * more than one domain has it, and name gets their domids for people, "5 and 9".
+     * more than one domain has it, and name gets their domids for people, "5 and 9"; others: names
+     * are not to be had now.
      */
     int (*find)(struct host *host, const char *domain, uint32_t *domid, char *name, size_t size);
 
@@ -108,6 +130,9 @@ struct host_ops {
      * pages that are tracked; and stores that were made and not answered are made again.
      */
     void (*leave)(struct host_guest *guest);
+
+    /* Orders go there from now on, those that wait, too. ops NULL: they wait. */
+    void (*listen)(struct host *host, const struct host_order_ops *ops, void *arg);
 
     /* What predecessors left and nobody took over is undone as by detach. */
     void (*release_leftovers)(struct host *host);
@@ -163,6 +188,7 @@ struct xengt_sim;
 struct host_xen_config {
     struct event_base *base;
     const char *state_dir; /* exists, and no other process uses it: the lock is held */
+    bool vdispl;           /* vdispl devices of xl's are orders */
     text_log_fn *log;      /* may be NULL */
     void *log_arg;
 };
@@ -198,5 +224,10 @@ void host_sim_pci_write(struct host *host, uint32_t domid, unsigned devfn, unsig
 bool host_sim_interrupt(struct host *host, uint32_t domid, uint64_t *address, uint32_t *data);
 void host_sim_end_of_turn(struct host *host, uint32_t domid);
 void host_sim_notice_deaths(struct host *host);
+
+/* The toolstack's orders, as host_order_ops. -ENOTCONN: nobody listens. */
+int host_sim_give(struct host *host, const struct host_order *order, char *error,
+                  size_t error_size);
+void host_sim_take(struct host *host, const struct host_order *order);
 
 #endif

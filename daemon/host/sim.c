@@ -73,6 +73,8 @@ struct host_sim {
     bool firmware;                         /* of domains that are attached */
     void (*wait)(void *arg);               /* see host_sim_on_wait() */
     void *wait_arg;
+    const struct host_order_ops *orders;
+    void *orders_arg;
 };
 
 static struct host_sim *to_sim(struct host *host)
@@ -158,6 +160,14 @@ static void sim_leave(struct host_guest *guest)
     guest->left = true;
     guest->made = false;
     guest->tracked_n = 0;
+}
+
+static void sim_listen(struct host *base, const struct host_order_ops *ops, void *arg)
+{
+    struct host_sim *host = to_sim(base);
+
+    host->orders = ops;
+    host->orders_arg = arg;
 }
 
 static void sim_release_leftovers(struct host *base)
@@ -500,6 +510,7 @@ static const struct host_ops host_sim_ops = {
     .attach = sim_attach,
     .detach = sim_detach,
     .leave = sim_leave,
+    .listen = sim_listen,
     .release_leftovers = sim_release_leftovers,
     .has_firmware = sim_has_firmware,
     .placed = sim_placed,
@@ -537,6 +548,23 @@ void host_sim_on_wait(struct host *base, void (*wait)(void *arg), void *arg)
 
     host->wait = wait;
     host->wait_arg = arg;
+}
+
+int host_sim_give(struct host *base, const struct host_order *order, char *error, size_t error_size)
+{
+    struct host_sim *host = to_sim(base);
+
+    return host->orders ? host->orders->give(host->orders_arg, order, error, error_size)
+                        : -ENOTCONN;
+}
+
+void host_sim_take(struct host *base, const struct host_order *order)
+{
+    struct host_sim *host = to_sim(base);
+
+    if (host->orders) {
+        host->orders->take(host->orders_arg, order);
+    }
 }
 
 void host_sim_with_firmware(struct host *base, bool firmware)

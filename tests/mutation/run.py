@@ -227,6 +227,23 @@ MUTATIONS += [
              " || st.st_mode & (S_IWGRP | S_IWOTH)", "", OUTLIVE),
 ]
 
+# Orders of the toolstack's.
+STORE = "tests/unit/test_store"
+MUTATIONS += [
+    Mutation("what a guest has written is an order", "daemon/host/xen/vdispl_nodes.c",
+             "    if (ret || writable) {\n", "    if (ret) {\n", STORE),
+    Mutation("a device is another domain's", "daemon/host/xen/vdispl_nodes.c",
+             "    if (!same) {\n", "    if (false) {\n", STORE),
+    Mutation("a xenstored without memory takes vGPUs away", "daemon/host/xen/store_thread.c",
+             "    forget_all(store);\n", "", STORE),
+    Mutation("a device takes another's vGPU", "daemon/guests/orders.c",
+             "guest->device == order->device : order->known", "true : order->known",
+             "tests/unit/test_orders"),
+    Mutation("a device takes a vGPU that is by hand", "daemon/guests/orders.c",
+             "guest->device == order->device : order->known", "guest->device == order->device : true",
+             "tests/unit/test_orders"),
+]
+
 
 # What one client of the control socket can do to others, and to guests.
 CLIENT, PLACES = "daemon/control/client.c", "daemon/control/control.c"

@@ -65,11 +65,13 @@ wait_until() {
 
 # --- guests --------------------------------------------------------------------------------------
 
-# guest_create NAME "CASE ARGS" [mem=MIB] [vcpus=N] [kernel=FILE] [ramdisk=FILE] [paused] [watched]
+# guest_create NAME "CASE ARGS" [mem=MIB] [vcpus=N] [kernel=FILE] [ramdisk=FILE] [vdispl=TYPE] [paused]
+# [watched]
+# vdispl: it has a vGPU of that type by its configuration.
 # watched: as xl does it for an administrator, it stays and does what is to be done when the guest ends;
 # else the scenario decides when it is destroyed. One that has switched itself off stays to be looked at.
 guest_create() {
-    _name=$1 _cmdline=$2 _mem=32 _vcpus=1 _kernel=$GUEST _ramdisk='' _paused='' _alone=-e
+    _name=$1 _cmdline=$2 _mem=32 _vcpus=1 _kernel=$GUEST _ramdisk='' _vdispl='' _paused='' _alone=-e
     shift 2
     for _option in "$@"; do
         case "$_option" in
@@ -77,6 +79,7 @@ guest_create() {
         vcpus=*) _vcpus=${_option#*=} ;;
         kernel=*) _kernel=${_option#*=} ;;
         ramdisk=*) _ramdisk=${_option#*=} ;;
+        vdispl=*) _vdispl=${_option#*=} ;;
         paused) _paused=-p ;;
         watched) _alone='' ;;
         *) echo "guest_create: unknown option $_option"; return 2 ;;
@@ -90,6 +93,7 @@ guest_create() {
         echo "memory=$_mem"
         echo "vcpus=$_vcpus"
         [ -z "$_ramdisk" ] || echo "ramdisk=\"$_ramdisk\""
+        [ -z "$_vdispl" ] || echo "vdispl=[ \"connectors=$_vdispl:1920x1080\" ]"
         echo 'on_poweroff="preserve"'
     } >"/run/$_name.cfg"
     xl create $_alone -q $_paused "/run/$_name.cfg" || return 1

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The domains of this machine, by libxenctrl and xenstore's watches. */
+/* The domains of this machine, by libxenctrl, and by xenstore what it alone knows. */
 #include "host/xen/domains.h"
 
 #include <errno.h>
@@ -9,16 +9,15 @@
 
 #include <event2/event.h>
 #include <xenctrl.h>
-#include <xenstore.h>
 
 #include "host/domain_arg.h"
+#include "host/xen/store.h"
 
 struct domains {
+    struct domains_config config;
     xc_interface *xc;
-    struct xs_handle *xs;
-    struct event *watch;
-    domains_changed_fn *changed;
-    void *arg;
+    struct store *store;
+    struct event *look;
 };
 
 /* --- what Xen knows ---------------------------------------------------------------------- */
@@ -64,46 +63,29 @@ bool domains_alive(struct domains *domains, uint32_t domid, const struct domain_
     return !info.dying && !memcmp(&info.uuid, uuid, sizeof(*uuid));
 }
 
-/* --- what xenstore knows ----------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------- */
 
-static char *read_name(struct domains *domains, uint32_t domid)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
-    return xs_read(domains->xs, XBT_NULL, path, NULL);
-}
-
-/* xenstore may tell of one that is no more. */
-static bool has_name(struct domains *domains, uint32_t domid, const char *wanted)
+/* The first domain from one on that has the name. xenstore may tell of one that is no more. */
+static int find_from(struct domains *domains, const char *wanted, uint32_t from, uint32_t *domid)
 {
     struct domain_info info;
-    char *name = read_name(domains, domid);
-    bool same = name && !strcmp(name, wanted) && domains_info(domains, domid, &info) != -ESRCH;
+    int ret = store_find(domains->store, wanted, from, domid);
 
-    free(name);
-    return same;
+    while (!ret && domains_info(domains, *domid, &info) == -ESRCH) {
+        ret = store_find(domains->store, wanted, *domid + 1, domid);
+    }
+    return ret;
 }
 
 static int find_by_name(struct domains *domains, const char *wanted, uint32_t *domid, char *domids,
                         size_t size)
 {
-    unsigned n = 0;
-    char **entries = xs_directory(domains->xs, XBT_NULL, "/local/domain", &n);
-    int ret = -ENOENT;
+    uint32_t other;
+    int ret = find_from(domains, wanted, 0, domid);
 
-    if (!entries) {
-        return errno ? -errno : -ENOENT;
+    if (!ret && !find_from(domains, wanted, *domid + 1, &other)) {
+        return domain_arg_twins(*domid, other, domids, size);
     }
-    for (unsigned i = 0; i < n && ret != -ENOTUNIQ; i++) {
-        uint32_t id;
-
-        if (domain_arg_is_domid(entries[i], &id) && has_name(domains, id, wanted)) {
-            ret = ret ? 0 : domain_arg_twins(*domid, id, domids, size);
-            *domid = id;
-        }
-    }
-    free(entries);
     return ret;
 }
 
@@ -111,87 +93,83 @@ int domains_find(struct domains *domains, const char *domain, uint32_t *domid, c
                  size_t size)
 {
     struct domain_info info;
-    int ret;
+    int ret = 0;
 
     if (!domain_arg_is_domid(domain, domid)) {
         ret = find_by_name(domains, domain, domid, name, size);
-        if (ret) {
-            return ret;
-        }
     }
-    ret = domains_info(domains, *domid, &info);
+    if (!ret) {
+        ret = domains_info(domains, *domid, &info);
+    }
     if (ret) {
         return ret == -ESRCH ? -ENOENT : ret;
     }
-    char *known = read_name(domains, *domid);
-    snprintf(name, size, "%s", known ? known : "");
-    free(known);
+    store_name(domains->store, *domid, name, size);
     return 0;
+}
+
+void domains_listen(struct domains *domains, const struct host_order_ops *ops, void *arg)
+{
+    store_listen(domains->store, ops, arg);
 }
 
 /* --- when one goes ----------------------------------------------------------------------- */
 
-static void on_watch(evutil_socket_t fd, short what, void *arg)
+/*
+ * xenstored tells at once, if it is there and answers. Xen has no second one to tell: so it is
+ * asked, a hypercall for each guest with a vGPU.
+ */
+static const struct timeval look_after = {.tv_sec = 1};
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
 {
     struct domains *domains = arg;
-    char **event;
 
     (void)fd;
     (void)what;
-    while ((event = xs_check_watch(domains->xs))) {
-        free(event);
-    }
-    domains->changed(domains->arg);
+    store_check(domains->store);
+    domains->config.changed(domains->config.arg);
 }
 
-static int watch_releases(struct domains *domains, struct event_base *base)
-{
-    if (!xs_watch(domains->xs, "@releaseDomain", "xengt")) {
-        return -errno;
-    }
-    domains->watch =
-        event_new(base, xs_fileno(domains->xs), EV_READ | EV_PERSIST, on_watch, domains);
-    if (!domains->watch || event_add(domains->watch, NULL)) {
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-int domains_open(struct event_base *base, domains_changed_fn *changed, void *arg,
-                 struct domains **out, char *error, size_t error_size)
+int domains_open(const struct domains_config *config, struct domains **out, char *error,
+                 size_t error_size)
 {
     struct domains *domains = calloc(1, sizeof(*domains));
-    int ret;
+    const struct store_config store = {
+        .base = config->base,
+        .vdispl = config->vdispl,
+        .released = config->changed,
+        .arg = config->arg,
+        .log = config->log,
+        .log_arg = config->log_arg,
+    };
+    int ret = -ENOMEM;
 
     *out = NULL;
     if (!domains) {
-        return -ENOMEM;
+        goto fail;
     }
-    domains->changed = changed;
-    domains->arg = arg;
+    domains->config = *config;
     domains->xc = xc_interface_open(NULL, NULL, 0);
     if (!domains->xc) {
         ret = -errno;
         snprintf(error, error_size, "libxenctrl cannot reach Xen: %s", strerror(-ret));
-        goto out;
+        domains_close(domains);
+        return ret;
     }
-    domains->xs = xs_open(0);
-    if (!domains->xs) {
-        ret = -errno;
-        snprintf(error, error_size,
-                 "xenstore is not reachable (%s): start it (systemctl start xenstored)",
-                 strerror(-ret));
-        goto out;
+    domains->look = event_new(config->base, -1, EV_PERSIST, on_look, domains);
+    if (!domains->look || event_add(domains->look, &look_after)) {
+        goto fail;
     }
-    ret = watch_releases(domains, base);
+    ret = store_open(&store, &domains->store);
     if (ret) {
-        snprintf(error, error_size, "domains cannot be watched in xenstore: %s", strerror(-ret));
-        goto out;
+        goto fail;
     }
     *out = domains;
     return 0;
 
-out:
+fail:
+    snprintf(error, error_size, "domains cannot be watched: %s", strerror(-ret));
     domains_close(domains);
     return ret;
 }
@@ -201,12 +179,10 @@ void domains_close(struct domains *domains)
     if (!domains) {
         return;
     }
-    if (domains->watch) {
-        event_free(domains->watch);
+    if (domains->look) {
+        event_free(domains->look);
     }
-    if (domains->xs) {
-        xs_close(domains->xs);
-    }
+    store_close(domains->store);
     if (domains->xc) {
         xc_interface_close(domains->xc);
     }

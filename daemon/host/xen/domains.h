@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 struct domains;
+struct host_order_ops;
 struct event_base;
 
 /* Tells a domain from a later one of the same domid. */
@@ -23,11 +26,19 @@ struct domain_info {
     bool device_model; /* of the kind that QEMU serves, with firmware and a PCI root of its own */
 };
 
-/* Called from the event loop after some domain shut down or went; Xen does not say which. */
-typedef void domains_changed_fn(void *arg);
+struct domains_config {
+    struct event_base *base;
+    bool vdispl; /* see store_config */
+    /* Some domain may have shut down or gone; from the event loop, each second and when one does.
+     */
+    void (*changed)(void *arg);
+    void *arg;
+    text_log_fn *log;
+    void *log_arg;
+};
 
-int domains_open(struct event_base *base, domains_changed_fn *changed, void *arg,
-                 struct domains **out, char *error, size_t error_size);
+int domains_open(const struct domains_config *config, struct domains **out, char *error,
+                 size_t error_size);
 void domains_close(struct domains *domains); /* NULL is allowed */
 
 /* For other questions and orders about domains; stays theirs. */
@@ -39,8 +50,11 @@ int domains_info(struct domains *domains, uint32_t domid, struct domain_info *in
 /* Whether the domain of that uuid is there and not being destroyed. */
 bool domains_alive(struct domains *domains, uint32_t domid, const struct domain_uuid *uuid);
 
-/* By name or decimal domid; name gets its name, "" when it has none. -ENOENT. */
+/* By name or decimal domid; name gets its name, "" when it has none. As store_find(). */
 int domains_find(struct domains *domains, const char *domain, uint32_t *domid, char *name,
                  size_t size);
+
+/* As store_listen(). */
+void domains_listen(struct domains *domains, const struct host_order_ops *ops, void *arg);
 
 #endif

@@ -120,6 +120,11 @@ static int xen_find(struct host *base, const char *domain, uint32_t *domid, char
     return domains_find(to_xen(base)->domains, domain, domid, name, size);
 }
 
+static void xen_listen(struct host *base, const struct host_order_ops *ops, void *arg)
+{
+    domains_listen(to_xen(base)->domains, ops, arg);
+}
+
 static int xen_attach(struct host *base, const struct host_guest_config *config,
                       struct host_guest **out, char *error, size_t error_size)
 {
@@ -287,7 +292,8 @@ static void xen_guest_stats(const struct host_guest *guest, struct host_guest_st
     *stats = guest->stats;
 }
 
-/* Some domain went. died() may detach its guest at once, so the next one is known before. */
+/* Some domain may have gone. died() may detach its guest at once, so the next one is known before.
+ */
 static void domains_changed(void *arg)
 {
     struct host_xen *host = arg;
@@ -336,6 +342,7 @@ static const struct host_ops host_xen_ops = {
     .attach = xen_attach,
     .detach = xen_detach,
     .leave = xen_leave,
+    .listen = xen_listen,
     .release_leftovers = xen_release_leftovers,
     .has_firmware = xen_has_firmware,
     .placed = xen_placed,
@@ -354,6 +361,14 @@ static const struct host_ops host_xen_ops = {
 
 static int open_libraries(struct host_xen *host, char *error, size_t error_size)
 {
+    const struct domains_config domains = {
+        .base = host->config.base,
+        .vdispl = host->config.vdispl,
+        .changed = domains_changed,
+        .arg = host,
+        .log = host->config.log,
+        .log_arg = host->config.log_arg,
+    };
     int ret;
 
     host->dmod = xendevicemodel_open(NULL, 0);
@@ -366,8 +381,7 @@ static int open_libraries(struct host_xen *host, char *error, size_t error_size)
                  strerror(-ret));
         return ret;
     }
-    return domains_open(host->config.base, domains_changed, host, &host->domains, error,
-                        error_size);
+    return domains_open(&domains, &host->domains, error, error_size);
 }
 
 int host_xen_open(const struct host_xen_config *config, struct host **out, char *error,

@@ -65,7 +65,7 @@ check "xl unpause" xl unpause web
 check "it works on" works_on web
 
 check "xl rename" xl rename web shop
-check "it is listed by its new name" lists shop
+check "it is listed by its new name" wait_until 20 lists shop
 check "and asked for by it" xengt-ctl verify shop
 check "and by its domid" xengt-ctl verify "$web_domid"
 check "the old name is nobody's" fails_with "has no vGPU" xengt-ctl stats web

@@ -11,6 +11,7 @@
  *                                           PASS or FAIL; prints for each: DOMID, lines, that word
  *   guest-tool stopped DOMID SECONDS        until it has shut itself down
  *   guest-tool nmi DOMID                    an NMI to its first virtual CPU
+ *   guest-tool destroy DOMID                without the toolstack
  *   guest-tool domids                       of all that live, but dom0
  *   guest-tool zombies MAX SECONDS          until there are no more than that; prints how many
  *
@@ -279,6 +280,12 @@ static int nmi(xc_interface *xc, char **arg)
     return xc_domain_send_trigger(xc, domid, XEN_DOMCTL_SENDTRIGGER_NMI, 0) ? fail("nmi") : 0;
 }
 
+static int destroy(xc_interface *xc, char **arg)
+{
+    uint32_t domid = strtoul(arg[0], NULL, 10);
+    return xc_domain_destroy(xc, domid) ? fail("destroy") : 0;
+}
+
 static int domids(xc_interface *xc, char **arg)
 {
     xc_domaininfo_t info[DOMAINS_MAX];
@@ -317,8 +324,8 @@ static const struct {
     int args; /* at least */
     int (*run)(xc_interface *xc, char **arg);
 } verbs[] = {
-    {"log", 1, show_log}, {"expect", 3, expect}, {"steps", 2, steps},     {"stopped", 2, stopped},
-    {"nmi", 1, nmi},      {"domids", 0, domids}, {"zombies", 2, zombies},
+    {"log", 1, show_log}, {"expect", 3, expect},   {"steps", 2, steps},   {"stopped", 2, stopped},
+    {"nmi", 1, nmi},      {"destroy", 1, destroy}, {"domids", 0, domids}, {"zombies", 2, zombies},
 };
 
 int main(int argc, char **argv)
