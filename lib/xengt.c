@@ -249,6 +249,16 @@ int xengt_open_sized(struct xengt **out, const struct xengt_options *options, si
     return ret;
 }
 
+int xengt_check(char *text, size_t size)
+{
+    struct hv_error error = {text, size};
+
+    if (size) {
+        text[0] = '\0';
+    }
+    return hv_check(text, size, &error);
+}
+
 static bool is_mapped(const struct xengt *xg, uint32_t s)
 {
     return slots_state(&xg->slots, s) == SLOT_MAPPED;

@@ -77,6 +77,8 @@ def all_suites(builddir: Path):
                         seconds=300))
     suites.append(Suite("headers", [str(TESTS / "headers/run.py"), "--builddir", str(builddir)],
                         seconds=60))
+    suites.append(Suite("package", [str(TESTS / "package/run.py"), str(TESTS.parent), str(builddir)],
+                        seconds=120))
     suites.append(Suite("fuzz", [str(TESTS / "fuzz/run.py"), "--builddir", f"{builddir}-fuzz",
                                  "--seconds", str(FUZZ_SECONDS), "--tap"], seconds=200))
     return sorted(suites, key=lambda suite: -suite.seconds)

@@ -65,6 +65,7 @@ struct verb {
 
 /* All of them, in the order of the help: each is the verb_NAME of its file. */
 #define VERBS(ROW) \
+    ROW(check)     \
     ROW(attach)    \
     ROW(detach)    \
     ROW(list)      \

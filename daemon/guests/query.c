@@ -78,8 +78,14 @@ int guests_find(struct guests *guests, const char *domain, struct guest **out, c
     } else {
         ret = find_by_name(guests, domain, out, error, error_size);
     }
-    return ret || *out ? ret
-                       : text_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
+    if (ret) {
+        return ret;
+    }
+    if (!*out) {
+        text_error(error, error_size, -ENOENT, "domain '%s': has no vGPU", domain);
+        return -ENOENT;
+    }
+    return 0;
 }
 
 void guest_fill_info(struct guest *guest, struct guest_info *info)

@@ -198,6 +198,14 @@ static inline int xengt_open(struct xengt **out, const struct xengt_options *opt
 }
 
 /*
+ * Whether XENGT_BACKEND_AUTO finds here what it needs. Nothing is opened, and nothing changed; also
+ * while another process has a handle. What only Xen can tell, xengt_open() finds out.
+ * 0: text, of size bytes, says what would be used. Negative: it says what is missing, and the
+ * remedy; errors as of xengt_open(). Whoever may not see addresses in /proc/iomem gets -EPERM.
+ */
+int xengt_check(char *text, size_t size);
+
+/*
  * Closes a handle: every mapping made through it is unmapped, and every space of it closed: no
  * pointer to one may be used after that. The caller has made sure that no device uses a BFN of it
  * any more. NULL is allowed.

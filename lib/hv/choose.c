@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The choice of the back end: the one that is asked for, or by what the running Xen offers. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "hv/xen/window.h"
 #include "hv/xen/xen.h"
 
 static int open_auto(const struct xengt_options *options, struct hv **out, struct hv_error *error)
@@ -16,6 +21,29 @@ static int open_auto(const struct xengt_options *options, struct hv **out, struc
             return 0;
         }
         return hv_grant_open(options, out, error);
+    case XEN_NONE:
+        break;
+    }
+    return xen_absent(error);
+}
+
+int hv_check(char *text, size_t size, struct hv_error *error)
+{
+    const struct xengt_options options = {0};
+    struct window window;
+    int ret;
+
+    switch (xen_guest_type()) {
+    case XEN_TRANSLATED:
+        ret = window_find(&options, &window, error);
+        if (!ret) {
+            snprintf(text, size, "physmap, a window of %u frames at 0x%" PRIx64 " in '%s'",
+                     window.pages, window.base, window.where);
+        }
+        return ret;
+    case XEN_PV:
+        snprintf(text, size, "grant or pviommu, which need no window");
+        return 0;
     case XEN_NONE:
         break;
     }

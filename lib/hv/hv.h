@@ -150,6 +150,9 @@ struct hv {
 /* The back end that options.backend names, or the one that fits the running Xen. */
 int hv_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 
+/* What XENGT_BACKEND_AUTO would use here, found out without an order or a question to Xen. */
+int hv_check(char *text, size_t size, struct hv_error *error);
+
 int hv_physmap_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_grant_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);
 int hv_pviommu_open(const struct xengt_options *options, struct hv **out, struct hv_error *error);

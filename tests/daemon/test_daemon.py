@@ -6,6 +6,7 @@ usage: test_daemon.py SOURCE XENGTD XENGT-CTL
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -183,6 +184,43 @@ def check_documents(tap, programs, source: Path):
     missing = [name for name in names if name not in special
                and not re.search(rf"^#?{name} = ", dist, re.M)]
     tap.check(not missing, "the installed file has every option", missing)
+    page = (source / "docs/troubleshooting.md").read_text()
+    reasons = []
+    for path in (source / "daemon/vgpu").glob("**/*.c"):
+        for call in re.findall(r"vgpu_fail\((.*?)\);", path.read_text(), re.S):
+            # Of a format, its longest piece without a number in it.
+            pieces = re.split(r"%[^a-z]*[a-z]|\" PRI\w+ \"|:|0x|\(", "".join(re.findall(r'"((?:[^"])*)"', call)))
+            reasons.append(max((piece.strip(" ()\"") for piece in pieces), key=len, default=""))
+    missing = [reason for reason in reasons if len(reason) > 4 and reason not in page]
+    tap.check(len(reasons) > 15 and not missing, "docs/troubleshooting.md has every reason of a failsafe",
+              missing)
+
+
+def check_check(tap, programs):
+    """xengt-ctl check where there is no Xen, with and without a daemon."""
+    def check(*words):
+        return subprocess.run([programs[1], "check", *words], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+
+    if Path("/sys/hypervisor/type").exists():
+        print(f"ok {tap.count + 1} - xengt-ctl check # SKIP this machine runs under Xen")
+        tap.count += 1
+        return
+    result = check("--socket", "/nowhere/control")
+    tap.check(result.returncode == 1 and
+              re.search(r"^fail  Xen .*\n +-> apt install xen", result.stdout, re.M), "check: no Xen",
+              result.stdout)
+    tap.check(re.search(r"^fail  xengtd .*\n +-> systemctl enable --now xengtd", result.stdout, re.M),
+              "check: no daemon", result.stdout)
+    with daemon(programs) as d:
+        d.says("ready")
+        result = check("--socket", str(d.socket))
+        tap.check(re.search(r"^pass  xengtd .* runs\npass  back end .*\npass  guests  +0 with",
+                            result.stdout, re.M), "check: a daemon", result.stdout)
+        found = json.loads(check("--socket", str(d.socket), "--json").stdout)["findings"]
+        tap.check(all(set(f) == {"subject", "outcome", "found", "remedy"} and
+                      (f["outcome"] == "pass") == (f["remedy"] is None) for f in found),
+                  "check: as JSON, with a remedy where one is wanted", found)
 
 
 def check_reload(tap, programs):
@@ -270,6 +308,7 @@ def main():
     check_reload(tap, programs)
     check_systemd(tap, programs)
     check_confined(tap, programs)
+    check_check(tap, programs)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 

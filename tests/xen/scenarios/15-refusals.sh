@@ -31,7 +31,11 @@ refused() {
 }
 
 check "without a daemon" exits_with 3 "xengtd is not running|systemctl start" xengt-ctl list
+xengt-ctl check >/run/check
+check "the check fails, and says how to start it" grep -A1 "^fail  xengtd" /run/check
+check "and that the host has what else it needs" sh -c "! grep ^fail /run/check | grep -v xengtd"
 check "xengtd starts" xengtd_start --dma cpu
+check "the check passes" xengt-ctl check
 check "a second xengtd" fails_with "already running|another process" xengtd --dma cpu
 check "attach: no such name" fails_with "'nobody'.*no such domain" xengt-ctl attach nobody
 check "attach: no such number" fails_with "'4711'.*no such domain" xengt-ctl attach 4711
