@@ -210,6 +210,7 @@ unsigned vgpu_pci_write(struct vgpu_pci *pci, unsigned reg, uint32_t value, unsi
     if (!well_formed(reg, size)) {
         return 0;
     }
+    bool was_on = get(pci->space, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
     bars(pci, before);
     store(pci, reg, value, size);
     if (asks_for_reset(reg, value, size)) {
@@ -219,6 +220,9 @@ unsigned vgpu_pci_write(struct vgpu_pci *pci, unsigned reg, uint32_t value, unsi
     bars(pci, after);
     if (memcmp(before, after, sizeof(before)) != 0) {
         result |= VGPU_PCI_MOVED;
+    }
+    if (!was_on && get(pci->space, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY) {
+        result |= VGPU_PCI_ON;
     }
     return result;
 }
@@ -234,6 +238,14 @@ bool vgpu_pci_bar(const struct vgpu_pci *pci, enum vgpu_bar bar, uint64_t *base,
     *base = (high << 32 | low) & ~(*size - 1);
     return get(pci->space, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY &&
            !(pci->space[PM_STATUS] & PM_STATE_MASK) && *base && *base != ~(*size - 1);
+}
+
+bool vgpu_pci_homeless(const struct vgpu_pci *pci, enum vgpu_bar bar)
+{
+    uint64_t base, size;
+
+    vgpu_pci_bar(pci, bar, &base, &size);
+    return get(pci->space, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY && !base;
 }
 
 bool vgpu_pci_msi(const struct vgpu_pci *pci, uint64_t *address, uint32_t *data)

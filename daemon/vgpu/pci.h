@@ -46,6 +46,7 @@ struct vgpu_pci {
 /* What a write brought about. */
 #define VGPU_PCI_MOVED 1u /* base addresses came, went or changed */
 #define VGPU_PCI_RESET 2u /* the function is reset: so must be what is behind it */
+#define VGPU_PCI_ON    4u /* its memory was switched on */
 
 /* As firmware leaves it: base addresses set and decoded. Or, where there are none, as at power-on.
  */
@@ -63,6 +64,9 @@ unsigned vgpu_pci_write(struct vgpu_pci *pci, unsigned reg, uint32_t value, unsi
 
 /* False: the function does not answer there, or anywhere, now. */
 bool vgpu_pci_bar(const struct vgpu_pci *pci, enum vgpu_bar bar, uint64_t *base, uint64_t *size);
+
+/* Its memory is switched on, and this BAR of it is at no address: nobody had room for it. */
+bool vgpu_pci_homeless(const struct vgpu_pci *pci, enum vgpu_bar bar);
 
 /* What to write where for an interrupt; false: the guest wants none. */
 bool vgpu_pci_msi(const struct vgpu_pci *pci, uint64_t *address, uint32_t *data);

@@ -157,6 +157,19 @@ static void reset_function(struct vgpu *vgpu)
     }
 }
 
+/* What firmware finds no room for it leaves where it was, at no address. */
+static void tell_homeless(struct vgpu *vgpu)
+{
+    for (enum vgpu_bar bar = 0; bar < VGPU_BARS; bar++) {
+        if (vgpu_pci_homeless(&vgpu->pci, bar)) {
+            vgpu_log(vgpu, LOG_WARNING,
+                     "the firmware had no room for BAR %u of its vGPU; mmio_hole=2048 in its "
+                     "configuration makes some",
+                     bar == VGPU_BAR_MMIO ? 0u : 2u);
+        }
+    }
+}
+
 void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t value,
                        unsigned size)
 {
@@ -169,6 +182,9 @@ void vgpu_config_write(struct vgpu *vgpu, unsigned devfn, unsigned reg, uint32_t
         reset_function(vgpu);
     }
     irq_deliver(vgpu); /* by another way, or not at all */
+    if (result & VGPU_PCI_ON && vgpu->cfg.firmware) {
+        tell_homeless(vgpu);
+    }
     if (!(result & VGPU_PCI_MOVED)) {
         return;
     }

@@ -53,6 +53,8 @@ OUTLIVE = "tests/unit/test_outlive"
 CONTROL = "tests/unit/test_control"
 SIEGE = "tests/attack/attack_control"
 GUESTS = "tests/unit/test_guests"
+FIRMWARE = "tests/unit/test_firmware"
+CONFINE = "tests/attack/attack_confine"
 
 MUTATIONS = [
     Mutation("the TLB is invalidated before the PTEs are written", BATCH, ORDER,
@@ -150,6 +152,15 @@ MUTATIONS = [
     Mutation("every engine has every command", "daemon/gen/commands.c",
              "return command && command->engines & 1u << engine ? command : NULL;",
              "return command && command->name ? command : NULL;", COMMANDS),
+    # daemon/confine.c, daemon/vgpu/pci.c
+    Mutation("threads that ran before are not confined", "daemon/confine.c",
+             "SCMP_FLTATR_CTL_TSYNC, 1", "SCMP_FLTATR_CTL_TSYNC, 0", CONFINE),
+    Mutation("the network may be called", "daemon/confine.c",
+             "SCMP_A0(SCMP_CMP_EQ, AF_UNIX)", "SCMP_A0(SCMP_CMP_GE, 0)", CONFINE),
+    Mutation("programs may be started", "daemon/confine.c",
+             '"clone clone3 exit', '"execve clone clone3 exit', CONFINE),
+    Mutation("a BAR without a place is not told of", "daemon/vgpu/pci.c",
+             "PCI_COMMAND_MEMORY && !base;", "PCI_COMMAND_MEMORY && base;", FIRMWARE),
 ]
 
 # What one guest can use up is its own.

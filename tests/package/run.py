@@ -86,6 +86,7 @@ def build(tap, source: Path, folder: Path):
     good, output = run(["dpkg-buildpackage", "-b", "-uc", "-us"], cwd=tree,
                        env={**os.environ, "DEB_BUILD_OPTIONS": "noautodbgsym"})
     (folder / "build.log").write_text(output)
+    shutil.rmtree(tree)
     return tap.check(good, "the packages are built", output)
 
 

@@ -30,6 +30,26 @@ static int setup_firmware(void **state)
     return ret;
 }
 
+/* How often somebody was told that there is no room for it. */
+static void hear(void *arg, int level, const char *line)
+{
+    unsigned *heard = arg;
+
+    (void)level;
+    *heard += strstr(line, "had no room for BAR 2 of its vGPU; mmio_hole=") != NULL;
+}
+
+static unsigned heard;
+
+static int setup_heard(void **state)
+{
+    heard = 0;
+    int ret = setup_like(state, (struct stack_options){.log = hear, .log_arg = &heard});
+
+    host_sim_with_firmware(((struct stack *)*state)->host, true);
+    return ret;
+}
+
 static int setup_lazy(void **state)
 {
     int ret = setup_like(state, (struct stack_options){.lazy_ggtt = true});
@@ -145,6 +165,27 @@ TEST(the_vgpu_is_one_function_and_no_other)
     host_sim_pci_write(host, g.info.domid, 0, 0x10, 0, 4);
     refresh(g.f, "hvm", &after);
     assert_int_equal(after.host.ioreqs, before.host.ioreqs); /* the bridge is asked elsewhere */
+}
+
+TEST_WITH(firmware_that_has_no_room_is_told_of, setup_heard, teardown)
+{
+    struct guest g = start(state);
+
+    place(&g, BAR0, PLACE);
+    assert_int_equal(heard, 0); /* it is not through yet */
+    command(&g, MEMORY | MASTER);
+    assert_int_equal(heard, 1);
+    assert_true(answers_at(&g, PLACE));
+    command(&g, 0);
+    place(&g, BAR2, APERTURE);
+    command(&g, MEMORY | MASTER);
+    assert_int_equal(heard, 1);
+    for (unsigned i = 0; i < 1000; i++) { /* it is told often, at most */
+        command(&g, 0);
+        place(&g, BAR2, 0);
+        command(&g, MEMORY | MASTER);
+    }
+    assert_in_range(heard, 2, 40);
 }
 
 TEST(it_answers_nowhere_until_firmware_has_placed_it)

@@ -127,7 +127,7 @@ TEST(sizing)
     vgpu_pci_write(pci, BAR2, 0xffffffff, 4);
     assert_int_equal(vgpu_pci_read(pci, BAR2, 4), 0xf000000c);
     vgpu_pci_write(pci, BAR2, APERTURE_BASE, 4);
-    assert_int_equal(vgpu_pci_write(pci, COMMAND, command, 2), VGPU_PCI_MOVED);
+    assert_int_equal(vgpu_pci_write(pci, COMMAND, command, 2), VGPU_PCI_MOVED | VGPU_PCI_ON);
     assert_int_equal(bar_base(pci, VGPU_BAR_MMIO), MMIO_BASE);
     assert_int_equal(bar_base(pci, VGPU_BAR_APERTURE), APERTURE_BASE);
 }
@@ -147,7 +147,7 @@ TEST(without_addresses_nothing_is_decoded)
     assert_int_equal(vgpu_pci_read(pci, COMMAND, 2), 0);
     assert_int_equal(vgpu_pci_read(pci, BAR0, 4), 4);
     assert_int_equal(vgpu_pci_read(pci, BAR2, 4), 0xc);
-    assert_int_equal(vgpu_pci_write(pci, COMMAND, MEMORY, 2), 0); /* 0 is no address */
+    assert_int_equal(vgpu_pci_write(pci, COMMAND, MEMORY, 2), VGPU_PCI_ON); /* 0 is no address */
     assert_int_equal(bar_base(pci, VGPU_BAR_MMIO), 0);
     assert_int_equal(vgpu_pci_write(pci, BAR0, 0xf3000000, 4), VGPU_PCI_MOVED);
     assert_int_equal(bar_base(pci, VGPU_BAR_MMIO), 0xf3000000);

@@ -48,9 +48,10 @@ def _sysroot_file(path: Path, root: Path):
 
 
 def find_program(builddir: Path, name):
-    """A program of this build; None when it was not built. Builds for other releases lie below."""
+    """A program of this build; None when it was not built. Others lie below: for other releases, for
+    packages."""
     found = (path for path in sorted(builddir.glob(f"**/{name}"))
-             if path.is_file() and not path.is_relative_to(builddir / "xen"))
+             if path.is_file() and path.relative_to(builddir).parts[0] not in ("xen", "package"))
     return next(found, None)
 
 
