@@ -364,6 +364,7 @@ static int open_control(struct daemon *d)
         .base = d->base,
         .guests = d->guests,
         .path = d->options.socket,
+        .fd = notify_listening(),
         .group = d->options.share_socket ? &d->options.socket_group : NULL,
         .log = log_line,
         .log_arg = &d->log,

@@ -3,6 +3,7 @@
 #include "notify.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,13 +49,25 @@ void notify_reloading(void)
     notify_systemd(state);
 }
 
-/* sd_watchdog_enabled(3): the variables may be another process', which started this one. */
+/* The variables may be for another process, which started this one. */
+static bool is_us(const char *pid)
+{
+    return pid && strtol(pid, NULL, 10) == getpid();
+}
+
+/* sd_watchdog_enabled(3) */
 uint64_t notify_watchdog_us(void)
 {
     const char *interval = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
 
-    if (!interval || (pid && strtol(pid, NULL, 10) != getpid())) {
-        return 0;
-    }
-    return strtoull(interval, NULL, 10);
+    return interval && (!pid || is_us(pid)) ? strtoull(interval, NULL, 10) : 0;
+}
+
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+int notify_listening(void)
+{
+    const char *n = getenv("LISTEN_FDS");
+
+    return n && is_us(getenv("LISTEN_PID")) && strtol(n, NULL, 10) == 1 ? FIRST_FD : 0;
 }

@@ -14,4 +14,7 @@ void notify_reloading(void);
 /* How often systemd wants to hear WATCHDOG=1, in microseconds; 0: it does not. */
 uint64_t notify_watchdog_us(void);
 
+/* The socket that systemd listens on for us, sd_listen_fds(3): a descriptor; 0: there is none. */
+int notify_listening(void);
+
 #endif

@@ -219,14 +219,15 @@ int control_open(const struct control_config *config, struct control **out, char
         .record = {.log = config->log, .log_arg = config->log_arg},
         .idle = {.tv_sec = config->idle_s ? config->idle_s : CONTROL_IDLE_S},
     };
-    control->fd = control_listen(config->path, config->group, error, error_size);
+    control->fd = config->fd ? control_adopt(config->fd, error, error_size)
+                             : control_listen(config->path, config->group, error, error_size);
     if (control->fd < 0) {
         int ret = control->fd;
 
         free(control);
         return ret;
     }
-    if (lstat(config->path, &control->socket) || open_events(control)) {
+    if ((!config->fd && lstat(config->path, &control->socket)) || open_events(control)) {
         control_close(control);
         return text_error(error, error_size, -ENOMEM, "%s: cannot be listened on", config->path);
     }

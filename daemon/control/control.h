@@ -28,6 +28,7 @@ struct control_config {
     struct event_base *base;
     struct guests *guests;
     const char *path;   /* of the socket; its folder is made if absent */
+    int fd;             /* somebody else's, which listens there already; 0: there is none */
     const gid_t *group; /* whose members may read; NULL: root alone may connect */
     unsigned idle_s;    /* 0: CONTROL_IDLE_S */
     text_log_fn *log;

@@ -3,6 +3,7 @@
 #include "control/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -115,6 +116,24 @@ int control_listen(const char *path, const gid_t *group, char *error, size_t err
     if (ret) {
         close(fd);
         return fail(error, error_size, ret, path, NULL);
+    }
+    return fd;
+}
+
+int control_adopt(int fd, char *error, size_t error_size)
+{
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    int flags = fcntl(fd, F_GETFL);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) || !listens) {
+        return text_error(error, error_size, -EINVAL,
+                          "descriptor %d, of LISTEN_FDS, is no socket that listens; see "
+                          "xengtd.socket",
+                          fd);
+    }
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC)) {
+        return text_error(error, error_size, -errno, "descriptor %d: %s", fd, strerror(errno));
     }
     return fd;
 }

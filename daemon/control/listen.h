@@ -13,4 +13,7 @@
  */
 int control_listen(const char *path, const gid_t *group, char *error, size_t error_size);
 
+/* One that listens already, as it is. Returns it, or a negative errno value as above. */
+int control_adopt(int fd, char *error, size_t error_size);
+
 #endif

@@ -6,6 +6,7 @@ usage: test_daemon.py SOURCE XENGTD XENGT-CTL
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -283,6 +284,44 @@ def check_systemd(tap, programs):
             tap.check(d.says("ready") and "xengtd: " in d.log.read_text(), "a stream that is no journal")
 
 
+def check_activation(tap, programs):
+    """A socket that was there before: who asks waits, also while one daemon follows another."""
+    with tempfile.TemporaryDirectory() as folder, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        path = f"{folder}/control"
+        listener.bind(path)
+        listener.listen()
+        # A shell has names for the first ten only.
+        inherited = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 4)
+
+        def start():
+            # The number is the shell's, which becomes the daemon.
+            return subprocess.Popen(
+                ["sh", "-c", f"LISTEN_PID=$$ LISTEN_FDS=1 exec {programs[0]} --backend sim "
+                 f"--sim-domain web:8192 --state-dir {folder} --socket {path} 3<&{inherited}"],
+                pass_fds=[inherited], stderr=subprocess.DEVNULL)
+
+        for what in ("a client that came before is served", "and by the next one, too"):
+            client = subprocess.Popen([programs[1], "attach", "web", "--socket", path],
+                                      stdout=subprocess.PIPE, text=True)
+            time.sleep(0.1)
+            daemon_process = start()
+            try:
+                said = client.communicate(timeout=PATIENCE)[0]
+            except subprocess.TimeoutExpired:
+                client.kill()
+                said = f"nothing; xengtd: {daemon_process.poll()}"
+            tap.check("custom" in said, what, said)
+            daemon_process.send_signal(signal.SIGTERM)
+            tap.check(daemon_process.wait(PATIENCE) == 0 and os.path.exists(path),
+                      "it ends, and the socket stays")
+    result = subprocess.run(["sh", "-c", f"LISTEN_PID=$$ LISTEN_FDS=1 exec {programs[0]} --backend sim "
+                             "--state-dir /tmp 3</dev/null"], text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, check=False)
+    tap.check(result.returncode == 1 and "is no socket that listens; see xengtd.socket" in result.stdout,
+              "what is no socket is refused", result.stdout)
+
+
 def check_confined(tap, programs):
     """What the kernel says of the process."""
     def status_of(d):
@@ -307,6 +346,7 @@ def main():
     check_documents(tap, programs, source)
     check_reload(tap, programs)
     check_systemd(tap, programs)
+    check_activation(tap, programs)
     check_confined(tap, programs)
     check_check(tap, programs)
     print(f"1..{tap.count}")
