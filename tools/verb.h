@@ -76,6 +76,7 @@ struct verb {
     ROW(mappings)  \
     ROW(failsafe)  \
     ROW(events)    \
+    ROW(metrics)   \
     ROW(version)
 
 #define VERB_DECLARATION(name) extern const struct verb verb_##name;
