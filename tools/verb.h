@@ -69,6 +69,7 @@ struct verb {
     ROW(detach)    \
     ROW(list)      \
     ROW(stats)     \
+    ROW(top)       \
     ROW(pause)     \
     ROW(resume)    \
     ROW(verify)    \
@@ -86,6 +87,9 @@ VERBS(VERB_DECLARATION)
 
 /* Was the option given? */
 bool has_option(const struct invocation *in, const char *name);
+
+/* Its value, the last one; NULL: it was not given. */
+const char *option_value(const struct invocation *in, const char *name);
 
 /* The parameters that the command line says, the caller's. */
 struct json_object *params_of(const struct invocation *in);

@@ -6,6 +6,7 @@ usage: metrics.py SOURCE BUILD
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -133,6 +134,7 @@ def check_daemon(tap, build, source):
                 shown |= set(re.findall(r"xengt_[a-z_]+", target["expr"]))
         tap.check(shown and shown <= names, "the dashboard shows metrics that there are",
                   shown - names)
+        check_blocks(tap, ctl)
         text = ctl.run("metrics", "--prometheus").stdout
         tap.check("# TYPE xengt_requests_total counter\n" in text and "# EOF" not in text and
                   " info\n" not in text, "and there is Prometheus' own format", text)
@@ -144,6 +146,48 @@ def check_daemon(tap, build, source):
             tap.skip("promtool is not installed (Debian: prometheus)")
 
 
+def check_top(tap, build, folder):
+    """Of a guest that does something, and of one that came in between."""
+    path = f"{folder}/top"
+    first, second = [guest(100, 0)], [guest(1100, 500000000), guest(9, 9, "db", 6)]
+    Impostor(path, [answer(1, guests=first), answer(1, guests=second)])
+    ctl = Ctl(build, path)
+    result = ctl.run("top", "--interval", "1", "--count", "2", "--json")
+    blocks = [json.loads(line) for line in result.stdout.splitlines()]
+    tap.check(result.returncode == 0 and len(blocks) == 2, "top --json is a document a line", result)
+    web, new = blocks[0]["guests"]
+    seconds = blocks[0]["seconds"]
+    tap.check(1 <= seconds < PATIENCE, "in a second or more", seconds)
+    for key, wanted in (("requests_per_second", 1000 / seconds), ("request_mean_us", 2),
+                        ("gpu_busy_percent", 50 / seconds), ("mapped_mib", 2),
+                        ("pages_per_map_call", 8), ("commits_per_second", 100 / seconds)):
+        tap.check(abs(web[key] - wanted) <= 0.01 * wanted, f"{key} is right", web)
+    tap.check(new["domid"] == 6 and new["requests_per_second"] == 0, "a new guest did nothing yet", new)
+    tap.check(blocks[1]["guests"][0]["requests_per_second"] == 0, "then nothing happened", blocks)
+    Impostor(f"{folder}/gone", [answer(1, guests=first), ""])
+    result = Ctl(build, f"{folder}/gone").run("top", "--interval", "1")
+    tap.check(result.returncode == 3, "it ends when xengtd does", result)
+    for option in ("--interval=0", "--count=-1", "--interval=x"):
+        result = ctl.run("top", option)
+        tap.check(result.returncode == 2 and "takes a number" in result.stderr,
+                  f"{option} makes no sense", result)
+
+
+def check_blocks(tap, ctl):
+    """Of an xengtd that is one, in no terminal."""
+    lines = ctl.run("top", "--interval", "1", "--count", "2").stdout.splitlines()
+    tap.check(len(lines) == 8 and lines[0].startswith("DOMAIN") and lines[0] == lines[4] and
+              lines[1].startswith("web") and not lines[3] and "\033" not in "".join(lines),
+              "top is a block an interval", lines)
+    master, terminal = os.openpty()
+    subprocess.run([*ctl.command, "top", "--interval", "1", "--count", "1"], stdout=terminal,
+                   timeout=PATIENCE, check=False)
+    shown = os.read(master, 65536)
+    os.close(terminal)
+    os.close(master)
+    tap.check(shown.startswith(b"\033[H\033[J"), "and a terminal is redrawn", shown)
+
+
 def main():
     """Returns the exit status."""
     tap = Tap()
@@ -151,6 +195,7 @@ def main():
     check_reader(tap)
     with tempfile.TemporaryDirectory() as folder:
         check_metrics(tap, build, folder)
+        check_top(tap, build, folder)
     check_daemon(tap, build, source)
     return tap.end()
 
