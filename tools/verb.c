@@ -20,6 +20,18 @@ bool has_option(const struct invocation *in, const char *name)
     return false;
 }
 
+const char *option_value(const struct invocation *in, const char *name)
+{
+    const char *value = NULL;
+
+    for (unsigned i = 0; i < in->own_n; i++) {
+        if (!strcmp(in->own[i].option->name, name)) {
+            value = in->own[i].value;
+        }
+    }
+    return value;
+}
+
 struct json_object *params_of(const struct invocation *in)
 {
     struct json_object *params = json_object_new_object();

@@ -70,6 +70,7 @@ struct verb {
     ROW(detach)    \
     ROW(list)      \
     ROW(stats)     \
+    ROW(top)       \
     ROW(pause)     \
     ROW(resume)    \
     ROW(verify)    \
@@ -77,6 +78,7 @@ struct verb {
     ROW(mappings)  \
     ROW(failsafe)  \
     ROW(events)    \
+    ROW(metrics)   \
     ROW(version)
 
 #define VERB_DECLARATION(name) extern const struct verb verb_##name;
@@ -86,6 +88,9 @@ VERBS(VERB_DECLARATION)
 
 /* Was the option given? */
 bool has_option(const struct invocation *in, const char *name);
+
+/* Its value, the last one; NULL: it was not given. */
+const char *option_value(const struct invocation *in, const char *name);
 
 /* The parameters that the command line says, the caller's. */
 struct json_object *params_of(const struct invocation *in);

@@ -135,7 +135,7 @@ static void help_options(const struct verb_option *options)
 
         snprintf(left, sizeof(left), "--%s %s", options->name,
                  options->value ? options->value : "");
-        printf("  %-17s %s\n", left, options->help);
+        printf("  %-18s %s\n", left, options->help);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 
 #include "guests/guests.h"
+#include "histogram.h"
 #include "text.h"
 
 typedef struct json_object json;
@@ -165,6 +166,7 @@ static const struct field gpu_fields[] = {
     FIELD(gpu_stats, dma_bytes, "dma_bytes"),
     FIELD(gpu_stats, dma_faults, "dma_faults"),
     FIELD(gpu_stats, denied, "denied"),
+    FIELD(gpu_stats, busy, "busy_ns"),
     {0},
 };
 
@@ -191,6 +193,28 @@ json *document_library(const struct guests_shared *shared)
 json *document_gpu(const struct guests_shared *shared)
 {
     return document(gpu_fields, &shared->gpu);
+}
+
+/* --- histograms -------------------------------------------------------------------------- */
+
+static json *array_of(const uint64_t *value, size_t n)
+{
+    json *array = json_object_new_array();
+
+    for (size_t i = 0; i < n; i++) {
+        json_object_array_add(array, json_object_new_uint64(value[i]));
+    }
+    return array;
+}
+
+static json *document_histogram(const struct histogram *histogram)
+{
+    json *object = json_object_new_object();
+
+    json_object_object_add(object, "total_ns", json_object_new_uint64(histogram->total_ns));
+    json_object_object_add(object, "up_to_ns", array_of(histogram_bounds, HISTOGRAM_BOUNDS));
+    json_object_object_add(object, "counts", array_of(histogram->count, HISTOGRAM_BOUNDS + 1));
+    return object;
 }
 
 /* --- a guest ----------------------------------------------------------------------------- */
@@ -252,6 +276,8 @@ json *document_guest_stats(const struct guest_info *info)
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         json_object_object_add(object, groups[i].key, document(groups[i].fields, groups[i].base));
     }
+    json_object_object_add(object, "request_time", document_histogram(&info->host.time));
+    json_object_object_add(object, "commit_time", document_histogram(&info->gtt.commit_time));
     return object;
 }
 

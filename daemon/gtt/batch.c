@@ -289,6 +289,7 @@ void batch_run(struct gtt_batch *b)
 {
     const struct gpu_ops *gpu = b->cfg.gpu->ops;
     uint64_t before = calls(b);
+    uint64_t began_ns = histogram_now_ns();
 
     map_new_frames(b);
     make_ptes(b);
@@ -301,6 +302,7 @@ void batch_run(struct gtt_batch *b)
     b->ptes += b->n;
     b->runs++;
     b->calls += calls(b) - before;
+    histogram_add_since(&b->time, began_ns);
 }
 
 void batch_clear(struct gtt_batch *b)

@@ -15,6 +15,7 @@
 #include <xengt/space.h>
 
 #include "gpu/gpu.h"
+#include "histogram.h"
 
 /* Changes that become real together. A surface of 8 MiB is 2048 pages. */
 #define GTT_BATCH_MAX 2048u
@@ -87,6 +88,7 @@ struct gtt_batch {
     uint64_t ptes;
     uint64_t runs;
     uint64_t calls; /* hypercalls made by them */
+    struct histogram time;
 
     /* The batch's own. */
     struct gtt_batch_config cfg;

@@ -502,6 +502,7 @@ void gtt_get_stats(const struct gtt *gtt, struct gtt_stats *stats)
     stats->map_failures = gtt->batch.map_failures;
     stats->ptes = gtt->batch.ptes;
     stats->commits = gtt->batch.runs;
+    stats->commit_time = gtt->batch.time;
 }
 
 void gtt_get_gpu_stats(const struct gtt *gtt, struct gpu_stats *stats)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "gpu/gpu.h"
+#include "histogram.h"
 
 struct gtt;
 struct xengt;
@@ -121,6 +122,8 @@ struct gtt_stats {
     uint64_t bad_tables;   /* entries that pointed to a table that is no page of the guest's */
     uint64_t track_calls;  /* switches of tracking, each for one or more pages */
     uint64_t reclaims;     /* shadows of address spaces given up for others */
+
+    struct histogram commit_time;
 };
 
 /* Of gtt_config.kept, for so many entries in both windows that are trapped. */

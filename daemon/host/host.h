@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "text.h"
 
 struct host;
@@ -58,11 +59,12 @@ struct host_guest_config {
 };
 
 struct host_guest_stats {
-    uint64_t ioreqs;      /* requests answered */
-    uint64_t invalidates; /* of these: IOREQ_TYPE_INVALIDATE */
-    uint64_t odd;         /* of these: made no sense, answered with all-ones */
-    uint64_t turns;       /* wake-ups of the event loop that found requests */
-    uint64_t interrupts;  /* given to the guest */
+    uint64_t ioreqs;       /* requests answered */
+    uint64_t invalidates;  /* of these: IOREQ_TYPE_INVALIDATE */
+    uint64_t odd;          /* of these: made no sense, answered with all-ones */
+    uint64_t turns;        /* wake-ups of the event loop that found requests */
+    uint64_t interrupts;   /* given to the guest */
+    struct histogram time; /* of requests, from when they were taken to their answer */
 };
 
 /*

@@ -34,6 +34,7 @@ struct request {
     uint64_t at;    /* in it, or in guest memory */
     uint64_t value;
     unsigned size;
+    uint64_t taken_ns;
 };
 
 struct host_guest {
@@ -433,6 +434,7 @@ static bool sim_resume(struct host_guest *guest)
     }
     if (guest->waits && guest->made && is_ready(guest)) {
         guest->waits = false;
+        histogram_add_since(&guest->stats.time, guest->request.taken_ns);
         if (guest->config.ops->answered) {
             guest->config.ops->answered(guest->config.arg);
         }
@@ -473,6 +475,7 @@ static void request(struct host_guest *guest, const struct request *r)
         sim_resume(guest);
     }
     guest->request = *r;
+    guest->request.taken_ns = histogram_now_ns();
     guest->waits = true;
     guest->made = false;
     sim_resume(guest);
@@ -481,6 +484,7 @@ static void request(struct host_guest *guest, const struct request *r)
             make(guest, r);
         }
         guest->waits = false;
+        histogram_add_since(&guest->stats.time, guest->request.taken_ns);
     }
 }
 
@@ -604,12 +608,15 @@ uint64_t host_sim_mmio_read(struct host *base, uint32_t domid, uint64_t addr, un
         memcpy(&value, guest->ram_view + (addr - guest->ram.base), size);
         return value;
     }
+    uint64_t taken_ns = histogram_now_ns();
     unsigned range = claimed_range(guest, addr, size);
     if (range == HOST_RANGES || !let_run(guest)) {
         return ~UINT64_C(0);
     }
-    return guest->config.ops->mmio_read(guest->config.arg, range, addr - guest->mmio[range].base,
-                                        size);
+    value = guest->config.ops->mmio_read(guest->config.arg, range, addr - guest->mmio[range].base,
+                                         size);
+    histogram_add_since(&guest->stats.time, taken_ns);
+    return value;
 }
 
 void host_sim_mmio_write(struct host *base, uint32_t domid, uint64_t addr, uint64_t value,
@@ -687,11 +694,15 @@ static struct host_guest *asked_for(struct host *base, uint32_t domid, unsigned 
 uint32_t host_sim_pci_read(struct host *base, uint32_t domid, unsigned devfn, unsigned reg,
                            unsigned size)
 {
+    uint64_t taken_ns = histogram_now_ns();
     struct host_guest *guest = asked_for(base, domid, devfn);
 
-    return guest && let_run(guest)
-               ? guest->config.ops->pci_read(guest->config.arg, devfn, reg, size)
-               : UINT32_MAX;
+    if (!guest || !let_run(guest)) {
+        return UINT32_MAX;
+    }
+    uint32_t value = guest->config.ops->pci_read(guest->config.arg, devfn, reg, size);
+    histogram_add_since(&guest->stats.time, taken_ns);
+    return value;
 }
 
 void host_sim_pci_write(struct host *base, uint32_t domid, unsigned devfn, unsigned reg,

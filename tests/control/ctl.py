@@ -11,10 +11,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
-from rig import PATIENCE, Daemon, Tap
+from rig import PATIENCE, Daemon, Impostor, Tap
 
 
 class Ctl:
@@ -37,29 +36,6 @@ class Ctl:
                        f"xengt-ctl {' '.join(words)}: {status} {says}",
                        f"{result.returncode}\n{result.stdout}{result.stderr}")
         return result.stdout
-
-
-class Impostor:
-    """Whoever listens on a socket, and says to each client what it is told to, or nothing."""
-
-    def __init__(self, path, reply):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(path)
-        self.socket.listen()
-        self.reply = reply
-        self.clients = []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        """Keeps the clients that it does not answer."""
-        while True:
-            client, _ = self.socket.accept()
-            client.recv(4096)
-            if self.reply is None:
-                self.clients.append(client)
-            else:
-                client.sendall(self.reply.encode())
-                client.close()
 
 
 def result_of(**result):

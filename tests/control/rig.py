@@ -26,10 +26,41 @@ class Tap:
         for line in [] if good else str(why).splitlines()[:20]:
             print(f"#   {line}")
 
+    def skip(self, why):
+        """A test point that is none here."""
+        self.count += 1
+        print(f"ok {self.count} # SKIP {why}", flush=True)
+
     def end(self):
         """Returns the exit status."""
         print(f"1..{self.count}")
         return 1 if self.failed else 0
+
+
+class Impostor:
+    """Whoever listens on a socket, and says to each client what it is told to, or nothing. A list is
+    said one by one, the last one for ever."""
+
+    def __init__(self, path, reply):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(path)
+        self.socket.listen()
+        self.reply = reply
+        self.clients = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        """Keeps the clients that it does not answer."""
+        while True:
+            client, _ = self.socket.accept()
+            client.recv(4096)
+            if self.reply is None:
+                self.clients.append(client)
+            else:
+                replies = self.reply if isinstance(self.reply, list) else [self.reply]
+                client.sendall(replies[0].encode())
+                self.reply = replies[1:] or replies
+                client.close()
 
 
 class Daemon:

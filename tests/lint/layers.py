@@ -22,6 +22,7 @@ from pathlib import Path
 PUBLIC = "include/xengt"
 INTEL = "daemon/gen"
 TEXT = "daemon/text"
+HISTOGRAM = "daemon/histogram"
 ROOMS = {
     PUBLIC: [],
     # the library: what all of it stands on; the seam to the hypervisor; what is above the seam
@@ -36,6 +37,7 @@ ROOMS = {
     "lib": ["lib/hv", "lib/hv/hv", "lib/state", "lib/report", "lib/slots", "lib/hot", PUBLIC],
     # the daemon's ground
     TEXT: [],
+    HISTOGRAM: [],
     INTEL: [PUBLIC],
     # the seam to the GPU
     "daemon/gpu/gpu": [INTEL],
@@ -43,17 +45,17 @@ ROOMS = {
     "daemon/gpu/soft": ["daemon/gpu/gpu", "daemon/gpu/dma", INTEL, TEXT],
     "daemon/gpu": ["daemon/gpu/gpu", "daemon/gpu/dma", "daemon/gpu/soft", TEXT, PUBLIC],
     # the seam to the guests' machine
-    "daemon/host/host": [TEXT],
-    "daemon/host/xen": ["daemon/host/host", "daemon/host/domain_arg", TEXT, PUBLIC],
+    "daemon/host/host": [HISTOGRAM, TEXT],
+    "daemon/host/xen": ["daemon/host/host", "daemon/host/domain_arg", HISTOGRAM, TEXT, PUBLIC],
     "daemon/host/domain_arg": [],
-    "daemon/host": ["daemon/host/host", "daemon/host/domain_arg", TEXT, PUBLIC],
+    "daemon/host": ["daemon/host/host", "daemon/host/domain_arg", HISTOGRAM, TEXT, PUBLIC],
     # from a guest's PTE up to the administrator
-    "daemon/gtt": ["daemon/gpu/gpu", INTEL, TEXT, PUBLIC],
+    "daemon/gtt": ["daemon/gpu/gpu", HISTOGRAM, INTEL, TEXT, PUBLIC],
     "daemon/vgpu/budget": [],
     "daemon/vgpu": ["daemon/vgpu/budget", "daemon/gtt", "daemon/gpu/gpu", INTEL, TEXT, PUBLIC],
     "daemon/guests": ["daemon/vgpu", "daemon/vgpu/budget", "daemon/gpu/gpu",
                       "daemon/host/host", "daemon/host/domain_arg", TEXT, PUBLIC],
-    "daemon/control": ["daemon/guests", "daemon/vgpu/budget", TEXT],
+    "daemon/control": ["daemon/guests", "daemon/vgpu/budget", HISTOGRAM, TEXT],
     "daemon": ["daemon/control", "daemon/guests", "daemon/gpu", "daemon/gpu/gpu", "daemon/host",
                "daemon/host/host", "daemon/host/xen", TEXT, PUBLIC],
     "tools": [PUBLIC],

@@ -80,6 +80,51 @@ TEST_WITH(so_is_the_ram_of_its_gtt, setup_low_lazy, teardown)
     check_where(*state);
 }
 
+/* --- how long it takes ------------------------------------------------------------------- */
+
+static uint64_t samples(const struct histogram *histogram)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i <= HISTOGRAM_BOUNDS; i++) {
+        n += histogram->count[i];
+    }
+    return n;
+}
+
+TEST(the_time_of_each_request_is_counted_for_its_guest)
+{
+    struct stack *f = *state;
+    struct guest_info web, db;
+
+    new_guest(f, "web", &web);
+    new_guest(f, "db", &db);
+    guest_maps(f, &web, 10, 4);
+    guest_reads(f, web.domid, MMIO_BASE, 0x78000);
+    host_sim_pci_read(f->host, web.domid, VGPU_DEVFN, 0, 4);
+    host_sim_pci_write(f->host, web.domid, VGPU_DEVFN, 4, 0, 2);
+    refresh(f, "web", &web);
+    refresh(f, "db", &db);
+    assert_true(web.host.ioreqs >= 7);
+    assert_int_equal(samples(&web.host.time), web.host.ioreqs);
+    assert_true(web.host.time.total_ns > 0);
+    assert_int_equal(samples(&db.host.time), db.host.ioreqs);
+}
+
+TEST(the_time_of_each_commit_is_counted)
+{
+    struct stack *f = *state;
+    struct guest_info info;
+
+    new_guest(f, "web", &info);
+    guest_maps(f, &info, 10, 4);
+    settle(f, "web");
+    refresh(f, "web", &info);
+    assert_true(info.gtt.commits > 0);
+    assert_int_equal(samples(&info.gtt.commit_time), info.gtt.commits);
+    assert_true(info.gtt.commit_time.total_ns > 0);
+}
+
 /* --- who can be attached ----------------------------------------------------------------- */
 
 TEST(attach_and_detach)

@@ -245,6 +245,11 @@ TEST(read_each_size)
     }
     assert_int_equal(f->stats.ioreqs, 4);
     assert_int_equal(f->stats.odd, 0);
+    uint64_t timed = 0;
+    for (unsigned i = 0; i <= HISTOGRAM_BOUNDS; i++) {
+        timed += f->stats.time.count[i];
+    }
+    assert_int_equal(timed, 4);
 }
 
 TEST(write_each_size)

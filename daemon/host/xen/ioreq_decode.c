@@ -368,6 +368,7 @@ static uint64_t perform_whole(struct ioreq_device *device, const struct ioreq *r
 void ioreq_begin(struct ioreq_work *work, const struct ioreq *req)
 {
     work->req = *req;
+    work->taken_ns = histogram_now_ns();
     work->begun = false;
     work->at = 0;
     work->data = req->data;
@@ -397,5 +398,6 @@ uint64_t ioreq_perform(struct ioreq_device *device, const struct ioreq *req)
     ioreq_go_on(&always, &work);
     device->pci_address = always.pci_address;
     device->stats->ioreqs++;
+    histogram_add_since(&device->stats->time, work.taken_ns);
     return work.data;
 }

@@ -80,6 +80,7 @@ bool ioreq_is_tracked_store(const struct ioreq_device *device, const struct iore
 /* A request that is carried out, access by access. */
 struct ioreq_work {
     struct ioreq req;
+    uint64_t taken_ns; /* by the clock of histograms */
     bool begun;
     uint32_t at;   /* accesses made, of a copy request */
     uint64_t data; /* to answer with */

@@ -41,6 +41,7 @@ static void answer(struct ioreq_server *server, unsigned vcpu)
     server->config.stats->ioreqs++;
     ioreq_answer(&server->slots[vcpu], server->work[vcpu].data);
     xenevtchn_notify(server->evtchn, server->ports[vcpu]);
+    histogram_add_since(&server->config.stats->time, server->work[vcpu].taken_ns);
 }
 
 /* As far as the guest is ready. True: there are requests that wait. */
