@@ -255,7 +255,8 @@ json *document_guest(const struct guest_info *info)
     json_object_object_add(object, "failsafe_reason", document_text(info->failsafe));
     json_object_object_add(object, "mappable", document(range_fields, &info->mappable));
     json_object_object_add(object, "unmappable", document(range_fields, &info->unmappable));
-    add_fields(object, share_fields, info->type);
+    json_object_object_add(object, "fences", json_object_new_uint64(info->type->fences));
+    json_object_object_add(object, "weight", json_object_new_uint64(info->weight));
     json_object_object_add(object, "mapped_pages", json_object_new_uint64(info->space.mapped));
     return object;
 }

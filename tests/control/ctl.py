@@ -98,7 +98,8 @@ def check_completion(ctl, source):
                           (["attach", "web", "--ty"], ["--type"]),
                           (["list", "--"], ["--help", "--json", "--names", "--socket", "--timeout",
                                             "--version"]),
-                          (["attach", "--type", "cus"], ["custom"])):
+                          (["attach", "--type", "cus"], ["custom"]),
+                          (["top", "--i"], ["--interval"]), (["me"], ["metrics"])):
         got = subprocess.run(["bash", "-c", COMPLETE, "bash", source / "dist/xengt-ctl.bash-completion",
                               ctl.program, "--socket", ctl.path, *words], text=True,
                              capture_output=True, timeout=PATIENCE, check=False)

@@ -188,14 +188,33 @@ def check_blocks(tap, ctl):
     tap.check(shown.startswith(b"\033[H\033[J"), "and a terminal is redrawn", shown)
 
 
+def check_unit(tap, build, folder):
+    """The command of the unit for node_exporter: a whole file, or none."""
+    unit = (build / "dist/xengt-metrics.service").read_text()
+    shell = re.search(r"^ExecStart=/bin/sh -c '(.*?)'$", unit, re.M | re.S)[1].replace("\\\n", "")
+    target = Path(folder) / "collected"
+    target.mkdir()
+    shell = shell.replace("/var/lib/prometheus/node-exporter", str(target))
+    with Daemon(build, "web") as daemon:
+        called = f'"{build}/tools/xengt-ctl" --socket "{daemon.path}" metrics'
+        shell = re.sub(r'"\S*/xengt-ctl" metrics', lambda _: called, shell)
+        subprocess.run(["/bin/sh", "-c", shell], timeout=PATIENCE, check=False)
+        files = {path.name: path.read_text() for path in target.iterdir()}
+        tap.check(list(files) == ["xengt.prom"] and "xengt_build_info{" in files["xengt.prom"],
+                  "the unit writes one file", files)
+    subprocess.run(["/bin/sh", "-c", shell], timeout=PATIENCE, stderr=subprocess.DEVNULL, check=False)
+    tap.check(not list(target.iterdir()), "which goes when xengtd does", list(target.iterdir()))
+
+
 def main():
     """Returns the exit status."""
     tap = Tap()
-    source, build = Path(sys.argv[1]), Path(sys.argv[2])
+    source, build = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
     check_reader(tap)
     with tempfile.TemporaryDirectory() as folder:
         check_metrics(tap, build, folder)
         check_top(tap, build, folder)
+        check_unit(tap, build, folder)
     check_daemon(tap, build, source)
     return tap.end()
 

@@ -190,6 +190,18 @@ def check_service(tap, copy, build: Path):
     tap.check(paths[1].read_text() == "{}", "and leaves the configuration as it is")
 
 
+def check_metrics(tap, copy):
+    """The unit that writes metrics calls what was installed; what goes with it is there."""
+    units = {unit.name: unit for unit in copy.folder.glob("**/lib/systemd/system/xengt-metrics.*")}
+    tap.check(set(units) == {"xengt-metrics.service", "xengt-metrics.timer"},
+              "the units for node_exporter are installed", units)
+    called = re.search(r'"(\S+)" metrics', units["xengt-metrics.service"].read_text())
+    tap.check(called and (copy.folder / called[1].lstrip("/")).is_file(),
+              "and call the xengt-ctl that is", called)
+    tap.check(list(copy.folder.glob("**/share/xengt/grafana-dashboard.json")),
+              "a dashboard is installed")
+
+
 def main():
     """Returns the exit status."""
     source, build = Path(sys.argv[1]), Path(sys.argv[2])
@@ -205,6 +217,7 @@ def main():
             check_library(tap, copy)
             check_pages(tap, copy, source)
             check_service(tap, copy, build)
+            check_metrics(tap, copy)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 

@@ -23,6 +23,8 @@ lists() { xengt-ctl list --socket /tmp/control | grep -qw "$1"; }
 try "xengtd has its libraries" xengtd --version
 try "the configuration that is installed is fine" xengtd --config /etc/xengt/xengtd.conf --check-config
 try "the service is not enabled" absent ls /etc/systemd/system/multi-user.target.wants/xengtd.service
+try "nor is the timer of metrics" absent ls /etc/systemd/system/timers.target.wants/xengt-metrics.timer
+try "which is there" test -f /lib/systemd/system/xengt-metrics.timer
 try "the service starts what is installed" test -x "$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' /lib/systemd/system/xengtd.service)"
 try "its configuration is where the service looks" test -f "$(sed -n 's/^ExecStart=.*--config //p' /lib/systemd/system/xengtd.service)"
 xengtd --backend sim --sim-domain web:8192 --state-dir /tmp --socket /tmp/control 2>/tmp/log & daemon=$!
