@@ -53,8 +53,12 @@ static bool is_web(const struct guests *guests, const char *domain)
 
 static void fill(const struct guests *guests, struct guest_info *info)
 {
-    *info = (struct guest_info){
-        .domid = 5, .id = 1, .name = "web", .paused = guests->paused, .type = guests->type};
+    *info = (struct guest_info){.domid = 5,
+                                .id = 1,
+                                .name = "web",
+                                .paused = guests->paused,
+                                .type = guests->type,
+                                .weight = guests->type->weight};
 }
 
 int guests_attach(struct guests *guests, const char *domain, const char *type,
