@@ -35,6 +35,7 @@ struct hv_own {
     size_t n;
     uint32_t *ref;  /* of each page the grant to oneself; NULL: there are none */
     uint64_t first; /* sim: the frame of the first page */
+    int pagemap;    /* where there is no grant: the kernel's word on frames; else negative */
 };
 
 #define HV_DIRTY_MAX 128u

@@ -65,9 +65,22 @@ static int alloc_shared(const struct own *own, struct hv_own *mem)
     }
 }
 
+static void close_pagemap(struct hv_own *mem)
+{
+    if (mem->pagemap >= 0) {
+        close(mem->pagemap);
+    }
+    mem->pagemap = -1;
+}
+
+/*
+ * What the pagemap shows is decided when it is opened: a process that gives up its privileges later
+ * can go on to ask.
+ */
 int own_alloc(const struct own *own, struct hv_own *mem)
 {
     mem->ref = NULL;
+    mem->pagemap = own->translated ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
     if (own->translated && mem->n * XENGT_PAGE_SIZE >= HUGE_SIZE) {
         mem->cpu = alloc_huge(mem->n);
         if (mem->cpu) {
@@ -75,14 +88,17 @@ int own_alloc(const struct own *own, struct hv_own *mem)
         }
     }
     int ret = alloc_shared(own, mem);
-    if (!ret) {
-        memset(mem->cpu, 0, mem->n * XENGT_PAGE_SIZE);
+    if (ret) {
+        close_pagemap(mem);
+        return ret;
     }
-    return ret;
+    memset(mem->cpu, 0, mem->n * XENGT_PAGE_SIZE);
+    return 0;
 }
 
 void own_free(const struct own *own, struct hv_own *mem)
 {
+    close_pagemap(mem);
     if (mem->ref) {
         own->unshare(own->arg, mem->cpu, (uint32_t)mem->n);
         free(mem->ref);
@@ -96,14 +112,12 @@ void own_free(const struct own *own, struct hv_own *mem)
 /* The kernel's word, which says 0 for every frame to whom it does not trust. */
 static int ask_pagemap(const struct hv_own *mem, struct xengt_bfn *bfn)
 {
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    if (mem->pagemap < 0) {
         return -EACCES;
     }
     size_t size = mem->n * sizeof(uint64_t);
     off_t at = (off_t)((uintptr_t)mem->cpu / XENGT_PAGE_SIZE * sizeof(uint64_t));
-    ssize_t got = pread(fd, bfn, size, at);
-    close(fd);
+    ssize_t got = pread(mem->pagemap, bfn, size, at);
     if (got < 0 || (size_t)got != size) {
         return -EIO;
     }
