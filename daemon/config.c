@@ -139,7 +139,8 @@ static struct vgpu_type *section_type(struct reader *r, const char *name)
     }
     types_init(&known, r->options->mappable_mib * GTT_ENTRIES_PER_MIB,
                r->options->unmappable_mib * GTT_ENTRIES_PER_MIB);
-    const struct vgpu_type *like = types_find(&known, is_built_in(name) ? name : VGPU_TYPE_CUSTOM);
+    const struct vgpu_type *like = types_find(&known, name);
+    like = like ? like : types_find(&known, VGPU_TYPE_CUSTOM);
     struct vgpu_type *type = &rules->types[rules->types_n++];
     *type = *like;
     snprintf(type->name, sizeof(type->name), "%s", name);
@@ -343,12 +344,11 @@ bool config_check_types(const struct options *options, char *error, size_t error
 
     types_init(&types, options->mappable_mib * GTT_ENTRIES_PER_MIB,
                options->unmappable_mib * GTT_ENTRIES_PER_MIB);
-    for (unsigned i = 0; i < rules->types_n; i++) {
-        if (types_add(&types, &rules->types[i])) {
-            text_line(error, error_size, "type %s: there are as many types as can be, %u",
-                      rules->types[i].name, VGPU_TYPES_MAX);
-            return false;
-        }
+    const struct vgpu_type *surplus = rules_add_types(rules, &types);
+    if (surplus) {
+        text_line(error, error_size, "type %s: there are as many types as can be, %u",
+                  surplus->name, VGPU_TYPES_MAX);
+        return false;
     }
     for (unsigned i = 0; i < rules->domains_n; i++) {
         const struct rules_domain *domain = &rules->domains[i];

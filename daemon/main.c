@@ -170,6 +170,12 @@ static void explain_type(struct daemon *d, int ret)
 {
     const struct windows_gpu gpu = windows_of_gpu(GTT_ENTRIES);
 
+    if (ret == -E2BIG) {
+        snprintf(d->error, sizeof(d->error),
+                 "there are more types than can be, %u; those of before stay until a restart",
+                 VGPU_TYPES_MAX);
+        return;
+    }
     if (ret != -ENOSPC) {
         out_of_memory(d);
         return;

@@ -132,6 +132,7 @@ void text_log(text_log_fn *log, void *arg, int level, const char *format, ...)
 /* --- words that are meant ---------------------------------------------------------------- */
 
 #define WORD_MAX 32u
+#define FARTHEST 2u /* with more letters that differ it is another word */
 
 static unsigned least(unsigned a, unsigned b, unsigned c)
 {
@@ -168,14 +169,14 @@ static unsigned distance(const char *a, const char *b)
 
 const char *text_nearest(const char *name, const char *const *words, size_t n)
 {
-    unsigned best = (unsigned)strlen(name) / 3 + 1; /* more, and it is another word */
+    unsigned best = FARTHEST + 1;
     const char *nearest = NULL;
 
     for (size_t i = 0; i < n; i++) {
         unsigned d = distance(name, words[i]);
 
-        if (d <= best) {
-            best = d ? d - 1 : 0;
+        if (d < best && d < strlen(words[i])) {
+            best = d;
             nearest = words[i];
         }
     }

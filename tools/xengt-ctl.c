@@ -10,6 +10,7 @@
 
 #include <xengt/xengt.h>
 
+#include "text.h"
 #include "verb.h"
 
 #define VERB_POINTER(name) &verb_##name,
@@ -49,54 +50,18 @@ static const struct verb *find_verb(const char *name)
 
 /* --- a slip of the finger ---------------------------------------------------------------- */
 
-#define NAME_MAX_LEN 16u
-
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-    unsigned ab = a < b ? a : b;
-
-    return ab < c ? ab : c;
-}
-
-/* Letters to change, add or leave out, to make one word of the other. */
-static unsigned distance(const char *from, const char *to)
-{
-    unsigned row[NAME_MAX_LEN + 1], columns = (unsigned)strlen(to);
-
-    for (unsigned k = 0; k <= columns; k++) {
-        row[k] = k;
-    }
-    for (unsigned i = 0; from[i]; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = i + 1;
-        for (unsigned k = 0; k < columns; k++) {
-            unsigned above = row[k + 1];
-
-            row[k + 1] = least(above + 1, row[k] + 1, diagonal + (from[i] != to[k]));
-            diagonal = above;
-        }
-    }
-    return row[columns];
-}
-
 static int unknown_verb(const char *name)
 {
-    const struct verb *nearest = NULL;
-    unsigned best = 3; /* farther is another word */
+    const char *names[VERBS_COUNT];
 
-    for (size_t i = 0; i < VERBS_COUNT && strlen(name) <= NAME_MAX_LEN; i++) {
-        unsigned d = distance(name, verbs[i]->name);
-
-        if (d < best && d < strlen(verbs[i]->name)) {
-            best = d;
-            nearest = verbs[i];
-        }
+    for (size_t i = 0; i < VERBS_COUNT; i++) {
+        names[i] = verbs[i]->name;
     }
+    const char *nearest = text_nearest(name, names, VERBS_COUNT);
     if (!nearest) {
         return usage(name, "unknown verb");
     }
-    fprintf(stderr, "xengt-ctl: %s: unknown verb; did you mean %s?\n", name, nearest->name);
+    fprintf(stderr, "xengt-ctl: %s: unknown verb; did you mean %s?\n", name, nearest);
     return EXIT_USAGE;
 }
 

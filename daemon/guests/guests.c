@@ -17,17 +17,13 @@
 /* Types that are there stay where they are: guests point to them. */
 static int add_types(struct vgpu_types *types, const struct guests_config *config)
 {
-    struct vgpu_types wanted;
-    int ret = 0;
+    struct vgpu_types preset;
 
-    types_init(&wanted, config->mappable_pages, config->unmappable_pages);
-    for (unsigned i = 0; !ret && i < wanted.n; i++) {
-        ret = types_add(types, &wanted.type[i]);
+    types_init(&preset, config->mappable_pages, config->unmappable_pages);
+    for (unsigned i = 0; i < preset.n; i++) {
+        types_add(types, &preset.type[i]); /* they were the first to be there */
     }
-    for (unsigned i = 0; !ret && config->rules && i < config->rules->types_n; i++) {
-        ret = types_add(types, &config->rules->types[i]);
-    }
-    return ret ? -ENOMEM : 0;
+    return rules_add_types(config->rules, types) ? -E2BIG : 0;
 }
 
 int guests_configure(struct guests *guests, const struct guests_config *config)

@@ -73,7 +73,8 @@ struct guest_info {
 };
 
 /*
- * -ENOENT: there is no such type to attach by default; -ENOSPC: not even one of it fits; -ENOMEM.
+ * -ENOENT: there is no such type to attach by default; -ENOSPC: not even one of it fits; -E2BIG:
+ * there are more types than VGPU_TYPES_MAX; -ENOMEM.
  */
 int guests_create(const struct guests_config *config, struct guests **out);
 

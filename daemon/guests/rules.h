@@ -24,6 +24,9 @@ struct rules {
     unsigned domains_n;
 };
 
+/* Adds the rules' types. NULL; or the one that there is no room for. rules may be NULL. */
+const struct vgpu_type *rules_add_types(const struct rules *rules, struct vgpu_types *types);
+
 /* NULL: there is none for it. rules may be NULL. */
 const struct rules_domain *rules_find(const struct rules *rules, const char *domain);
 

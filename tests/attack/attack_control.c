@@ -16,21 +16,9 @@
 
 #include "attack.h"
 #include "control/control.h"
+#include "support/peer.h"
 
 #define READER 1000u /* a uid */
-
-static uid_t peer_uid;
-
-int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
-int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-{
-    (void)fd;
-    assert_int_equal(level, SOL_SOCKET);
-    assert_int_equal(name, SO_PEERCRED);
-    *(struct ucred *)value = (struct ucred){.uid = peer_uid};
-    *len = sizeof(struct ucred);
-    return 0;
-}
 
 struct siege {
     struct pair p;

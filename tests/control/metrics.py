@@ -143,7 +143,7 @@ def check_daemon(tap, build, source):
                                     capture_output=True, timeout=PATIENCE, check=False)
             tap.check(result.returncode == 0, "promtool finds nothing", result)
         else:
-            tap.skip("promtool is not installed (Debian: prometheus)")
+            tap.skip("promtool finds nothing", "promtool is not installed (Debian: prometheus)")
 
 
 def check_top(tap, build, folder):

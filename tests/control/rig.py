@@ -1,40 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What tests of the control socket share: TAP, an xengtd on the simulator, a connection to it."""
+"""What tests of the control socket share: an xengtd on the simulator, a connection to it."""
 
 import json
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import Tap  # noqa: E402  pylint: disable=wrong-import-position
+
 PATIENCE = 20      # seconds; limits only end what hangs
-
-
-class Tap:
-    """Counts test points."""
-
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-
-    def check(self, good, description, why=""):
-        """One test point; why is shown when it fails."""
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {description}", flush=True)
-        for line in [] if good else str(why).splitlines()[:20]:
-            print(f"#   {line}")
-
-    def skip(self, why):
-        """A test point that is none here."""
-        self.count += 1
-        print(f"ok {self.count} # SKIP {why}", flush=True)
-
-    def end(self):
-        """Returns the exit status."""
-        print(f"1..{self.count}")
-        return 1 if self.failed else 0
 
 
 class Impostor:

@@ -18,6 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import Tap  # noqa: E402  pylint: disable=wrong-import-position
+
 PATIENCE = 20
 
 # (the file, what is said of it): a line each, with the file, the line and the remedy.
@@ -62,22 +65,6 @@ weight = 3
 [domain web]
 type = GVTg_V4_8
 """
-
-
-class Tap:
-    """Counts test points."""
-
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-
-    def check(self, good, description, why=""):
-        """One test point; why is shown when it fails."""
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {description}", flush=True)
-        for line in [] if good else str(why).splitlines()[:20]:
-            print(f"#   {line}")
 
 
 class Daemon:
@@ -204,8 +191,7 @@ def check_check(tap, programs):
                               stderr=subprocess.STDOUT, check=False)
 
     if Path("/sys/hypervisor/type").exists():
-        print(f"ok {tap.count + 1} - xengt-ctl check # SKIP this machine runs under Xen")
-        tap.count += 1
+        tap.skip("xengt-ctl check", "this machine runs under Xen")
         return
     result = check("--socket", "/nowhere/control")
     tap.check(result.returncode == 1 and
@@ -244,6 +230,9 @@ def check_reload(tap, programs):
                  + "[type quarter]\nmappable-mib = 16\n")
         tap.check(d.says("reload: changed: nothing; as before until a restart: batch"), "once only",
                   d.log.read_text())
+        d.reload("".join(f"[type other{n}]\nweight = 1\n" for n in range(11)))
+        tap.check(d.says("reload: there are more types than can be, 16; .* everything is as before"),
+                  "types that are too many with those of before", d.log.read_text())
         d.config.unlink()
         d.process.send_signal(signal.SIGHUP)
         tap.check(d.says("No such file or directory; everything is as before"), "a file that is gone",
@@ -349,8 +338,7 @@ def main():
     check_activation(tap, programs)
     check_confined(tap, programs)
     check_check(tap, programs)
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import Tap  # noqa: E402  pylint: disable=wrong-import-position
+
 C = ["cc", "-std=c11", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
 CXX = ["g++", "-std=c++17", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
 VERSION = re.compile(r"LIBXENGT_1\.\d+")
@@ -37,34 +40,6 @@ int main()
     return ret || users;
 }
 """
-
-
-class Tap:
-    """Counts test points."""
-
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-
-    def check(self, good, description, why=""):
-        """One test point; why is shown when it fails."""
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {description}", flush=True)
-        for line in [] if good else str(why).splitlines()[:20]:
-            print(f"#   {line}")
-        return good
-
-    def runs(self, description, command, **kwargs):
-        """One test point: the command succeeds and says nothing wrong. Returns its output."""
-        try:
-            result = subprocess.run(command, text=True, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, check=False, **kwargs)
-            good, output = result.returncode == 0, result.stdout
-        except FileNotFoundError as error:
-            good, output = False, f"{error.filename} is not installed"
-        self.check(good, description, f"{' '.join(map(str, command))}\n{output}")
-        return output
 
 
 class Copy:
@@ -164,8 +139,7 @@ def check_pages(tap, copy, source: Path):
                          f"{name} is installed"):
             continue
         if not shutil.which("man"):
-            print(f"ok {tap.count + 1} - {name} renders # SKIP there is no man here")
-            tap.count += 1
+            tap.skip(f"{name} renders", "there is no man here")
             continue
         # -Z: what groff says, before a terminal is asked for.
         result = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z",
@@ -218,8 +192,7 @@ def main():
             check_pages(tap, copy, source)
             check_service(tap, copy, build)
             check_metrics(tap, copy)
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ ROOMS = {
     "daemon/control": ["daemon/guests", "daemon/vgpu/budget", HISTOGRAM, TEXT],
     "daemon": ["daemon/control", "daemon/guests", "daemon/gpu", "daemon/gpu/gpu", "daemon/host",
                "daemon/host/host", "daemon/host/xen", TEXT, PUBLIC],
-    "tools": [PUBLIC],
+    "tools": [TEXT, PUBLIC],
 }
 
 # The circles of calls there may be; docs/architecture.md says why of each.

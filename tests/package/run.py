@@ -11,6 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import LINES, Tap  # noqa: E402  pylint: disable=wrong-import-position
+
 PACKAGES = ["libxengt1", "libxengt-dev", "xengt"]
 # What lintian says and what is meant so: nothing yet.
 EXPECTED = []
@@ -45,38 +48,16 @@ left=$(find /etc /usr /lib /run -name '*xengt*' 2>/dev/null)
 """
 
 
-class Tap:
-    """Counts test points."""
-
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-
-    def check(self, good, description, why=""):
-        """One test point; why is shown when it fails."""
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {description}", flush=True)
-        for line in [] if good else str(why).splitlines()[-20:]:
-            print(f"#   {line}")
-        return good
-
-    def skip(self, description, why):
-        """Not tested."""
-        self.count += 1
-        print(f"ok {self.count} - {description} # SKIP NOT TESTED: {why}", flush=True)
-
-    def finish(self):
-        """The plan comes last."""
-        print(f"1..{self.count}")
-        return 1 if self.failed else 0
-
-
 def run(command, **kwargs):
-    """Output and whether it succeeded."""
+    """Whether it succeeded, and its output."""
     result = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             check=False, **kwargs)
     return result.returncode == 0, result.stdout
+
+
+def last(output):
+    """What a long run ended with: that is where it says why."""
+    return "\n".join(output.splitlines()[-LINES:])
 
 
 def build(tap, source: Path, folder: Path):
@@ -91,7 +72,7 @@ def build(tap, source: Path, folder: Path):
                        env={**os.environ, "DEB_BUILD_OPTIONS": "noautodbgsym"})
     (folder / "build.log").write_text(output)
     shutil.rmtree(tree)
-    return tap.check(good, "the packages are built", output)
+    return tap.check(good, "the packages are built", last(output))
 
 
 def look(tap, folder: Path):
@@ -105,7 +86,7 @@ def look(tap, folder: Path):
 def report(tap, output):
     """The lines of a script that ran in the root."""
     found = [line for line in output.splitlines() if line.startswith(("OK ", "FAIL "))]
-    tap.check(found, "the root answers", output)
+    tap.check(found, "the root answers", last(output))
     for line in found:
         word, _, what = line.partition(" ")
         tap.check(word == "OK", what, what)
@@ -124,9 +105,9 @@ def install(tap, folder: Path):
     good, output = run(["mmdebstrap", "--variant=minbase", *(f"--include={deb}" for deb in debs),
                         f"--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount", suite, str(root)])
     if not good and any(word in output for word in UNREACHABLE):
-        tap.skip("the packages are installed into a clean root", "Debian's archive cannot be reached")
+        tap.skip("the packages are installed into a clean root", "NOT TESTED: Debian's archive cannot be reached")
         return
-    if not tap.check(good, "a clean root with them", output):
+    if not tap.check(good, "a clean root with them", last(output)):
         return
     for script in (USE, PURGE):
         report(tap, run(["chroot", str(root), "sh", "-c", script])[1])
@@ -138,12 +119,12 @@ def main():
     source, folder, tap = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve() / "package", Tap()
     for program in ("dpkg-buildpackage", "dh", "lintian", "mmdebstrap"):
         if not shutil.which(program):
-            tap.skip("packages", f"{program} is not installed; ./dev setup")
-            return tap.finish()
+            tap.skip("packages", f"NOT TESTED: {program} is not installed; ./dev setup")
+            return tap.end()
     if build(tap, source, folder):
         look(tap, folder)
         install(tap, folder)
-    return tap.finish()
+    return tap.end()
 
 
 if __name__ == "__main__":

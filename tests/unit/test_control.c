@@ -19,6 +19,7 @@
 #include "control/documents.h"
 #include "control/verbs.h"
 #include "guests/guests.h"
+#include "support/peer.h"
 #include "support/test.h"
 #include "text.h"
 
@@ -194,20 +195,6 @@ static void happen(struct guests *guests, unsigned n)
 }
 
 /* --- the fixture ------------------------------------------------------------------------- */
-
-/* Whose clients connect. */
-static uid_t peer_uid;
-
-int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
-int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-{
-    (void)fd;
-    assert_int_equal(level, SOL_SOCKET);
-    assert_int_equal(name, SO_PEERCRED);
-    *(struct ucred *)value = (struct ucred){.uid = peer_uid};
-    *len = sizeof(struct ucred);
-    return 0;
-}
 
 struct fixture {
     char dir[32];
